@@ -1,0 +1,95 @@
+"""A square crop of an image, and the one rule that links image, crop and map-cell coordinates.
+
+**The pixel-centre rule.** In every frame (0, 0) is the *centre* of the top-left pixel or cell, so an image of width W
+spans -0.5 .. W - 0.5. Resizing by a factor r therefore maps x to (x + 0.5) * r - 0.5, and a map of stride 4 has its
+cell 0 over crop pixels 0 to 3, centre 1.5. Nothing outside this module writes those halves.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from prepose.arrays import BoxXywh, Matrix3, Points2D
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A square region of an image, turned, perhaps mirrored, and resampled to `size` x `size` pixels.
+
+    Attributes:
+        centre: Centre of the square in the image, px.
+        side: Side of the square in the image, px.
+        size: Side of the crop, px.
+        rotation: Clockwise turn of the picture's content as seen on the screen, rad.
+        flip: Whether the content is mirrored left to right (after turning).
+    """
+
+    centre: tuple[float, float]
+    side: float
+    size: int
+    rotation: float = 0.0
+    flip: bool = False
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite([*self.centre, self.side]).all() and self.side > 0 and self.size > 0):
+            raise ValueError(f"a crop needs a finite centre and positive sides, found {self}")
+
+    @property
+    def crop_from_img(self) -> Matrix3:
+        """Homogeneous matrix from image px to crop px."""
+        scale = self.size / self.side
+        cos, sin = np.cos(self.rotation) * scale, np.sin(self.rotation) * scale
+        linear = np.array([[cos, -sin], [sin, cos]])
+        if self.flip:
+            linear[0] *= -1
+        middle = (self.size - 1) / 2
+        matrix = np.eye(3)
+        matrix[:2, :2] = linear
+        matrix[:2, 2] = middle - linear @ np.array(self.centre)
+        return matrix
+
+    @property
+    def img_from_crop(self) -> Matrix3:
+        """Homogeneous matrix from crop px to image px."""
+        return np.linalg.inv(self.crop_from_img)
+
+    def read(self, image: UInt8[np.ndarray, "H W C"]) -> UInt8[np.ndarray, "S S C"]:
+        """The crop's pixels (bilinear; area-averaged first when shrinking twice or more); black outside."""
+        matrix = self.crop_from_img
+        shrink = int(self.side / self.size)
+        if shrink >= 2:
+            width, height = image.shape[1] // shrink, image.shape[0] // shrink
+            if min(width, height) > 0:
+                kept = np.ascontiguousarray(image[: height * shrink, : width * shrink])
+                image = cv2.resize(kept, (width, height), interpolation=cv2.INTER_AREA)
+                matrix = matrix @ resize_matrix(float(shrink))
+        return cv2.warpAffine(image, matrix[:2], (self.size, self.size), flags=cv2.INTER_LINEAR)
+
+
+def crop_of_box(box_xywh: BoxXywh, size: int, margin: float = 1.25) -> Crop:
+    """The square about a box whose side is `margin` times the box's longer side."""
+    x, y, width, height = (float(value) for value in box_xywh)
+    # A box of width w that starts at pixel x covers x - 0.5 .. x + w - 0.5.
+    return Crop((x + (width - 1) / 2, y + (height - 1) / 2), margin * max(width, height), size)
+
+
+def resize_matrix(factor: float) -> Matrix3:
+    """Homogeneous matrix of a resize by `factor` under the pixel-centre rule."""
+    return np.array([[factor, 0, (factor - 1) / 2], [0, factor, (factor - 1) / 2], [0, 0, 1]])
+
+
+def cell_from_crop(stride: int) -> Matrix3:
+    """Homogeneous matrix from crop px to cells of a map of the given stride."""
+    return resize_matrix(1 / stride)
+
+
+def transform(matrix: Matrix3, points: Points2D) -> Points2D:
+    """Points moved by a homogeneous affine matrix; NaN stays NaN."""
+    return points @ matrix[:2, :2].T + matrix[:2, 2]
+
+
+def scale_of(matrix: Float[np.ndarray, "*N 3 3"]) -> Float[np.ndarray, "*N"]:
+    """The factor by which a similarity matrix stretches lengths."""
+    return np.sqrt(np.abs(np.linalg.det(matrix[..., :2, :2])))

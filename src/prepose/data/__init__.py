@@ -1,0 +1,6 @@
+"""What a network learns from.
+
+`sample` (one person in one image), `store` (a dataset on disk), `intake` (reading strangers' files safely), `adapters`
+(one function a dataset), `catalog` (what there is), `augment` and `batch` (what the network sees), `contact_sheet`
+(what a person sees).
+"""

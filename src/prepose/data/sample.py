@@ -1,0 +1,63 @@
+"""One person in one image, with everything that is known about them and nothing that is not."""
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from prepose.arrays import BoxXywh
+from prepose.body.skeleton import Skeleton
+from prepose.camera.camera import Camera
+
+
+class JointState(IntEnum):
+    """What is known about a joint's visibility. Whether a joint is *labelled* is a matter of NaN, not of this flag."""
+
+    UNKNOWN = 0
+    VISIBLE = 1
+    OCCLUDED = 2
+    OCCLUDED_BY_OBJECT = 3
+    OCCLUDED_BY_BODY = 4
+    OUTSIDE = 5
+
+
+@dataclass(frozen=True, eq=False)
+class PoseSample:
+    """One person in one image.
+
+    Attributes:
+        image: The encoded picture (JPEG or PNG bytes), or the path of one.
+        skeleton: The skeleton of the joint arrays.
+        box_xywh: The person's box in the image, px.
+        joints_img: Joints in the image, px; NaN where not labelled.
+        joints_cam: Joints in the camera's frame, mm; NaN where not labelled; all NaN for a 2D sample.
+        states: A `JointState` for each joint.
+        camera: The calibrated camera, where there is one.
+        head_box_xywh: The head's box, px, where the dataset gives it (PCKh needs it); else NaN.
+        subject: Who, within the dataset.
+        action: What they do.
+        frame: Index of the frame in its sequence, -1 where there is none.
+        source: Where the sample comes from, readable by a person (file and record).
+        details: Further facts as JSON (the drawn parameters of a synthetic sample).
+    """
+
+    image: bytes | Path
+    skeleton: Skeleton
+    box_xywh: BoxXywh
+    joints_img: Float[np.ndarray, "J 2"]
+    joints_cam: Float[np.ndarray, "J 3"]
+    states: UInt8[np.ndarray, "J"]
+    camera: Camera | None = None
+    head_box_xywh: BoxXywh = field(default_factory=lambda: np.full(4, np.nan))
+    subject: str = ""
+    action: str = ""
+    frame: int = -1
+    source: str = ""
+    details: str = "{}"
+
+    @property
+    def has_3d(self) -> bool:
+        """Whether any joint is labelled in 3D."""
+        return not np.isnan(self.joints_cam).all()
