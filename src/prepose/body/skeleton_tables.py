@@ -1,0 +1,61 @@
+"""Skeletons and the maps between them as tables for the terminal."""
+
+from collections import Counter
+
+from rich.console import Console
+from rich.table import Table
+
+from prepose.body.skeleton import Provenance, Skeleton, joint_map
+from prepose.body.skeletons import SKELETONS, get_skeleton
+
+_MARKS = {Provenance.EXACT: "exact", Provenance.MIDPOINT: "midpoint", Provenance.APPROXIMATE: "approximate"}
+
+
+def print_skeletons(console: Console | None = None) -> None:
+    """Every skeleton with its joints, and how many joints of one follow from another."""
+    console = console or Console()
+    table = Table("", "skeleton", "joints", "root", "names in array order", title="Skeletons", title_justify="left")
+    for number, skeleton in enumerate(SKELETONS.values(), start=1):
+        table.add_row(
+            str(number),
+            skeleton.name,
+            str(len(skeleton)),
+            skeleton.root or "-",
+            " ".join(skeleton.joints),
+            end_section=True,
+        )
+    console.print(table)
+    counts = Table(
+        "from \\ to",
+        *(str(number) for number in range(1, len(SKELETONS) + 1)),
+        title="Joints that follow: exact + midpoints (~ approximate)",
+        title_justify="left",
+    )
+    for number, source in enumerate(SKELETONS.values(), start=1):
+        counts.add_row(str(number), *(_count(source, target) for target in SKELETONS.values()))
+    console.print(counts)
+    console.print("`prepose skeletons SOURCE TARGET` shows one map joint by joint.")
+
+
+def _count(source: Skeleton, target: Skeleton) -> str:
+    found = Counter(Provenance(kind) for kind in joint_map(source, target).provenance)
+    cell = f"{found[Provenance.EXACT] + found[Provenance.MIDPOINT]}"
+    return f"{cell} ~{found[Provenance.APPROXIMATE]}" if found[Provenance.APPROXIMATE] else cell
+
+
+def print_joint_maps(source_name: str, target_name: str | None, console: Console | None = None) -> None:
+    """How each joint of the target (of every skeleton, if None) follows from the source.
+
+    Raises:
+        SkeletonMismatch: no skeleton has such a name.
+    """
+    console = console or Console()
+    source = get_skeleton(source_name)
+    targets = list(SKELETONS.values()) if target_name is None else [get_skeleton(target_name)]
+    for target in targets:
+        table = Table("joint", "from", "how", title=f"{source.name} -> {target.name}", title_justify="left")
+        mapping = joint_map(source, target)
+        for joint, weights, kind in zip(target.joints, mapping.weights, mapping.provenance, strict=True):
+            used = " + ".join(source.joints[i] for i in weights.nonzero()[0]) or "-"
+            table.add_row(joint, used, _MARKS.get(Provenance(kind), "missing"))
+        console.print(table)

@@ -1,0 +1,27 @@
+import pytest
+from prepose.body import skeleton_tables
+from prepose.body.skeletons import SKELETONS
+from prepose.errors import SkeletonMismatch
+from rich.console import Console
+
+
+@pytest.fixture
+def console():
+    return Console(record=True, width=80)
+
+
+def test_every_skeleton_is_listed(console):
+    skeleton_tables.print_skeletons(console)
+    text = console.export_text()
+    assert all(name in text for name in SKELETONS)
+
+
+def test_a_map_names_the_source_of_each_joint(console):
+    skeleton_tables.print_joint_maps("lsp-14", "mpii-16", console)
+    text = console.export_text()
+    assert "l_hip + r_hip" in text and "midpoint" in text and "approximate" in text
+
+
+def test_unknown_skeleton_names_the_known_ones(console):
+    with pytest.raises(SkeletonMismatch, match="no skeleton is named 'coco'.*coco-17"):
+        skeleton_tables.print_joint_maps("coco", None, console)
