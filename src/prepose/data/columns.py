@@ -1,0 +1,213 @@
+"""How samples lie in Arrow: one column for each fact, fixed shapes, missing numbers as NaN.
+
+A block of samples is one `pyarrow.RecordBatch`. Reading one is zero-copy: numpy views onto the memory-mapped file, of
+which only the pages that are touched are ever read.
+"""
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from prepose.body.skeleton import Skeleton
+from prepose.camera.camera import Camera
+from prepose.data.sample import PoseSample
+from prepose.errors import DataError
+
+# Text columns; `image` (bytes) and `image_path` come beside them and exclude each other.
+TEXTS = ("subject", "action", "source", "details", "camera_name")
+
+
+def number_columns(num_joints: int) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
+    """The shape of a row and the number type of each numeric column.
+
+    Joints and boxes are single precision (5 m in float32 is exact to 0.0005 mm); cameras keep double.
+    """
+    single, double = np.dtype(np.float32), np.dtype(np.float64)
+    return {
+        "joints_img": ((num_joints, 2), single),
+        "joints_cam": ((num_joints, 3), single),
+        "states": ((num_joints,), np.dtype(np.uint8)),
+        "box_xywh": ((4,), single),
+        "head_box_xywh": ((4,), single),
+        "frame": ((), np.dtype(np.int64)),
+        "camera_K": ((3, 3), double),
+        "camera_rotation": ((3, 3), double),
+        "camera_translation": ((3,), double),
+        "camera_distortion": ((5,), double),
+        "camera_size_wh": ((2,), np.dtype(np.int32)),
+    }
+
+
+def schema_of(num_joints: int) -> pa.Schema:
+    """The Arrow schema of samples with that many joints."""
+    fields = [pa.field("image", pa.large_binary()), pa.field("image_path", pa.string())]
+    fields += [pa.field(name, pa.string(), nullable=False) for name in TEXTS]
+    for name, (shape, dtype) in number_columns(num_joints).items():
+        kind = pa.from_numpy_dtype(dtype)
+        fields.append(pa.field(name, pa.list_(kind, int(np.prod(shape))) if shape else kind, nullable=False))
+    return pa.schema(fields)
+
+
+def pack(samples: Sequence[PoseSample], num_joints: int) -> pa.RecordBatch:
+    """Samples as one block."""
+    schema = schema_of(num_joints)
+    embedded = [None if isinstance(sample.image, Path) else sample.image for sample in samples]
+    paths = [sample.image.as_posix() if isinstance(sample.image, Path) else None for sample in samples]
+    arrays: list[pa.Array] = [pa.array(embedded, pa.large_binary()), pa.array(paths, pa.string())]
+    rows = [_facts(sample) for sample in samples]
+    arrays += [pa.array([row[name] for row in rows], pa.string()) for name in TEXTS]
+    for name, (shape, dtype) in number_columns(num_joints).items():
+        flat = pa.array(np.asarray([row[name] for row in rows], dtype).reshape(-1))
+        arrays.append(pa.FixedSizeListArray.from_arrays(flat, int(np.prod(shape))) if shape else flat)
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _facts(sample: PoseSample) -> dict[str, object]:
+    camera = sample.camera
+    nothing = np.full((3, 3), np.nan)
+    return {
+        **{name: getattr(sample, name) for name in ("subject", "action", "source", "details", "frame")},
+        **{name: getattr(sample, name) for name in ("joints_img", "joints_cam", "states", "box_xywh", "head_box_xywh")},
+        "camera_name": camera.name if camera else "",
+        "camera_K": camera.K if camera else nothing,
+        "camera_rotation": camera.rotation if camera else nothing,
+        "camera_translation": camera.translation if camera else nothing[0],
+        "camera_distortion": camera.distortion if camera else np.full(5, np.nan),
+        "camera_size_wh": camera.size_wh if camera else (0, 0),
+    }
+
+
+class Block:
+    """One record batch with numpy views onto its columns; one that lies in a file is pickled as the file's path."""
+
+    def __init__(self, batch: pa.RecordBatch, num_joints: int, file: Path | None = None) -> None:
+        self.batch = batch
+        self._num_joints = num_joints
+        self._file = file
+        self._shapes = number_columns(num_joints)
+        self._images = batch.column("image")
+        self._paths = batch.column("image_path")
+
+    def __len__(self) -> int:
+        return self.batch.num_rows
+
+    def __reduce__(self) -> tuple:
+        if self._file is not None:
+            return read_block, (self._file, self._num_joints)
+        return Block, (self.batch, self._num_joints)
+
+    @cached_property
+    def numbers(self) -> dict[str, np.ndarray]:
+        """Column name -> (rows, ...) read-only view."""
+        return {name: self._view(name, shape) for name, (shape, _) in self._shapes.items()}
+
+    @cached_property
+    def texts(self) -> dict[str, pa.Array]:
+        """Column name -> Arrow strings."""
+        return {name: self.batch.column(name) for name in TEXTS}
+
+    def _view(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
+        column = self.batch.column(name)
+        values = column.flatten() if shape else column
+        return values.to_numpy(zero_copy_only=True).reshape(len(self), *shape)
+
+    def image(self, row: int) -> bytes | str:
+        """The encoded picture, or the path under which it was kept."""
+        data = self._images[row].as_py()
+        return self._paths[row].as_py() if data is None else data
+
+    def sample(self, row: int, skeleton: Skeleton, folder: Path) -> PoseSample:
+        """One row as a sample; relative image paths are taken from `folder`."""
+        image = self.image(row)
+        numbers = self.numbers
+        return PoseSample(
+            image=folder / image if isinstance(image, str) else image,
+            skeleton=skeleton,
+            box_xywh=numbers["box_xywh"][row].copy(),
+            joints_img=numbers["joints_img"][row].copy(),
+            joints_cam=numbers["joints_cam"][row].copy(),
+            states=numbers["states"][row].copy(),
+            camera=self.camera(row),
+            head_box_xywh=numbers["head_box_xywh"][row].copy(),
+            frame=int(numbers["frame"][row]),
+            subject=self.texts["subject"][row].as_py(),
+            action=self.texts["action"][row].as_py(),
+            source=self.texts["source"][row].as_py(),
+            details=self.texts["details"][row].as_py(),
+        )
+
+    def camera(self, row: int) -> Camera | None:
+        """The camera of one row."""
+        numbers = self.numbers
+        width, height = numbers["camera_size_wh"][row].tolist()
+        if width == 0:
+            return None
+        return Camera(
+            K=numbers["camera_K"][row].copy(),
+            size_wh=(width, height),
+            rotation=numbers["camera_rotation"][row].copy(),
+            translation=numbers["camera_translation"][row].copy(),
+            distortion=numbers["camera_distortion"][row].copy(),
+            name=self.texts["camera_name"][row].as_py(),
+        )
+
+
+def write_block(file: Path, batch: pa.RecordBatch) -> None:
+    """One block as an Arrow stream, the form that `datasets.Dataset.from_file` opens too."""
+    with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+
+
+def read_block(file: Path, num_joints: int) -> Block:
+    """The block of a file, memory-mapped.
+
+    Raises:
+        DataError: the file is not a block of samples with that many joints.
+    """
+    try:
+        with pa.ipc.open_stream(pa.memory_map(str(file))) as reader:
+            schema, batch = reader.schema, reader.read_next_batch()
+    except (OSError, pa.ArrowException, StopIteration) as error:
+        raise DataError(f"{file}: not a readable Arrow file ({error}); write the store again") from error
+    if not schema.equals(schema_of(num_joints)):
+        raise DataError(f"{file}: not a block of samples with {num_joints} joints; write the store again")
+    return Block(batch, num_joints, file)
+
+
+class Blocks:
+    """A sequence of blocks, addressed by sample number."""
+
+    def __init__(self, blocks: Iterable[Block]) -> None:
+        self.blocks = tuple(block for block in blocks if len(block))
+        self.starts = np.cumsum([0, *(len(block) for block in self.blocks)])
+
+    def __len__(self) -> int:
+        return int(self.starts[-1])
+
+    def find(self, row: int) -> tuple[Block, int]:
+        """The block that holds a sample, and its row there."""
+        at = int(np.searchsorted(self.starts, row, side="right")) - 1
+        return self.blocks[at], row - int(self.starts[at])
+
+    def gather(self, name: str, rows: np.ndarray) -> np.ndarray:
+        """(len(rows), ...) numbers of one column, copied in the order asked for."""
+        if not self.blocks:
+            raise ValueError("there are no samples to read")
+        first = self.blocks[0].numbers[name]
+        values = np.empty((len(rows), *first.shape[1:]), first.dtype)
+        at = np.searchsorted(self.starts, rows, side="right") - 1
+        for block in np.unique(at):
+            mine = at == block
+            values[mine] = self.blocks[block].numbers[name][rows[mine] - self.starts[block]]
+        return values
+
+    def gather_texts(self, name: str, rows: np.ndarray) -> list[str]:
+        """The texts of one column in the order asked for."""
+        found = []
+        for row in rows:
+            block, local = self.find(int(row))
+            found.append(block.texts[name][local].as_py())
+        return found
