@@ -1,14 +1,13 @@
-"""The command line: verbs only. Each verb imports what it needs when it runs, so that `prepose --help` stays instant."""
+"""The command line: verbs only. Each imports what it needs when it runs, so that `prepose --help` stays instant."""
 
 import errno
-import json
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from prepose.errors import DataError, PoseError
+from prepose.errors import PoseError
 
 app = typer.Typer(
     name="prepose",
