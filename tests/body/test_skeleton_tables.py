@@ -1,8 +1,9 @@
 import pytest
+from rich.console import Console
+
 from prepose.body import skeleton_tables
 from prepose.body.skeletons import SKELETONS
 from prepose.errors import SkeletonMismatch
-from rich.console import Console
 
 
 @pytest.fixture
@@ -23,5 +24,5 @@ def test_a_map_names_the_source_of_each_joint(console):
 
 
 def test_unknown_skeleton_names_the_known_ones(console):
-    with pytest.raises(SkeletonMismatch, match="no skeleton is named 'coco'.*coco-17"):
+    with pytest.raises(SkeletonMismatch, match=r"no skeleton is named 'coco'.*coco-17"):
         skeleton_tables.print_joint_maps("coco", None, console)
