@@ -1,0 +1,72 @@
+"use strict";
+const data = JSON.parse(document.getElementById("data").textContent);
+
+// plotly.js travels gzipped in base64: a third of its size, and the page still needs no network.
+async function loadPlotly() {
+  const packed = Uint8Array.from(atob(document.getElementById("plotly").textContent.trim()), c => c.charCodeAt(0));
+  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const script = document.createElement("script");
+  script.textContent = await new Response(stream).text();
+  document.head.appendChild(script);
+}
+
+const quiet = { displaylogo: false, responsive: true, displayModeBar: false };
+const font = { family: "system-ui, sans-serif", size: 13, color: "#1c2230" };
+
+function drawCurves(axis) {
+  const traces = [];
+  data.curves.forEach((set, column) => {
+    const where = { xaxis: column ? `x${column + 1}` : "x", yaxis: column ? `y${column + 1}` : "y" };
+    set.arms.forEach(arm => {
+      const x = arm[axis];
+      traces.push({ ...where, x: [...x, ...[...x].reverse()], y: [...arm.high, ...[...arm.low].reverse()], fill: "toself",
+        fillcolor: arm.colour + "26", line: { width: 0 }, hoverinfo: "skip", showlegend: false, legendgroup: arm.name });
+      traces.push({ ...where, x, y: arm.mean, name: arm.name, legendgroup: arm.name, showlegend: column === 0,
+        mode: "lines+markers", marker: { size: 5 }, line: { color: arm.colour, width: 2.5 },
+        hovertemplate: "%{y:.0f} mm<extra>" + arm.name + "</extra>" });
+    });
+  });
+  const layout = { font, margin: { l: 60, r: 10, t: 40, b: 50 }, legend: { orientation: "h", y: 1.18 }, annotations: [],
+    grid: { rows: 1, columns: data.curves.length, pattern: "independent" }, hovermode: "x unified" };
+  data.curves.forEach((set, column) => {
+    const n = column ? column + 1 : "";
+    layout["xaxis" + n] = { title: { text: axis === "images" ? "images seen" : "training FLOPs" }, gridcolor: "#eceff4", rangemode: "tozero" };
+    layout["yaxis" + n] = { title: { text: column ? "" : "MPJPE, mm" }, gridcolor: "#eceff4" };
+    layout.annotations.push({ text: set.title, xref: `x${n} domain`, yref: `y${n} domain`, x: 0.5, y: 1.08, showarrow: false });
+  });
+  Plotly.react("curve", traces, layout, quiet);
+}
+
+function limb(pose, colours, name, wide, group) {
+  // Camera frame (x right, y down, z forward) to the plot's (x right, y away, z up).
+  return data.bones.map((bone, i) => {
+    const ends = bone.map(j => pose[j]);
+    if (ends.some(p => p === null)) return null;
+    return { type: "scatter3d", mode: "lines", x: ends.map(p => p[0]), y: ends.map(p => p[2]), z: ends.map(p => -p[1]),
+      line: { color: colours(i), width: wide }, name, legendgroup: group, showlegend: i === 0, hoverinfo: "name" };
+  }).filter(Boolean);
+}
+
+function showCase(key) {
+  const item = data.cases[key];
+  document.querySelectorAll("button.strip").forEach(row => row.classList.toggle("on", row.dataset.case === key));
+  document.getElementById("viewer-title").textContent = item.title;
+  const truth = limb(item.truth, i => data.bone_colours[i], "truth", 9, "truth");
+  const arms = item.arms.flatMap(arm => limb(arm.pose, () => arm.colour, `${arm.name} (${arm.mm.toFixed(0)} mm)`, 5, arm.name));
+  const axis = title => ({ title: { text: title }, showbackground: true, backgroundcolor: "#f5f7fa", gridcolor: "#dfe3ea", zeroline: false, tickfont: { size: 10 } });
+  const scene = { aspectmode: "data", xaxis: axis("right"), yaxis: axis("away"), zaxis: axis("up"),
+    camera: { eye: { x: 0.9, y: -1.9, z: 0.5 } }, dragmode: "orbit" };
+  Plotly.react("pose", [...truth, ...arms], { font, scene, margin: { l: 0, r: 0, t: 0, b: 0 }, legend: { orientation: "h", y: -0.02 } }, quiet);
+}
+
+loadPlotly().then(() => {
+  drawCurves("images");
+  document.querySelectorAll(".controls button").forEach(button => button.addEventListener("click", () => {
+    document.querySelectorAll(".controls button").forEach(other => other.classList.toggle("on", other === button));
+    drawCurves(button.dataset.x);
+  }));
+  document.querySelectorAll("button.strip").forEach(row => row.addEventListener("click", () => showCase(row.dataset.case)));
+  const first = document.querySelector("button.strip");
+  if (first) showCase(first.dataset.case);
+  document.documentElement.dataset.ready = "true";
+});
