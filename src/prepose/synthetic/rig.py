@@ -57,6 +57,24 @@ CARRIER: tuple[int, ...] = tuple(
 )
 
 
+def _hops() -> tuple[np.ndarray, ...]:
+    """Joints by the number of segments between them and the pelvis, nearest first (the pelvis itself left out)."""
+    depth = np.zeros(len(PREPOSE_27.joints), dtype=int)
+    for segment in SEGMENTS:
+        for name in segment.carries:
+            joint = PREPOSE_27.index(name)
+            if joint != PREPOSE_27.root_index:
+                depth[joint] = depth[PREPOSE_27.index(segment.origin)] + 1
+    return tuple(np.flatnonzero(depth == d) for d in range(1, int(depth.max()) + 1))
+
+
+_PELVIS = PREPOSE_27.root_index
+_ORIGINS = np.array(SEGMENT_ORIGINS)
+_CARRIERS = np.array(CARRIER)
+_CARRIER_ORIGINS = _ORIGINS[_CARRIERS]
+_HOPS = _hops()
+
+
 @dataclass(frozen=True, eq=False)
 class BodyPose:
     """How a rig stands: each segment's turn in its parent, and where the pelvis is.
@@ -85,23 +103,31 @@ class Proportions:
     rest: Float[np.ndarray, "27 3"]
 
 
+def segment_rotations(local: Float[np.ndarray, "*N S 3 3"]) -> Float[np.ndarray, "*N S 3 3"]:
+    """Each segment's world_from_rest rotation, from its rotation in its parent."""
+    turned = local.copy()
+    for i, parent in enumerate(SEGMENT_PARENTS):
+        if parent >= 0:
+            turned[..., i, :, :] = turned[..., parent, :, :] @ local[..., i, :, :]
+    return turned
+
+
 def pose_joints(
     proportions: Proportions, pose: BodyPose
 ) -> tuple[Float[np.ndarray, "27 3"], Float[np.ndarray, "S 4 4"]]:
     """The posed joints (world, mm) and each segment's rigid world_from_rest matrix."""
+    rest = proportions.rest
+    turned = segment_rotations(pose.local)
+    # A joint lies where its carrier takes it: the carrier's origin, itself carried by the parent, plus the turned offset.
+    offset = np.einsum("jab,jb->ja", turned[_CARRIERS], rest - rest[_CARRIER_ORIGINS])
+    joints = offset
+    joints[_PELVIS] = pose.pelvis_world
+    for hop in _HOPS:
+        joints[hop] += joints[_CARRIER_ORIGINS[hop]]
     world_from_rest = np.zeros((len(SEGMENTS), 4, 4))
-    for i, (parent, origin) in enumerate(zip(SEGMENT_PARENTS, SEGMENT_ORIGINS, strict=True)):
-        about = proportions.rest[origin]
-        local = np.eye(4)
-        local[:3, :3] = pose.local[i]
-        if parent < 0:
-            local[:3, 3] = pose.pelvis_world - pose.local[i] @ about
-            world_from_rest[i] = local
-        else:
-            local[:3, 3] = about - pose.local[i] @ about
-            world_from_rest[i] = world_from_rest[parent] @ local
-    carriers = world_from_rest[list(CARRIER)]
-    joints = np.einsum("jab,jb->ja", carriers[:, :3, :3], proportions.rest) + carriers[:, :3, 3]
+    world_from_rest[:, :3, :3] = turned
+    world_from_rest[:, :3, 3] = joints[_ORIGINS] - np.einsum("sab,sb->sa", turned, rest[_ORIGINS])
+    world_from_rest[:, 3, 3] = 1
     return joints, world_from_rest
 
 
