@@ -1,0 +1,84 @@
+"""Save and load a network's weights; start a network from another one's."""
+
+from pathlib import Path
+from typing import Literal
+
+import torch
+from pydantic import ValidationError
+
+from prepose.body.skeletons import SKELETONS
+from prepose.errors import DataError, SkeletonMismatch
+from prepose.models.pose_net import ModelSpec, PoseNet, load_trunk
+from prepose.models.weights_file import Weights, load_state, read_weights, write_weights
+
+
+def save_weights(net: PoseNet, path: Path) -> Path:
+    """Write the weights and the specification, whole or not at all.
+
+    Args:
+        net: The network.
+        path: A `.safetensors` file, or a folder that will hold `weights.safetensors`.
+
+    Returns:
+        The file.
+    """
+    return write_weights(Weights(net.spec.model_dump(), net.skeleton.joints, net.state_dict()), path)
+
+
+def load_weights(path: Path, *, skeleton: str | None = None) -> PoseNet:
+    """The network of a weights file (or of a folder that holds one).
+
+    Args:
+        path: The file or folder.
+        skeleton: The name of the skeleton that the network must have; None for any.
+
+    Raises:
+        DataError: the file is missing, truncated, foreign, or its tensors do not fit its specification.
+        SkeletonMismatch: the network has another skeleton, or the skeleton of that name has changed since.
+    """
+    weights = read_weights(path)
+    spec = _spec_of(weights, path)
+    _check_joints(weights, spec, path)
+    if skeleton is not None and spec.skeleton != skeleton:
+        raise SkeletonMismatch(f"weights {path}: the network was trained for skeleton {spec.skeleton}, not {skeleton}")
+    with torch.device("meta"):
+        net = PoseNet(spec)
+    net = net.to_empty(device="cpu")
+    load_state(net, weights.tensors, path)
+    return net
+
+
+def load_into(net: PoseNet, path: Path, *, part: Literal["all", "trunk"] = "all") -> None:
+    """Fill a network, or its trunk alone, from the weights file of another.
+
+    Raises:
+        DataError: the file cannot be read or its tensors do not fit the network.
+        SkeletonMismatch: all is wanted, but the joints differ.
+    """
+    if part == "trunk":
+        load_trunk(net, path)
+        return
+    weights = read_weights(path)
+    if weights.joints != net.skeleton.joints:
+        raise SkeletonMismatch(
+            f"weights {path}: {len(weights.joints)} joints of skeleton {weights.spec.get('skeleton')}, but the network "
+            f"has {len(net.skeleton)} of {net.spec.skeleton}; take the trunk alone, or train in the same skeleton"
+        )
+    load_state(net, weights.tensors, path)
+
+
+def _spec_of(weights: Weights, path: Path) -> ModelSpec:
+    try:
+        return ModelSpec.model_validate(weights.spec)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        where = ".".join(str(part) for part in fault["loc"])
+        raise DataError(f"weights {path}: specification field {where}: {fault['msg']}") from None
+
+
+def _check_joints(weights: Weights, spec: ModelSpec, path: Path) -> None:
+    if weights.joints != SKELETONS[spec.skeleton].joints:
+        raise SkeletonMismatch(
+            f"weights {path}: skeleton {spec.skeleton} had the joints {', '.join(weights.joints)} when it was trained; "
+            "it is another one now"
+        )

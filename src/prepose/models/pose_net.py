@@ -1,0 +1,160 @@
+"""`PoseNet`: the picture of one person in, joints with relative depth out."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import torch
+from jaxtyping import Float, UInt8
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+from prepose.body.skeleton import Skeleton
+from prepose.body.skeletons import SKELETONS
+from prepose.models.backbones import BACKBONES, Trunk, load_pretrained
+from prepose.models.heads import DECODERS, READOUTS, PoseOutput
+from prepose.models.weights_file import is_weights_file, load_state, read_weights
+
+__all__ = ["ModelSpec", "PixelStatistics", "PoseNet", "PoseOutput", "build_pose_net"]
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)  # RGB, of pixels in 0..1
+IMAGENET_STD = (0.229, 0.224, 0.225)
+TRUNK_PARTS = ("trunk.", "pixels.")
+
+
+def _known_backbone(name: str) -> str:
+    if name not in BACKBONES:
+        raise ValueError(f"no backbone is named {name!r}; known: {', '.join(BACKBONES)}")
+    return name
+
+
+def _known_skeleton(name: str) -> str:
+    if name not in SKELETONS:
+        raise ValueError(f"no skeleton is named {name!r}; known: {', '.join(SKELETONS)}")
+    return name
+
+
+class ModelSpec(BaseModel):
+    """Everything that a network is, but its numbers.
+
+    Attributes:
+        backbone: A name of `BACKBONES`.
+        weights: What the trunk starts from: "random", "imagenet", or a local path.
+        decoder: "deconv" (the reference's) or "light" (for small trunks).
+        readout: "integral" (train with cross-entropy and joint losses) or "argmax" (train with `heatmap_loss`).
+        size: Side of the input crop, px; a multiple of 32, the trunk's stride.
+        skeleton: The name of the skeleton of the output.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    backbone: Annotated[str, AfterValidator(_known_backbone)] = "resnet-18"
+    weights: str = "random"
+    decoder: Literal["deconv", "light"] = "deconv"
+    readout: Literal["integral", "argmax"] = "integral"
+    size: Annotated[int, Field(ge=32, multiple_of=32)] = 256
+    skeleton: Annotated[str, AfterValidator(_known_skeleton)] = "mpii-16"
+
+
+class PixelStatistics(nn.Module):
+    """The one normalisation: RGB pixels 0..255 to about zero mean and unit spread. The statistics are saved with it."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN) * 255)
+        self.register_buffer("std", torch.tensor(IMAGENET_STD) * 255)
+
+    def forward(self, image: UInt8[Tensor, "B 3 H W"] | Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B 3 H W"]:
+        """Normalised pixels."""
+        return (image.to(self.mean.dtype) - self.mean[:, None, None]) / self.std[:, None, None]
+
+
+class PoseNet(nn.Module):
+    """Trunk, decoder, one 1x1 head for the heat maps and one for the depth maps, and a read-out.
+
+    Source: Zhou et al., "Towards 3D Human Pose Estimation in the Wild", ICCV 2017, in the form of Xiao et al., ECCV
+    2018: the depth head reads the same features as the heat-map head.
+    """
+
+    def __init__(self, spec: ModelSpec) -> None:
+        super().__init__()
+        self.spec = spec
+        self.pixels = PixelStatistics()
+        self.trunk = Trunk(BACKBONES[spec.backbone])
+        self.decoder = DECODERS[spec.decoder](self.trunk.channels)
+        self.heatmap_head = nn.Conv2d(self.decoder.channels, len(self.skeleton), 1)
+        self.depth_head = nn.Conv2d(self.decoder.channels, len(self.skeleton), 1)
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """The skeleton of the output."""
+        return SKELETONS[self.spec.skeleton]
+
+    def forward(self, image: UInt8[Tensor, "B 3 S S"] | Float[Tensor, "B 3 S S"]) -> PoseOutput:
+        """Joints of RGB crops with pixels 0..255, uint8 or float."""
+        if image.shape[-2:] != (self.spec.size, self.spec.size):
+            raise ValueError(f"the network reads {self.spec.size} px crops, found {tuple(image.shape)}")
+        return self.read_out(*self.maps(self.pixels(image)))
+
+    def maps(self, pixels: Float[Tensor, "B 3 S S"]) -> tuple[Tensor, Tensor]:
+        """Heat maps and depth maps, (B, J, S / 4, S / 4) each, of normalised pixels."""
+        features = self.decoder(self.trunk(pixels))
+        return self.heatmap_head(features), self.depth_head(features)
+
+    def read_out(self, heatmaps: Float[Tensor, "B J h w"], depth_maps: Float[Tensor, "B J h w"]) -> PoseOutput:
+        """Joints of maps."""
+        return READOUTS[self.spec.readout](heatmaps, depth_maps, self.spec.size)
+
+
+def build_pose_net(spec: ModelSpec, *, seed: int = 0) -> PoseNet:
+    """A network with its starting weights: the trunk's as the spec says, the rest random.
+
+    Args:
+        spec: What to build.
+        seed: Seed of the random weights; the global generator is not touched.
+
+    Raises:
+        RecipeError: the wanted weights cannot be had.
+        DataError: the wanted weights do not fit.
+    """
+    with torch.device("meta"):
+        net = PoseNet(spec)
+    net = net.to_empty(device="cpu")
+    net.pixels = PixelStatistics()
+    initialise(net, torch.Generator().manual_seed(seed))
+    path = Path(spec.weights)
+    if is_weights_file(path):
+        load_trunk(net, path)
+    elif spec.weights != "random":
+        load_pretrained(net.trunk, spec.backbone, spec.weights)
+    return net
+
+
+def load_trunk(net: PoseNet, path: Path) -> None:
+    """Fill the trunk, and the pixel statistics that it was trained with, from a weights file.
+
+    Raises:
+        DataError: the file cannot be read or holds another trunk.
+    """
+    taken = {name: tensor for name, tensor in read_weights(path).tensors.items() if name.startswith(TRUNK_PARTS)}
+    kept = {name: tensor for name, tensor in net.state_dict().items() if not name.startswith(TRUNK_PARTS)}
+    load_state(net, kept | taken, path)
+
+
+def initialise(net: PoseNet, generator: torch.Generator) -> None:
+    """Fill every weight: He's way in the trunk and the light decoder, small numbers in deconvolutions and heads.
+
+    Source: He et al., ICCV 2015, equation 10 (fan out); Xiao et al., ECCV 2018, section 3 (0.001).
+    """
+    heads = (net.heatmap_head, net.depth_head)
+    for module in net.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.reset_parameters()
+        elif isinstance(module, nn.ConvTranspose2d) or (isinstance(module, nn.Conv2d) and module in heads):
+            nn.init.normal_(module.weight, std=0.001, generator=generator)
+        elif isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu", generator=generator)
+        if isinstance(module, nn.Conv2d) and module.bias is not None:
+            nn.init.zeros_(module.bias)

@@ -1,0 +1,135 @@
+"""The weights file: safetensors, with a JSON header that says which network the tensors belong to.
+
+One file holds both, so that it can be written aside and renamed as a whole: a reader never meets half a checkpoint.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from prepose.errors import DataError
+
+FORMAT = "prepose-weights"
+VERSION = 1
+FILE_NAME = "weights.safetensors"
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What a weights file holds.
+
+    Attributes:
+        spec: The model's specification, as JSON data.
+        joints: The names of the joints, in the order of the maps.
+        tensors: Tensors by their names in the network.
+    """
+
+    spec: Mapping[str, Any]
+    joints: tuple[str, ...]
+    tensors: Mapping[str, Tensor]
+
+
+def file_of(path: Path) -> Path:
+    """The weights file that a path means: itself, or the one in a folder."""
+    return path if path.suffix == ".safetensors" else path / FILE_NAME
+
+
+def is_weights_file(path: Path) -> bool:
+    """Whether the path is a safetensors file, or a folder with a weights file of this project."""
+    return file_of(path).is_file()
+
+
+def write_weights(weights: Weights, path: Path) -> Path:
+    """Write the file aside, flush it to the disk and rename it; returns where it is."""
+    target = file_of(path)
+    header = {"format": FORMAT, "version": VERSION, "spec": dict(weights.spec), "joints": list(weights.joints)}
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.tensors.items()}
+    target.parent.mkdir(parents=True, exist_ok=True)
+    aside = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    try:
+        with aside.open("wb") as file:
+            file.write(save(tensors, metadata={"prepose": json.dumps(header)}))
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(target)
+    finally:
+        aside.unlink(missing_ok=True)
+    _flush_folder(target.parent)
+    return target
+
+
+def _flush_folder(folder: Path) -> None:
+    # The rename itself lies in the folder's own data; Windows cannot open folders and does not need it.
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def read_weights(path: Path) -> Weights:
+    """Read a weights file.
+
+    Raises:
+        DataError: the file is missing, truncated, not a weights file, or of another version.
+    """
+    source = file_of(path)
+    if not source.is_file():
+        raise DataError(f"weights {source}: no such file; give a weights file or a folder that holds {FILE_NAME}")
+    try:
+        with safe_open(source, framework="pt") as file:
+            header = _header(file.metadata(), source)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+    except SafetensorError as error:
+        raise DataError(
+            f"weights {source}: truncated or not a safetensors file ({error}); copy or train it anew"
+        ) from None
+    return Weights(header["spec"], tuple(header["joints"]), tensors)
+
+
+def _header(metadata: Mapping[str, str] | None, source: Path) -> dict[str, Any]:
+    if not metadata or "prepose" not in metadata:
+        raise DataError(
+            f"weights {source}: a safetensors file, but not one that prepose wrote; it has no prepose header"
+        )
+    header = json.loads(metadata["prepose"])
+    if header.get("format") != FORMAT or header.get("version") != VERSION:
+        raise DataError(
+            f"weights {source}: format {header.get('format')} version {header.get('version')}, "
+            f"but this prepose reads {FORMAT} version {VERSION}; use the prepose that wrote it"
+        )
+    return header
+
+
+def load_state(module: nn.Module, tensors: Mapping[str, Tensor], source: Path) -> None:
+    """Copy tensors into a module, all of them and nothing else.
+
+    Raises:
+        DataError: tensors are missing, unexpected or of another shape; their names are in the message.
+    """
+    wanted = module.state_dict()
+    missing = [name for name in wanted if name not in tensors]
+    unexpected = [name for name in tensors if name not in wanted]
+    reshaped = [
+        f"{name} {tuple(tensors[name].shape)} instead of {tuple(tensor.shape)}"
+        for name, tensor in wanted.items()
+        if name in tensors and tensors[name].shape != tensor.shape
+    ]
+    faults = [
+        f"{what} {', '.join(names[:4])}{f' and {len(names) - 4} more' if len(names) > 4 else ''}"
+        for what, names in (("missing", missing), ("unexpected", unexpected), ("of another shape", reshaped))
+        if names
+    ]
+    if faults:
+        raise DataError(f"weights {source}: they do not fit the network: {'; '.join(faults)}")
+    with torch.no_grad():
+        module.load_state_dict(dict(tensors))
