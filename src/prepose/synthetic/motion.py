@@ -1,18 +1,15 @@
 """Poses from a procedural prior: an action, angles about its mean within human limits, limbs that keep apart."""
 
-from collections.abc import Mapping
 from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
-from prepose.body.skeletons import PREPOSE_27
 from prepose.synthetic.actions import ACTIONS, STANDING_MEAN, STANDING_SPREAD, Action, Angles
-from prepose.synthetic.anatomy import ANGLE_INDEX, ANGLES, base_name, fold_into_limits, mirror_angles, segment_turns
+from prepose.synthetic.anatomy import ANGLES, base_name, fold_into_limits, mirror_angles, segment_turns, within_limits
 from prepose.synthetic.anatomy import LIMITS as LIMITS
-from prepose.synthetic.anatomy import shortest_turn, within_limits
-from prepose.synthetic.contact import FLESH_OF_JOINT, lowest_point, penetrations
+from prepose.synthetic.contact import lowest_point, penetrations
 from prepose.synthetic.rig import BodyPose, Proportions, pose_joints
 
 __all__ = ["ACTIONS", "LIMITS", "draw_angles", "draw_pose", "ground", "within_limits"]
@@ -103,7 +100,7 @@ def draw_pose(
         ValueError: `actions` is empty or names none of `ACTIONS`.
     """
     names = tuple(ACTIONS) if actions is None else actions
-    if not names or (unknown := set(names) - set(ACTIONS)):
+    if not names or not set(names) <= set(ACTIONS):
         raise ValueError(f"actions must be some of {', '.join(ACTIONS)}; found {names or 'none'}")
     name = names[int(generator.integers(len(names)))]
     action = ACTIONS[name]

@@ -4,6 +4,7 @@ Frame of the rest pose (mm): a T-pose with the pelvis at the origin, z up, the f
 hand towards +x and left hand towards -x; palms down, toes towards +y. World frames keep z up.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -118,9 +119,8 @@ def pose_joints(
     """The posed joints (world, mm) and each segment's rigid world_from_rest matrix."""
     rest = proportions.rest
     turned = segment_rotations(pose.local)
-    # A joint lies where its carrier takes it: the carrier's origin, itself carried by the parent, plus the turned offset.
-    offset = np.einsum("jab,jb->ja", turned[_CARRIERS], rest - rest[_CARRIER_ORIGINS])
-    joints = offset
+    # A joint lies at its carrier's origin, which the parent carries, plus its turned offset from there.
+    joints = np.einsum("jab,jb->ja", turned[_CARRIERS], rest - rest[_CARRIER_ORIGINS])
     joints[_PELVIS] = pose.pelvis_world
     for hop in _HOPS:
         joints[hop] += joints[_CARRIER_ORIGINS[hop]]
@@ -154,12 +154,22 @@ def draw_proportions(generator: np.random.Generator, height: float | None = None
         name: fraction * float(np.clip(generator.normal(1, _SPREAD.get(name, _COMMON_SPREAD)), 0.85, 1.15))
         for name, fraction in _FRACTIONS.items()
     }
+    return _build(ratio, height)
+
+
+def mean_proportions(height: float = 1700.0) -> Proportions:
+    """The mean build at a stature (mm)."""
+    return _build(_FRACTIONS, height)
+
+
+def _build(ratio: Mapping[str, float], height: float) -> Proportions:
+    """Joints of the rest pose (mm), scaled until crown to sole is the stature."""
     rest = _rest_joints(ratio)
     standing = rest[:, 2].max() - rest[PREPOSE_27.index("l_ankle"), 2] + ratio["ankle_height"]
     return Proportions(height, rest * (height / standing))
 
 
-def _rest_joints(ratio: dict[str, float]) -> Float[np.ndarray, "27 3"]:
+def _rest_joints(ratio: Mapping[str, float]) -> Float[np.ndarray, "27 3"]:
     """Joints of the rest pose in units of about one stature."""
     place: dict[str, tuple[float, float, float]] = {"pelvis": (0.0, 0.0, 0.0)}
     thorax = ratio["spine"] + ratio["chest"]
