@@ -4,12 +4,13 @@ A block of samples is one `pyarrow.RecordBatch`. Reading one is zero-copy: numpy
 which only the pages that are touched are ever read.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from jaxtyping import Int
 
 from prepose.body.skeleton import Skeleton
 from prepose.camera.camera import Camera
@@ -192,22 +193,27 @@ class Blocks:
         at = int(np.searchsorted(self.starts, row, side="right")) - 1
         return self.blocks[at], row - int(self.starts[at])
 
-    def gather(self, name: str, rows: np.ndarray) -> np.ndarray:
-        """(len(rows), ...) numbers of one column, copied in the order asked for."""
+    def gather(self, name: str, rows: Int[np.ndarray, "N"]) -> np.ndarray:
+        """(N, ...) numbers of one column, copied in the order asked for."""
         if not self.blocks:
             raise ValueError("there are no samples to read")
         first = self.blocks[0].numbers[name]
         values = np.empty((len(rows), *first.shape[1:]), first.dtype)
-        at = np.searchsorted(self.starts, rows, side="right") - 1
-        for block in np.unique(at):
-            mine = at == block
-            values[mine] = self.blocks[block].numbers[name][rows[mine] - self.starts[block]]
+        for block, places, local in self._by_block(rows):
+            values[places] = block.numbers[name][local]
         return values
 
-    def gather_texts(self, name: str, rows: np.ndarray) -> list[str]:
+    def gather_texts(self, name: str, rows: Int[np.ndarray, "N"]) -> list[str]:
         """The texts of one column in the order asked for."""
-        found = []
-        for row in rows:
-            block, local = self.find(int(row))
-            found.append(block.texts[name][local].as_py())
-        return found
+        values = np.empty(len(rows), object)
+        for block, places, local in self._by_block(rows):
+            values[places] = block.texts[name].take(pa.array(local)).to_pylist()
+        return values.tolist()
+
+    def _by_block(self, rows: np.ndarray) -> Iterator[tuple[Block, np.ndarray, np.ndarray]]:
+        """For each block that is needed: itself, where its rows go, and the rows' numbers in it."""
+        at = np.searchsorted(self.starts, rows, side="right") - 1
+        order = np.argsort(at, kind="stable")
+        needed, first = np.unique(at[order], return_index=True)
+        for block, places in zip(needed, np.split(order, first[1:]), strict=False):
+            yield self.blocks[block], places, rows[places] - self.starts[block]

@@ -1,0 +1,206 @@
+"""The datasets that prepose can read, and the one function that turns a dataset on disk into a store."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from pathlib import Path
+from types import MappingProxyType
+from typing import Protocol
+
+from prepose.body.skeleton import Skeleton
+from prepose.body.skeletons import LSP_14
+from prepose.data.adapters.lsp import LSP_EXTENDED_SPLITS, LSP_SPLITS, lsp, lsp_extended
+from prepose.data.found import FoundDataset
+from prepose.data.picture import read_image_bytes
+from prepose.data.sample import PoseSample
+from prepose.data.store import StoreDescription, describe_store, finished_samples, write_store
+from prepose.errors import DataError
+
+
+class Adapter(Protocol):
+    """Finds one split of a dataset in its owner's layout."""
+
+    def __call__(self, root: Path, split: str, *, partial: bool) -> FoundDataset:
+        """Look at the files below `root`; `partial` leaves out what has no partner instead of refusing it."""
+        ...
+
+
+@dataclass(frozen=True)
+class CatalogEntry:
+    """What there is to know about a dataset before having it.
+
+    Attributes:
+        name: The name on the command line.
+        title: The name in papers.
+        about: What it is, in a sentence.
+        has_3d: Whether its labels are 3D.
+        skeleton: The skeleton of its labels.
+        licence: On which terms its owners give it.
+        citation: What to cite.
+        home: Where its owners give it.
+        layouts: The layouts that are read, one line each.
+        expected: Samples of each split when it is complete.
+        splits: The splits that there are; the first `default_splits` of them are added unless others are asked for.
+        default_splits: How many splits are added unless others are asked for.
+        adapter: The function that finds it.
+    """
+
+    name: str
+    title: str
+    about: str
+    has_3d: bool
+    skeleton: Skeleton
+    licence: str
+    citation: str
+    home: str
+    layouts: tuple[str, ...]
+    expected: Mapping[str, int]
+    splits: tuple[str, ...]
+    default_splits: int
+    adapter: Adapter
+
+
+_ENTRIES = (
+    CatalogEntry(
+        name="lsp",
+        title="Leeds Sports Pose",
+        about="2,000 photographs of people doing sports, every joint marked, occluded ones too",
+        has_3d=False,
+        skeleton=LSP_14,
+        licence="research use, with citation; photographs from Flickr under their authors' terms",
+        citation="Johnson and Everingham, Clustered pose and nonlinear appearance models, BMVC 2010",
+        home="https://sam.johnson.io/research/lsp.html",
+        layouts=("joints.mat (3 x 14 x N) with images/im0001.jpg ..., scaled or original release",),
+        expected=MappingProxyType({"train": 1000, "test": 1000}),
+        splits=LSP_SPLITS,
+        default_splits=2,
+        adapter=lsp,
+    ),
+    CatalogEntry(
+        name="lsp-extended",
+        title="Leeds Sports Pose Extended",
+        about="10,000 photographs of hard sports poses, marked by paid strangers, some joints missing",
+        has_3d=False,
+        skeleton=LSP_14,
+        licence="research use, with citation; photographs from Flickr under their authors' terms",
+        citation="Johnson and Everingham, Learning effective pose estimation from inaccurate annotation, CVPR 2011",
+        home="https://sam.johnson.io/research/lspet.html",
+        layouts=("joints.mat (14 x 3 x N) with images/im00001.jpg ...",),
+        expected=MappingProxyType({"train": 9000, "validation": 1000, "all": 10000}),
+        splits=LSP_EXTENDED_SPLITS,
+        default_splits=2,
+        adapter=lsp_extended,
+    ),
+)
+
+DATASETS: Mapping[str, CatalogEntry] = MappingProxyType({entry.name: entry for entry in _ENTRIES})
+
+
+@dataclass(frozen=True)
+class AddedSplit:
+    """What `add_dataset` did for one split.
+
+    Attributes:
+        split: Its name.
+        samples: Samples now in the store.
+        resumed_from: Samples that were there already; all of them where the split was complete.
+        expected: Samples of the complete dataset.
+        notes: What was left out, mended or is otherwise worth knowing, with counts.
+    """
+
+    split: str
+    samples: int
+    resumed_from: int
+    expected: int | None
+    notes: tuple[str, ...]
+
+
+def get_dataset(name: str) -> CatalogEntry:
+    """The catalogue's entry of that name.
+
+    Raises:
+        DataError: there is none.
+    """
+    if name in DATASETS:
+        return DATASETS[name]
+    near = get_close_matches(name.lower().replace("_", "-"), DATASETS, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    raise DataError(f"no dataset is named {name!r}; {hint}known: {', '.join(DATASETS)}")
+
+
+def add_dataset(  # noqa: PLR0913 - the options of one command
+    name: str,
+    root: Path,
+    out: Path,
+    *,
+    splits: Sequence[str] = (),
+    partial: bool = False,
+    by_reference: bool = False,
+    progress: Callable[[str, int, int | None], None] | None = None,
+) -> tuple[AddedSplit, ...]:
+    """Find a dataset on disk and write it into a store; run again after an interruption, it goes on where it was.
+
+    Args:
+        name: The dataset's name in the catalogue.
+        root: The folder into which the owner's files were unpacked.
+        out: The store to write.
+        splits: The splits to add; none for the usual ones.
+        partial: Whether labels without image and images without label are left out, and counted, instead of refused.
+        by_reference: Whether images stay where they are, the store keeping their paths, instead of being copied in.
+        progress: Called with (split, samples done, samples in all).
+
+    Raises:
+        DataError: the dataset, a split or the files are not what they should be, or the store holds something else.
+    """
+    entry = get_dataset(name)
+    wanted = tuple(splits) or entry.splits[: entry.default_splits]
+    unknown = [split for split in wanted if split not in entry.splits]
+    if unknown:
+        raise DataError(f"{name} has no split {unknown[0]!r}; it has {', '.join(entry.splits)}")
+    if not root.is_dir():
+        raise DataError(f"{root}: there is no such folder; unpack {entry.title} there ({entry.home})")
+    made_by = {"command": f"prepose data add {name}", "root": str(root.resolve()), "partial": partial}
+    made_by |= {"images": "by reference" if by_reference else "inside"}
+    added = []
+    for split in wanted:
+        found = entry.adapter(root, split, partial=partial)
+        description = StoreDescription(
+            entry.name, found.skeleton, entry.licence, entry.citation, made_by | {"split": split} | found.facts
+        )
+        done = _finished(out, split, description, others=len(wanted) > 1)
+        if done < found.total:
+            samples = found.samples(done, found.total)
+            write_store(
+                out,
+                description,
+                split,
+                samples if by_reference else _embedded(samples),
+                total=found.total,
+                resume_from=done,
+                progress=None if progress is None else _named(progress, split),
+            )
+        added.append(AddedSplit(split, found.total, done, entry.expected.get(split), found.notes))
+    if all(split.resumed_from == split.samples for split in added):
+        raise DataError(f"{out}: holds {name} ({', '.join(wanted)}) already; choose another --out or delete it")
+    return tuple(added)
+
+
+def _finished(out: Path, split: str, description: StoreDescription, *, others: bool) -> int:
+    """Samples that are there; a split that is complete does not stop the others of the same command."""
+    if others and (out / "store.json").exists():
+        there = describe_store(out).splits.get(split)
+        if there is not None and there.complete and dict(there.made_by) == dict(description.made_by):
+            return there.samples
+    return finished_samples(out, split, description)
+
+
+def _named(progress: Callable[[str, int, int | None], None], split: str) -> Callable[[int, int | None], None]:
+    return lambda done, total: progress(split, done, total)
+
+
+def _embedded(samples: Iterator[PoseSample]) -> Iterator[PoseSample]:
+    for sample in samples:
+        if isinstance(sample.image, Path):
+            yield replace(sample, image=read_image_bytes(sample.image))
+        else:
+            yield sample

@@ -1,0 +1,160 @@
+"""Reading label files that strangers wrote: sizes checked before anything is loaded, one clear line when it fails.
+
+MATLAB files (level 5 through scipy, 7.3 through h5py), HDF5 and JSON. Nothing here can run code from a file.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from math import prod
+from pathlib import Path
+from typing import Any, TypeVar
+
+import h5py
+import numpy as np
+import scipy.io
+
+from prepose.errors import DataError
+
+# Far above any label file of the field, far below what a crafted header can claim.
+MOST_BYTES = 8 * 2**30
+
+Shape = tuple[int | None, ...]
+T = TypeVar("T")
+
+MAT_NUMBERS = frozenset(
+    ["double", "single", "logical", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))]
+)
+
+
+def check_file(path: Path) -> None:
+    """Make sure that a label file is there and not empty.
+
+    Raises:
+        DataError: it is missing, a folder, or empty.
+    """
+    if not path.exists():
+        beside = sorted(entry.name for entry in path.parent.iterdir())[:8] if path.parent.is_dir() else []
+        found = f"its folder holds {', '.join(beside) or 'nothing'}" if path.parent.is_dir() else "nor is its folder"
+        raise DataError(f"{path}: there is no such file ({found})")
+    if not path.is_file():
+        raise DataError(f"{path}: is not a file")
+    if path.stat().st_size == 0:
+        raise DataError(f"{path}: is empty; fetch it again")
+
+
+def mat_shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """The numeric variables of a MATLAB file of either format and their shapes, from the headers alone.
+
+    Raises:
+        DataError: the file is missing, truncated or not a MATLAB file.
+    """
+    check_file(path)
+    if h5py.is_hdf5(path):
+        return hdf5_shapes(path, reverse_axes=True)
+    listed = _guarded(path, "MATLAB file", lambda: scipy.io.whosmat(str(path)))
+    return {name: tuple(shape) for name, shape, kind in listed if kind in MAT_NUMBERS}
+
+
+def read_mat(path: Path, variable: str, shape: Shape) -> np.ndarray:
+    """A numeric variable of a MATLAB file of either format, axes as in MATLAB.
+
+    Args:
+        path: The file.
+        variable: The variable's name.
+        shape: The expected size of each axis, None for any.
+
+    Raises:
+        DataError: the file is missing, truncated or foreign, lacks the variable, or its shape is another.
+    """
+    shapes = mat_shapes(path)
+    _check_listed(path, variable, shapes, shape)
+    if h5py.is_hdf5(path):
+        return _read_hdf5_array(path, variable).transpose()
+
+    def load() -> np.ndarray:
+        return scipy.io.loadmat(str(path), variable_names=[variable])[variable]
+
+    return _guarded(path, "MATLAB file", load)
+
+
+def hdf5_shapes(path: Path, *, reverse_axes: bool = False) -> dict[str, tuple[int, ...]]:
+    """The numeric datasets of an HDF5 file, by path inside it, and their shapes.
+
+    Args:
+        path: The file.
+        reverse_axes: Whether to give the axes in MATLAB's order.
+
+    Raises:
+        DataError: the file is missing, truncated or not HDF5.
+    """
+    check_file(path)
+
+    def look() -> dict[str, tuple[int, ...]]:
+        shapes: dict[str, tuple[int, ...]] = {}
+
+        def note(name: str, item: h5py.Group | h5py.Dataset) -> None:
+            if isinstance(item, h5py.Dataset) and item.dtype.kind in "fiub":
+                shapes[name] = item.shape[::-1] if reverse_axes else item.shape
+
+        with h5py.File(path, "r") as file:
+            file.visititems(note)
+        return shapes
+
+    return _guarded(path, "HDF5 file", look)
+
+
+def read_hdf5(path: Path, name: str, shape: Shape) -> np.ndarray:
+    """A numeric dataset of an HDF5 file.
+
+    Raises:
+        DataError: the file is missing, truncated or foreign, lacks the dataset, or its shape is another.
+    """
+    _check_listed(path, name, hdf5_shapes(path), shape)
+    return _read_hdf5_array(path, name)
+
+
+def read_json(path: Path) -> Any:
+    """The content of a JSON file.
+
+    Raises:
+        DataError: the file is missing, empty, too large or not JSON.
+    """
+    check_file(path)
+    _check_bytes(path, "the file", path.stat().st_size)
+    try:
+        return json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: is truncated or not JSON ({error}); fetch it again") from error
+
+
+def _read_hdf5_array(path: Path, name: str) -> np.ndarray:
+    def load() -> np.ndarray:
+        with h5py.File(path, "r") as file:
+            return np.asarray(file[name])
+
+    return _guarded(path, "HDF5 file", load)
+
+
+def _check_listed(path: Path, name: str, shapes: Mapping[str, tuple[int, ...]], shape: Shape) -> None:
+    if name not in shapes:
+        raise DataError(f"{path}: has no numeric variable {name!r}; it has {', '.join(shapes) or 'none'}")
+    found = shapes[name]
+    fits = len(found) == len(shape) and all(want in (None, size) for want, size in zip(shape, found, strict=True))
+    if not fits:
+        wanted = " x ".join("any" if size is None else str(size) for size in shape)
+        raise DataError(f"{path}: {name!r} is {' x '.join(map(str, found))}, expected {wanted}")
+    _check_bytes(path, repr(name), 8 * prod(found))
+
+
+def _check_bytes(path: Path, what: str, size: int) -> None:
+    if size > MOST_BYTES:
+        raise DataError(f"{path}: {what} claims {size / 2**30:.0f} GiB; no label file of this kind is that large")
+
+
+def _guarded(path: Path, kind: str, read: Callable[[], T]) -> T:
+    try:
+        return read()
+    # On damaged bytes scipy and h5py raise whatever the parser happened to stumble over.
+    except Exception as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise DataError(f"{path}: is truncated, damaged or not a {kind} ({reason}); fetch it again") from error

@@ -1,0 +1,96 @@
+"""Pairing labels with image files: every label has its image and every image its label, or the user is told."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from prepose.data.picture import image_size
+from prepose.errors import DataError
+
+PICTURE_SUFFIXES = frozenset([".jpg", ".jpeg", ".png"])
+HEADER_BYTES = 2**18  # enough for a JPEG's header behind large EXIF thumbnails
+# A label of the right image may miss its border by a few pixels, but not by a tenth of it.
+OUTSIDE_SHARE, OUTSIDE_IMAGES = 0.1, 0.05
+
+
+@dataclass(frozen=True, eq=False)
+class Pairing:
+    """Which labels have an image, and what to tell the user about the others.
+
+    Attributes:
+        present: Indices of the labels whose image is there.
+        notes: Counts of labels and images left out.
+    """
+
+    present: Int[np.ndarray, "M"]
+    notes: tuple[str, ...]
+
+
+def pair_images(folder: Path, names: Sequence[str], *, partial: bool) -> Pairing:
+    """Look for the image of each label.
+
+    Args:
+        folder: Where the images lie.
+        names: The file name of each label's image; several labels may share one.
+        partial: Whether labels without image and images without label are left out instead of refused.
+
+    Raises:
+        DataError: there are no images, or some are missing or unlabelled and `partial` is not set.
+    """
+    entries = folder.iterdir() if folder.is_dir() else ()
+    files = {entry.name for entry in entries if entry.suffix.lower() in PICTURE_SUFFIXES}
+    present = np.flatnonzero([name in files for name in names])
+    missing = [name for name in names if name not in files]
+    strangers = sorted(files - set(names))
+    if len(present) == 0:
+        raise DataError(
+            f"{folder}: holds none of the {len(names)} labelled images ({_first(missing)}); unpack them there"
+        )
+    if missing and not partial:
+        raise DataError(
+            f"{folder}: {len(missing)} of {len(names)} labels have no image ({_first(missing)}); add the images, or "
+            f"pass --partial to take the {len(present)} that are there"
+        )
+    if strangers and not partial:
+        raise DataError(
+            f"{folder}: {len(strangers)} images have no label ({_first(strangers)}); take them away, or pass --partial "
+            f"to leave them out"
+        )
+    notes = []
+    if missing:
+        notes.append(f"{len(missing)} of {len(names)} labels have no image and are left out ({_first(missing)})")
+    if strangers:
+        notes.append(f"{len(strangers)} images have no label and are left out ({_first(strangers)})")
+    return Pairing(present, tuple(notes))
+
+
+def check_joints_lie_in_images(
+    folder: Path, names: Sequence[str], joints_img: Float[np.ndarray, "N J 2"], most: int = 200
+) -> None:
+    """Make sure that labels and images are of one resolution, on up to `most` images spread over all.
+
+    Raises:
+        DataError: labelled joints lie far outside of many images.
+    """
+    chosen = np.unique(np.linspace(0, len(names) - 1, min(most, len(names))).astype(int))
+    outside = [names[index] for index in chosen.tolist() if _far_out(folder / names[index], joints_img[index])]
+    if len(outside) > OUTSIDE_IMAGES * len(chosen):
+        raise DataError(
+            f"{folder}: in {len(outside)} of {len(chosen)} images looked at, joints lie far outside the picture "
+            f"({_first(outside)}); labels and images are of different releases or sizes"
+        )
+
+
+def _far_out(path: Path, joints_img: Float[np.ndarray, "J 2"]) -> bool:
+    with path.open("rb") as file:
+        header = file.read(HEADER_BYTES)
+    size = np.array(image_size(header, str(path)))
+    slack = OUTSIDE_SHARE * size
+    return bool(((joints_img < -slack) | (joints_img > size - 1 + slack)).any())
+
+
+def _first(names: Sequence[str], most: int = 3) -> str:
+    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
