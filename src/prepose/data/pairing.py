@@ -76,7 +76,7 @@ def check_joints_lie_in_images(
         DataError: labelled joints lie far outside of many images.
     """
     chosen = np.unique(np.linspace(0, len(names) - 1, min(most, len(names))).astype(int))
-    outside = [names[index] for index in chosen.tolist() if _far_out(folder / names[index], joints_img[index])]
+    outside = [names[index] for index in map(int, chosen) if _far_out(folder / names[index], joints_img[index])]
     if len(outside) > OUTSIDE_IMAGES * len(chosen):
         raise DataError(
             f"{folder}: in {len(outside)} of {len(chosen)} images looked at, joints lie far outside the picture "
