@@ -1,0 +1,69 @@
+"""Trials side by side on one machine: a few processes, each with its share of the cores."""
+
+import multiprocessing
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass
+
+from prepose.errors import PoseError
+
+POLL_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One piece of work that needs no other: a function of this package and its arguments (both picklable)."""
+
+    name: str
+    work: Callable[..., object]
+    arguments: tuple[object, ...]
+
+
+def run_trials(trials: Sequence[Trial], *, jobs: int, tick: Callable[[], None] = lambda: None) -> dict[str, object]:
+    """Run all trials, at most `jobs` at once; `tick` is called a few times a second.
+
+    Returns:
+        What each trial returned, by name, in the order of `trials`.
+
+    Raises:
+        PoseError: a trial failed by its user's input; trials that have not begun are given up.
+    """
+    # Spawned, not forked: a fork of a process that has used torch's threads can hang.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(
+        max_workers=jobs, mp_context=context, initializer=_settle, initargs=(threads_each(jobs),)
+    )
+    try:
+        waiting: dict[Future[object], Trial] = {pool.submit(trial.work, *trial.arguments): trial for trial in trials}
+        results: dict[str, object] = {}
+        while waiting:
+            done, _ = wait(waiting, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
+            for future in done:
+                trial = waiting.pop(future)
+                results[trial.name] = _result(future, trial)
+            tick()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+    return {trial.name: results[trial.name] for trial in trials}
+
+
+def _result(future: Future[object], trial: Trial) -> object:
+    try:
+        return future.result()
+    except PoseError as error:
+        raise type(error)(f"{trial.name}: {error}") from error
+
+
+def threads_each(jobs: int) -> int:
+    """Threads for each of `jobs` processes that share this machine."""
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, available // jobs)
+
+
+def _settle(threads: int) -> None:
+    # Before torch is imported, so that its own pool obeys too.
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    import torch
+
+    torch.set_num_threads(threads)

@@ -1,0 +1,37 @@
+import pytest
+
+from prepose.studies.tables import clearly_apart, flops_written, spread, spreads, written
+
+
+def test_spread_is_the_sample_standard_deviation():
+    assert spread([1.0, 3.0]) == {"mean": 2.0, "std": pytest.approx(2**0.5)}
+
+
+def test_one_seed_has_no_spread():
+    assert spread([5.0]) == {"mean": 5.0, "std": None}
+
+
+@pytest.mark.parametrize("values", [[], [None, 1.0], [float("nan"), 1.0]])
+def test_what_was_not_scored_in_every_seed_has_no_mean(values):
+    assert spread(values) == {"mean": None, "std": None}
+
+
+def test_spreads_go_by_name():
+    assert spreads([{"a": 1.0, "b": None}, {"a": 3.0, "b": 2.0}])["a"]["mean"] == 2.0
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [({"mean": 0.5, "std": 0.01}, "50 ± 1"), ({"mean": 0.5, "std": None}, "50"), ({"mean": None, "std": None}, "–")],
+)
+def test_figures_as_text(value, text):
+    assert written(value, factor=100) == text
+
+
+@pytest.mark.parametrize(("flops", "text"), [(1.5e15, "1.5 PFLOP"), (2e12, "2 TFLOP"), (3e3, "3e+03 FLOP")])
+def test_operations_as_text(flops, text):
+    assert flops_written(flops) == text
+
+
+def test_seeds_that_do_not_overlap():
+    assert clearly_apart([1, 2], [3, 4]) and clearly_apart([3, 4], [1, 2]) and not clearly_apart([1, 3], [2, 4])
