@@ -5,13 +5,16 @@ spans -0.5 .. W - 0.5. Resizing by a factor r therefore maps x to (x + 0.5) * r 
 cell 0 over crop pixels 0 to 3, centre 1.5. Nothing outside this module writes those halves.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 
 from prepose.arrays import BoxXywh, Matrix3, Points2D
+
+# The side of a plain crop over the longer side of the person's box.
+BOX_MARGIN = 1.25
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,11 @@ class Crop:
         """Homogeneous matrix from crop px to image px."""
         return np.linalg.inv(self.crop_from_img)
 
+    def in_resized(self, factor: float) -> "Crop":
+        """The same crop of the image resized by `factor`."""
+        x, y = transform(resize_matrix(factor), np.array(self.centre))
+        return replace(self, centre=(float(x), float(y)), side=self.side * factor)
+
     def read(self, image: UInt8[np.ndarray, "H W C"]) -> UInt8[np.ndarray, "S S C"]:
         """The crop's pixels (bilinear; area-averaged first when shrinking twice or more); black outside."""
         matrix = self.crop_from_img
@@ -68,7 +76,7 @@ class Crop:
         return cv2.warpAffine(image, matrix[:2], (self.size, self.size), flags=cv2.INTER_LINEAR)
 
 
-def crop_of_box(box_xywh: BoxXywh, size: int, margin: float = 1.25) -> Crop:
+def crop_of_box(box_xywh: BoxXywh, size: int, margin: float = BOX_MARGIN) -> Crop:
     """The square about a box whose side is `margin` times the box's longer side."""
     x, y, width, height = (float(value) for value in box_xywh)
     # A box of width w that starts at pixel x covers x - 0.5 .. x + w - 0.5.
@@ -88,6 +96,12 @@ def cell_from_crop(stride: int) -> Matrix3:
 def transform(matrix: Matrix3, points: Points2D) -> Points2D:
     """Points moved by a homogeneous affine matrix; NaN stays NaN."""
     return points @ matrix[:2, :2].T + matrix[:2, 2]
+
+
+def is_inside(points: Points2D, size: int, margin: float = 0.0) -> Bool[np.ndarray, "*P"]:
+    """Whether points (px) lie on a square picture of that size or at most `margin` px beside it; NaN does not."""
+    x_and_y = (points >= -0.5 - margin) & (points <= size - 0.5 + margin)
+    return x_and_y[..., 0] & x_and_y[..., 1]
 
 
 def scale_of(matrix: Float[np.ndarray, "*N 3 3"]) -> Float[np.ndarray, "*N"]:
