@@ -19,6 +19,7 @@ RIGHT: Rgb = (255, 96, 48)
 LEFT: Rgb = (56, 152, 255)
 MIDDLE: Rgb = (104, 208, 128)
 OUTLINE: Rgb = (16, 16, 20)
+PAPER: Rgb = (245, 245, 245)
 BOX: Rgb = (250, 214, 64)
 
 # OpenCV takes whole numbers; with a shift of 4 they count sixteenths of a pixel.
@@ -118,15 +119,23 @@ def draw_figure(
     return canvas
 
 
-def draw_text(
-    image: ImageRgb, text: str, origin_xy: tuple[int, int], *, height: int, colour: Rgb = (245, 245, 245)
-) -> None:
-    """Write one line of ASCII text into the image itself, dark-rimmed, its lower left corner at `origin_xy`."""
+def draw_text(image: ImageRgb, text: str, corner_xy: tuple[int, int], *, height: int) -> None:
+    """Write one line of ASCII text on a dark plate into the image itself.
+
+    Args:
+        image: The picture that is written into.
+        text: The line; other characters than ASCII show as question marks.
+        corner_xy: Upper left corner of the plate, px.
+        height: Height of a capital letter, px.
+    """
     scale = height / 22  # capital letters of this font are 22 px high at scale 1
     plain = text.encode("ascii", "replace").decode()
-    width = max(1, round(scale * 1.4))
-    for shade, line in ((OUTLINE, width + 2), (colour, width)):
-        cv2.putText(image, plain, origin_xy, cv2.FONT_HERSHEY_SIMPLEX, scale, shade, line, cv2.LINE_AA)
+    line = max(1, round(scale * 1.4))
+    (width, _), below = cv2.getTextSize(plain, cv2.FONT_HERSHEY_SIMPLEX, scale, line)
+    pad = max(2, height // 3)
+    x, y = corner_xy
+    cv2.rectangle(image, (x, y), (x + width + 2 * pad, y + height + 2 * pad + below // 2), OUTLINE, -1)
+    cv2.putText(image, plain, (x + pad, y + pad + height), cv2.FONT_HERSHEY_SIMPLEX, scale, PAPER, line, cv2.LINE_AA)
 
 
 def _drawable(joints_img: Float[np.ndarray, "J 2"]) -> np.ndarray:

@@ -84,8 +84,7 @@ def draw_sample(sample: PoseSample, image: bytes, *, size: int, title: str = "")
         figure = draw_figure(sample.joints_cam, sample.skeleton, size=inset, view=SIDE_VIEW)
         drawn[size - inset :, size - inset :] = figure
     if title:
-        letters = max(7, size // 22)
-        draw_text(drawn, title, (4, 4 + letters), height=letters)
+        draw_text(drawn, title, (0, 0), height=max(7, size // 22))
     return drawn
 
 
