@@ -1,0 +1,120 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
+
+from prepose.camera.camera import Camera, camera_from_field_of_view
+
+# The four cameras of Human3.6M: fx, fy, cx, cy, then k1, k2, p1, p2, k3.
+H36M_INTRINSICS = {
+    "54138969": (
+        (1145.04940458804, 1143.78109572365, 512.541504956548, 515.4514869776),
+        (-0.207098910824901, 0.247775183068982, -0.00142447157470321, -0.000975698859470499, -0.00307515035078854),
+    ),
+    "55011271": (
+        (1149.67569986785, 1147.59161666764, 508.848621645943, 508.064917088557),
+        (-0.194213629607385, 0.240408539138292, -0.0027408943961907, -0.001619026613787, 0.00681997559022603),
+    ),
+    "58860488": (
+        (1149.14071676148, 1148.7989685676, 519.815837182153, 501.402658888552),
+        (-0.208338188251856, 0.255488007488945, -0.000759999321030303, 0.00148438698385668, -0.00246049749891915),
+    ),
+    "60457274": (
+        (1145.51133842318, 1144.77392807652, 514.968197319863, 501.882018537695),
+        (-0.198384093827848, 0.218323676298049, -0.00181336200488089, -0.000587205583421232, -0.00894780704152122),
+    ),
+}
+
+
+@pytest.fixture(params=H36M_INTRINSICS)
+def camera(request):
+    (fx, fy, cx, cy), distortion = H36M_INTRINSICS[request.param]
+    return Camera(
+        K=np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]]),
+        size_wh=(1000, 1000),
+        rotation=Rotation.from_euler("xyz", [95, 10, 200], degrees=True).as_matrix(),
+        translation=np.array([-346.0, 546.9, 5474.5]),
+        distortion=np.array(distortion),
+        name=request.param,
+    )
+
+
+def points_in_view(count=200, seed=0):
+    generator = np.random.default_rng(seed)
+    depth = generator.uniform(1500, 8000, count)
+    return np.stack(
+        [depth * generator.uniform(-0.4, 0.4, count), depth * generator.uniform(-0.4, 0.4, count), depth], 1
+    )
+
+
+def test_projection_agrees_with_opencv(camera):
+    cv2 = pytest.importorskip("cv2")
+    points = points_in_view()
+    expected, _ = cv2.projectPoints(points, np.zeros(3), np.zeros(3), camera.K, camera.distortion)
+    np.testing.assert_allclose(camera.project(points), expected[:, 0], atol=1e-8)
+    plain, _ = cv2.projectPoints(points, np.zeros(3), np.zeros(3), camera.K, np.zeros(5))
+    assert np.abs(plain[:, 0] - expected[:, 0]).max() > 5, "these lenses bend the picture by several px"
+
+
+def test_projected_points_come_back_through_the_lens(camera):
+    points = points_in_view()
+    returned = camera.back_project(camera.project(points), points[:, 2])
+    np.testing.assert_allclose(returned, points, atol=1e-6)
+
+
+def test_world_and_back(camera):
+    points = points_in_view()
+    np.testing.assert_allclose(camera.world_from_cam(camera.cam_from_world(points)), points, atol=1e-9)
+    moved = camera.cam_from_world(points)
+    np.testing.assert_allclose(
+        np.linalg.norm(np.diff(moved, axis=0), axis=1), np.linalg.norm(np.diff(points, axis=0), axis=1)
+    )
+    np.testing.assert_allclose(camera.cam_from_world(np.zeros((1, 3)))[0], camera.translation)
+
+
+def test_points_behind_or_missing_are_missing_in_the_image(camera):
+    points = np.array([[0, 0, 1000.0], [0, 0, -1000.0], [0, 0, 0.0], [np.nan, 0, 1000.0], [0, 0, np.nan]])
+    found = camera.project(points)
+    assert np.isfinite(found[0]).all()
+    assert np.isnan(found[1]).all()
+    assert np.isnan(found[2]).all()
+    assert np.isnan(found[3:]).any(axis=1).all()
+
+
+def test_leading_shape_is_kept(camera):
+    points = points_in_view(24).reshape(2, 3, 4, 3)
+    assert camera.project(points).shape == (2, 3, 4, 2)
+    np.testing.assert_allclose(camera.back_project(camera.project(points), points[..., 2]), points, atol=1e-6)
+
+
+@given(degrees=st.floats(10, 120), width=st.integers(16, 4000), height=st.integers(16, 4000))
+def test_field_of_view_spans_the_longer_side(degrees, width, height):
+    camera = camera_from_field_of_view((width, height), degrees)
+    tangent = np.tan(np.radians(degrees) / 2)
+    edge = (
+        np.array([[tangent, 0, 1.0], [-tangent, 0, 1.0]])
+        if width >= height
+        else np.array([[0, tangent, 1.0], [0, -tangent, 1.0]])
+    )
+    along = 0 if width >= height else 1
+    # The picture spans -0.5 .. side - 0.5.
+    np.testing.assert_allclose(camera.project(edge)[:, along], [max(width, height) - 0.5, -0.5], atol=1e-6)
+    np.testing.assert_allclose(camera.project(np.array([[0, 0, 1.0]]))[0], [(width - 1) / 2, (height - 1) / 2])
+
+
+def test_focal_is_the_geometric_mean():
+    camera = Camera(K=np.array([[400.0, 0, 0], [0, 900.0, 0], [0, 0, 1]]), size_wh=(10, 10))
+    assert camera.focal == pytest.approx(600)
+
+
+@pytest.mark.parametrize("bad", [np.diag([-1.0, 1, 1]), np.full((3, 3), np.nan), np.zeros((3, 3))])
+def test_unusable_intrinsics_are_refused(bad):
+    with pytest.raises(ValueError, match=r"camera 'left': K must be finite with positive focal lengths, found"):
+        Camera(K=bad, size_wh=(10, 10), name="left")
+
+
+@pytest.mark.parametrize("bad", [np.diag([1.0, 1, -1]), 2 * np.eye(3), np.full((3, 3), np.nan)])
+def test_what_is_no_rotation_is_refused(bad):
+    with pytest.raises(ValueError, match=r"camera 'left': rotation is not a rotation matrix"):
+        Camera(K=np.eye(3), size_wh=(10, 10), rotation=bad, name="left")
