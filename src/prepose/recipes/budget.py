@@ -1,0 +1,92 @@
+"""What a recipe costs in floating-point operations, and recipes made to cost the same, pre-training included."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from prepose.errors import RecipeError
+from prepose.models.pose_net import ModelSpec, PoseNet
+from prepose.recipes.learner import set_trained
+from prepose.recipes.objective import Labels, losses_of
+from prepose.recipes.stage import Recipe, Stage
+
+
+@dataclass(frozen=True)
+class StageCost:
+    """What a stage asks of the network, per sample.
+
+    Attributes:
+        forward: Operations of one prediction.
+        training: Operations of forward and backward, through what the stage trains and its losses reach.
+        reached: Names of the parameters that get a gradient; a 2D stage does not reach the depth head.
+    """
+
+    forward: int
+    training: int
+    reached: frozenset[str]
+
+
+def stage_cost(model: ModelSpec, stage: Stage) -> StageCost:
+    """The cost of a stage, counted by running one step of it on tensors without storage."""
+    with torch.device("meta"):
+        net = PoseNet(model).train()
+        # Two samples, because BatchNorm refuses to learn from a single value a channel.
+        image = torch.zeros(2, 3, model.size, model.size)
+        joints = len(net.skeleton)
+        known = torch.ones(2, joints, dtype=torch.bool)
+        labels = Labels(torch.zeros(2, joints, 3), known, known)
+    set_trained(net, stage)
+    counter = FlopCounterMode(display=False)
+    with counter:
+        output = net(image)
+        forward = counter.get_total_flops()
+        total = losses_of(stage, output, labels, size=model.size, skeleton=net.skeleton).sum()
+        if not total.requires_grad:
+            raise RecipeError(f"stage {stage.name!r}: none of its losses reaches what it trains ({stage.trained!r})")
+        total.backward()
+    reached = frozenset(name for name, parameter in net.named_parameters() if parameter.grad is not None)
+    return StageCost(forward // 2, counter.get_total_flops() // 2, reached)
+
+
+def training_flops(recipe: Recipe) -> float:
+    """Floating-point operations of all forward and backward passes of all stages (the optimiser is not counted)."""
+    return float(
+        sum(
+            recipe.steps(stage) * recipe.batch_size * stage_cost(recipe.model, stage).training
+            for stage in recipe.stages
+        )
+    )
+
+
+def with_budget(recipe: Recipe, flops: float) -> Recipe:
+    """The recipe with every stage made longer or shorter by one factor, so that training costs `flops`.
+
+    Lengths are whole batches; the last stage takes up what rounding the others left, so that the whole is within half a
+    batch of the budget.
+
+    Raises:
+        RecipeError: the budget is too small for one batch in each stage.
+    """
+    costs = [recipe.batch_size * stage_cost(recipe.model, stage).training for stage in recipe.stages]
+    factor = flops / sum(cost * recipe.steps(stage) for cost, stage in zip(costs, recipe.stages, strict=True))
+    steps = [round(factor * recipe.steps(stage)) for stage in recipe.stages]
+    spent = sum(cost * count for cost, count in zip(costs[:-1], steps[:-1], strict=True))
+    steps[-1] = round((flops - spent) / costs[-1])
+    if min(steps) < 1:
+        raise RecipeError(
+            f"recipe {recipe.name!r}: {flops:.3g} FLOPs are too few for one batch in each of its stages, which cost "
+            f"{sum(costs):.3g}"
+        )
+    stages = tuple(
+        stage.model_copy(update={"samples": count * recipe.batch_size})
+        for stage, count in zip(recipe.stages, steps, strict=True)
+    )
+    return recipe.model_copy(update={"stages": stages})
+
+
+def equalise(recipes: Mapping[str, Recipe], flops: float | None = None) -> dict[str, Recipe]:
+    """All recipes at the same training FLOPs: `flops`, or what the cheapest of them costs as it is."""
+    budget = min(training_flops(recipe) for recipe in recipes.values()) if flops is None else flops
+    return {name: with_budget(recipe, budget) for name, recipe in recipes.items()}

@@ -1,0 +1,188 @@
+"""Checkpoints: all that a training needs to go on as if it had never stopped.
+
+A checkpoint is a folder, written aside and renamed when every byte of it is on the disk, so that a process that dies at
+any moment leaves whole checkpoints only. Weights are safetensors; the rest loads with `weights_only=True`.
+"""
+
+import io
+import os
+import re
+import shutil
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from prepose.errors import DataError
+from prepose.models.checkpoint import load_into, save_weights
+from prepose.models.pose_net import PoseNet
+
+KEPT = 2
+
+
+@dataclass(frozen=True)
+class Position:
+    """How far a training is.
+
+    Attributes:
+        stage: Index of the stage.
+        stage_step: Optimiser steps done in it.
+        step: Optimiser steps done in all.
+        samples: Samples seen in all.
+        train_flops: Floating-point operations of training so far.
+        train_seconds: Time spent in training steps.
+        validation_flops: Floating-point operations of validation so far.
+        validation_seconds: Time spent in validation.
+        metric: Name of the measure that chose the best weights so far.
+        best: Its value; None before the first validation by it.
+    """
+
+    stage: int = 0
+    stage_step: int = 0
+    step: int = 0
+    samples: int = 0
+    train_flops: float = 0.0
+    train_seconds: float = 0.0
+    validation_flops: float = 0.0
+    validation_seconds: float = 0.0
+    metric: str = ""
+    best: float | None = None
+
+    def after_step(self, samples: int, flops: float) -> "Position":
+        """One optimiser step further."""
+        return replace(
+            self,
+            stage_step=self.stage_step + 1,
+            step=self.step + 1,
+            samples=self.samples + samples,
+            train_flops=self.train_flops + flops,
+        )
+
+    def in_next_stage(self) -> "Position":
+        """At the start of the next stage."""
+        return replace(self, stage=self.stage + 1, stage_step=0)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A training at one moment.
+
+    Attributes:
+        position: How far it is.
+        optimiser: The optimiser's state; None between stages.
+        tally: Sums of what the next row of the log will say; None just after a row.
+        random: States of torch's generators (for layers that draw, such as dropout).
+    """
+
+    position: Position
+    optimiser: dict[str, Any] | None
+    tally: Tensor | None
+    random: dict[str, Any]
+
+
+def save_checkpoint(folder: Path, snapshot: Snapshot, net: PoseNet, averaged: PoseNet | None) -> Path:
+    """Write a checkpoint into the run's `checkpoints` folder and drop all but the last two.
+
+    Raises:
+        OSError: the disk is full or refuses; the checkpoints that were there are untouched.
+    """
+    target = folder / f"step-{snapshot.position.step:09d}-{snapshot.position.stage}"
+    if target.exists():
+        return target
+    folder.mkdir(parents=True, exist_ok=True)
+    aside = folder / f".partial-{target.name}"
+    _clear(aside)
+    try:
+        aside.mkdir()
+        save_weights(net, aside / "weights.safetensors")
+        if averaged is not None:
+            save_weights(averaged, aside / "averaged.safetensors")
+        _write_state(aside / "state.pt", snapshot)
+        aside.rename(target)
+    except BaseException:
+        _clear(aside)
+        raise
+    flush_folder(folder)
+    for old in checkpoints(folder)[:-KEPT]:
+        shutil.rmtree(old)
+    return target
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """The whole checkpoints of a run, oldest first."""
+    return sorted(path for path in folder.glob("step-*") if re.fullmatch(r"step-\d{9,}-\d+", path.name))
+
+
+def load_checkpoint(folder: Path, net: PoseNet, averaged: PoseNet | None) -> Snapshot | None:
+    """Load the newest checkpoint of a run into its networks; None where the run has none yet.
+
+    Raises:
+        DataError: the checkpoint is damaged.
+    """
+    for aside in folder.glob(".partial-*"):
+        _clear(aside)
+    there = checkpoints(folder)
+    if not there:
+        return None
+    newest = there[-1]
+    load_into(net, newest / "weights.safetensors")
+    if averaged is not None:
+        load_into(averaged, newest / "averaged.safetensors")
+    try:
+        state = torch.load(newest / "state.pt", map_location="cpu", weights_only=True)
+        return Snapshot(Position(**state["position"]), state["optimiser"], state["tally"], state["random"])
+    except Exception as error:  # torch.load says in many ways that a file is damaged
+        advice = "delete this folder to go on from the one before" if len(there) > 1 else "start the run anew"
+        raise DataError(f"{newest / 'state.pt'}: damaged ({type(error).__name__}: {error}); {advice}") from error
+
+
+def _write_state(path: Path, snapshot: Snapshot) -> None:
+    state = {
+        "position": asdict(snapshot.position),
+        "optimiser": snapshot.optimiser,
+        "tally": snapshot.tally,
+        "random": snapshot.random,
+    }
+    # Through memory, because torch reports a full disk as an internal error of its archive writer.
+    memory = io.BytesIO()
+    torch.save(state, memory)
+    with path.open("wb") as file:
+        file.write(memory.getbuffer())
+        file.flush()
+        os.fsync(file.fileno())
+    flush_folder(path.parent)
+
+
+def flush_folder(folder: Path) -> None:
+    """See that the names in a folder are on the disk; Windows cannot and need not."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _clear(folder: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(folder)
+
+
+def random_state() -> dict[str, Any]:
+    """The state of torch's generators."""
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    return {"cpu": torch.get_rng_state(), "cuda": cuda}
+
+
+def restore_random_state(state: dict[str, Any]) -> None:
+    """Put torch's generators back, as far as this machine has the devices."""
+    torch.set_rng_state(state["cpu"])
+    if torch.cuda.is_available() and len(state["cuda"]) == torch.cuda.device_count():
+        torch.cuda.set_rng_state_all(state["cuda"])
+
+
+def copy_of(net: nn.Module) -> dict[str, Tensor]:
+    """The net's tensors, copied."""
+    return {name: tensor.detach().clone() for name, tensor in net.state_dict().items()}

@@ -1,0 +1,291 @@
+"""Carrying a recipe out: data, network, stages, run folder, and going on where a run stopped."""
+
+import copy
+import errno
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.strategies.ddp import DDPStrategy
+from numpy.random import SeedSequence
+from rich.console import Console
+
+from prepose.body.skeletons import get_skeleton
+from prepose.data.batch import BatchMaker, Source
+from prepose.data.dataset import PoseDataset
+from prepose.data.store import open_store
+from prepose.errors import DataError, RecipeError
+from prepose.models.checkpoint import save_weights
+from prepose.models.pose_net import PoseNet, build_pose_net
+from prepose.recipes.across import processes, share_batch_norm
+from prepose.recipes.budget import training_flops
+from prepose.recipes.checkpoint import (
+    Position,
+    Snapshot,
+    flush_folder,
+    load_checkpoint,
+    random_state,
+    restore_random_state,
+)
+from prepose.recipes.environment import environment
+from prepose.recipes.log import RunLog
+from prepose.recipes.objective import loss_names
+from prepose.recipes.run import Run, create_run, last_step, note_environment, resume_run
+from prepose.recipes.stage import Recipe, Stage
+from prepose.recipes.stopping import stop_requests
+from prepose.recipes.train import Nets, Setting, train
+from prepose.recipes.validation import MEASURES, Validator
+
+OUT_OF_SPACE = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+PRECISIONS: Mapping[str, Literal["bf16-mixed", "32-true"]] = {"bf16": "bf16-mixed", "fp32": "32-true"}
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a training may use; no result depends on it but by rounding.
+
+    Attributes:
+        accelerator: `auto`, `cpu`, `cuda` or `mps`.
+        devices: How many of it on each node; a launcher such as torchrun overrules it.
+        nodes: How many nodes; the run folder must be visible to all.
+        threads: Threads of arithmetic; None: as torch chooses.
+        workers: Threads that make batches ahead; None: 0 on a CPU, else up to 8.
+        checkpoint_seconds: Time between checkpoints.
+    """
+
+    accelerator: str = "auto"
+    devices: int = 1
+    nodes: int = 1
+    threads: int | None = None
+    workers: int | None = None
+    checkpoint_seconds: float = 60.0
+
+
+def run_recipe(
+    recipe: Recipe,
+    out: Path,
+    *,
+    resume: bool = False,
+    machine: Machine = Machine(),
+    console: Console | None = None,
+) -> Run:
+    """Train a network by a recipe, or go on with a training that stopped.
+
+    Args:
+        recipe: What to do.
+        out: The run's folder.
+        resume: Whether to go on with the run in the folder.
+        machine: What to use.
+        console: Where to say how it goes; nothing is said without one.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        RecipeError: the recipe does not fit the machine, or is not the run's.
+        DataError: a store, sample or folder cannot be used, or the disk is full; the message says what is saved.
+        TrainingStopped: SIGINT or SIGTERM; the state is saved.
+    """
+    with _threads(machine.threads), torch.random.fork_rng(range(torch.cuda.device_count())):
+        fabric = _launch(recipe, machine)
+        console = console if fabric.is_global_zero else None
+        sources = {name: open_store(Path(spec.store), spec.split) for name, spec in recipe.sources.items()}
+        validator = Validator(recipe)
+        run = _open_run(recipe, out, fabric, resume=resume)
+        try:
+            _carry_out(run, sources, validator, fabric=fabric, machine=machine, console=console)
+        except OSError as error:
+            if error.errno not in OUT_OF_SPACE:
+                raise
+            raise DataError(
+                f"{run.folder}: the disk is full ({error.strerror}); everything up to step {last_step(run)} is saved; "
+                "free some space and go on with the same command and --resume"
+            ) from error
+    return run
+
+
+def _launch(recipe: Recipe, machine: Machine) -> Fabric:
+    devices, nodes = machine.devices, machine.nodes
+    if torch.distributed.is_torchelastic_launched():
+        devices, nodes = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ["GROUP_WORLD_SIZE"])
+    world = devices * nodes
+    if recipe.batch_size % world:
+        raise RecipeError(f"batch_size {recipe.batch_size} cannot be shared by {world} processes; make it a multiple")
+    # Statistics of BatchNorm are shared already (`across`), so that there is nothing to send before a step.
+    strategy = DDPStrategy(broadcast_buffers=False) if world > 1 else "auto"
+    # Fabric announces the precision; `_announce` says it too, in its place.
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+    try:
+        fabric = Fabric(
+            accelerator=machine.accelerator,
+            devices=devices,
+            num_nodes=nodes,
+            strategy=strategy,
+            precision=PRECISIONS[recipe.precision],
+        )
+    except (RuntimeError, ValueError) as error:
+        raise RecipeError(f"accelerator {machine.accelerator!r} x {devices}: {' '.join(str(error).split())}") from error
+    fabric.launch()
+    return fabric
+
+
+def _open_run(recipe: Recipe, out: Path, fabric: Fabric, *, resume: bool) -> Run:
+    if resume:
+        run = resume_run(out, recipe)
+    elif fabric.is_global_zero:
+        run = create_run(out, recipe)
+    else:
+        run = Run(out, recipe)
+    if fabric.is_global_zero:
+        note_environment(run, environment())
+    fabric.barrier()
+    return run
+
+
+def _carry_out(
+    run: Run,
+    sources: Mapping[str, PoseDataset],
+    validator: Validator,
+    *,
+    fabric: Fabric,
+    machine: Machine,
+    console: Console | None,
+) -> None:
+    recipe = run.recipe
+    nets = _nets(recipe, fabric)
+    torch.manual_seed(recipe.seed)
+    start = load_checkpoint(run.checkpoints, nets.net, nets.averaged)
+    if start is None:
+        start = Snapshot(Position(), None, None, random_state())
+    restore_random_state(start.random)
+    _announce(run, nets.net, start.position, fabric=fabric, console=console)
+    log = RunLog(run.folder, log_columns(recipe), after_step=start.position.step) if fabric.is_global_zero else None
+    try:
+        with stop_requests() as stopping:
+            setting = Setting(
+                fabric=fabric,
+                log=log,
+                console=console,
+                validate=validator.validate,
+                stopping=stopping,
+                workers=_workers(machine, fabric),
+                checkpoint_seconds=machine.checkpoint_seconds,
+            )
+            for stage in recipe.stages[start.position.stage :]:
+                batches = stage_batches(recipe, stage, sources, rank=fabric.global_rank, world=fabric.world_size)
+                position = train(stage, nets, batches, run, setting=setting, start=start)
+                start = Snapshot(position, None, None, random_state())
+    finally:
+        if log is not None:
+            log.close()
+    if fabric.is_global_zero:
+        _finish(run, nets.shown)
+    if console is not None:
+        console.print(f"done: weights in {run.last_weights.parent}", highlight=False)
+
+
+def _nets(recipe: Recipe, fabric: Fabric) -> Nets:
+    net = build_pose_net(recipe.model, seed=recipe.seed)
+    # The layout comes first: fused optimisers need their state in the layout of the weights.
+    net.to(fabric.device).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    averaged = None
+    if recipe.ema_decay is not None:
+        averaged = copy.deepcopy(net).requires_grad_(requires_grad=False).eval()
+    if processes() > 1:
+        share_batch_norm(net, fabric.device)
+    return Nets(net, averaged)
+
+
+def _finish(run: Run, net: PoseNet) -> None:
+    if not run.best_weights.exists():
+        save_weights(net, run.best_weights)
+    save_weights(net, run.last_weights)
+    flush_folder(run.folder)
+
+
+def stage_batches(
+    recipe: Recipe, stage: Stage, sources: Mapping[str, PoseDataset], *, rank: int = 0, world: int = 1
+) -> BatchMaker:
+    """The batches of a stage: its shares of its sources, drawn by the recipe's seed and the stage's place.
+
+    Args:
+        recipe: The recipe.
+        stage: One of its stages.
+        sources: The datasets by the recipe's names.
+        rank: Which process this is.
+        world: How many processes share a batch.
+    """
+    total = sum(stage.shares.values())
+    seed = SeedSequence([recipe.seed, recipe.stages.index(stage)]).generate_state(1, "uint64")[0]
+    return BatchMaker(
+        [
+            Source(sources[name], share / total, recipe.sources[name].labels, recipe.sources[name].cap)
+            for name, share in stage.shares.items()
+        ],
+        batch_size=recipe.batch_size,
+        size=recipe.model.size,
+        skeleton=get_skeleton(recipe.model.skeleton),
+        augmentation=stage.augmentation,
+        seed=int(seed),
+        rank=rank,
+        world=world,
+    )
+
+
+def log_columns(recipe: Recipe) -> list[str]:
+    """The columns of the log of a run by this recipe."""
+    losses = dict.fromkeys(f"loss_{name}" for stage in recipe.stages for name in loss_names(stage))
+    return [
+        "step",
+        "samples",
+        "stage",
+        "loss",
+        *losses,
+        "learning_rate",
+        "samples_per_second",
+        "train_flops",
+        "train_seconds",
+        *(f"validation_{name}" for name in MEASURES),
+        "validation_flops",
+        "validation_seconds",
+    ]
+
+
+def _announce(run: Run, net: PoseNet, position: Position, *, fabric: Fabric, console: Console | None) -> None:
+    if console is None:
+        return
+    recipe = run.recipe
+    parameters = sum(parameter.numel() for parameter in net.parameters())
+    lines = [
+        f"{recipe.name}: {len(recipe.stages)} stages, {recipe.samples:,} samples, "
+        f"{training_flops(recipe):.3g} training FLOPs",
+        f"{recipe.model.backbone} at {recipe.model.size} px, {parameters / 1e6:.2f} M parameters; "
+        f"{fabric.world_size} x {fabric.device.type}, {recipe.precision}, {torch.get_num_threads()} threads",
+    ]
+    if position.step:
+        lines.append(f"goes on at step {position.step} ({position.samples:,} samples)")
+    for line in [*lines, f"run: {run.folder}"]:
+        console.print(line, highlight=False)
+
+
+def _workers(machine: Machine, fabric: Fabric) -> int:
+    if machine.workers is not None:
+        return machine.workers
+    return 0 if fabric.device.type == "cpu" else min(8, os.cpu_count() or 1)
+
+
+@contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    before = torch.get_num_threads()
+    if count is not None:
+        torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,90 @@
+"""What learns in a stage, and by which rule: trained parts, optimiser, averaged weights."""
+
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from prepose.models.pose_net import PoseNet
+from prepose.recipes.stage import Stage
+
+TRAINED: Mapping[str, Callable[[PoseNet], tuple[nn.Module, ...]]] = MappingProxyType(
+    {
+        "all": lambda net: (net.trunk, net.decoder, net.heatmap_head, net.depth_head),
+        "decoder-and-heads": lambda net: (net.decoder, net.heatmap_head, net.depth_head),
+        "heads": lambda net: (net.heatmap_head, net.depth_head),
+    }
+)
+
+
+def set_trained(net: PoseNet, stage: Stage) -> None:
+    """Let the stage's part of the network have gradients, and nothing else."""
+    net.requires_grad_(requires_grad=False)
+    for part in TRAINED[stage.trained](net):
+        part.requires_grad_(requires_grad=True)
+
+
+def set_training_mode(net: PoseNet, stage: Stage) -> None:
+    """Training mode for what the stage trains; the rest, and frozen BatchNorm, keeps its running statistics."""
+    net.eval()
+    for part in TRAINED[stage.trained](net):
+        part.train()
+    if stage.frozen_batch_norm:
+        for module in net.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                module.eval()
+
+
+def make_optimiser(stage: Stage, net: nn.Module) -> Optimizer:
+    """The stage's optimiser over all parameters that have gradients.
+
+    Weight decay leaves out biases and normalisation, whose size means nothing to the function.
+    """
+    learning = [parameter for parameter in net.parameters() if parameter.requires_grad]
+    groups = [
+        {"params": [p for p in learning if p.ndim > 1], "weight_decay": stage.weight_decay},
+        {"params": [p for p in learning if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    return OPTIMISERS[stage.optimiser](stage, [group for group in groups if group["params"]])
+
+
+def _adamw(stage: Stage, groups: list[dict]) -> Optimizer:
+    return torch.optim.AdamW(groups, lr=stage.learning_rate, fused=True)
+
+
+def _adam(stage: Stage, groups: list[dict]) -> Optimizer:
+    return torch.optim.Adam(groups, lr=stage.learning_rate, fused=True)
+
+
+def _sgd(stage: Stage, groups: list[dict]) -> Optimizer:
+    return torch.optim.SGD(groups, lr=stage.learning_rate, momentum=stage.momentum, fused=True)
+
+
+OPTIMISERS: Mapping[str, Callable[[Stage, list[dict]], Optimizer]] = MappingProxyType(
+    {"adamw": _adamw, "adam": _adam, "sgd": _sgd}
+)
+
+
+def set_learning_rate(optimiser: Optimizer, rate: float) -> None:
+    """Give every group the rate."""
+    for group in optimiser.param_groups:
+        group["lr"] = rate
+
+
+@torch.no_grad()
+def average_into(averaged: nn.Module, net: nn.Module, decay: float, step: int) -> None:
+    """Move the averaged weights and running statistics towards the net's.
+
+    The decay rises with the step, (1 + step) / (10 + step) at most, so that the first weights are soon forgotten.
+    Source: the moving average of TensorFlow's `ExponentialMovingAverage` with `num_updates`.
+    """
+    rate = 1 - min(decay, (1 + step) / (10 + step))
+    means, values = _floating(averaged), _floating(net)
+    torch._foreach_lerp_(means, values, rate)  # pyright: ignore[reportPrivateImportUsage]
+
+
+def _floating(net: nn.Module) -> list[Tensor]:
+    tensors: Iterable[Tensor] = net.state_dict().values()
+    return [tensor for tensor in tensors if tensor.is_floating_point()]

@@ -1,0 +1,74 @@
+"""The log of a run: one row each few steps, in `log.csv` and for TensorBoard."""
+
+import csv
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TextIO
+
+from torch.utils.tensorboard import SummaryWriter
+
+Value = str | int | float
+
+
+class RunLog:
+    """Writes rows that survive the death of the process.
+
+    Args:
+        folder: The run's folder.
+        columns: The names of the values; a row may leave some out.
+        after_step: Rows of later steps, left by a sitting that died after its last checkpoint, are dropped.
+    """
+
+    def __init__(self, folder: Path, columns: Sequence[str], *, after_step: int) -> None:
+        self.path = folder / "log.csv"
+        self.columns = tuple(columns)
+        rows = [row for row in _whole_rows(self.path) if int(row["step"]) <= after_step]
+        _write_aside(self.path, self.columns, rows)
+        self._file: TextIO = self.path.open("a", newline="", encoding="utf-8")
+        self._writer = csv.DictWriter(self._file, self.columns, restval="", lineterminator="\n")
+        self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=after_step + 1)
+
+    def write(self, row: Mapping[str, Value]) -> None:
+        """Add one row; its numbers are also drawn over the step on the board."""
+        self._writer.writerow(row)
+        self._file.flush()
+        step = int(row["step"])
+        for name, value in row.items():
+            if name not in ("step", "stage"):
+                self._board.add_scalar(name, float(value), step)
+
+    def settle(self) -> None:
+        """See that what was written is on the disk."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._board.flush()
+
+    def close(self) -> None:
+        """End the log."""
+        self._file.close()
+        self._board.close()
+
+
+def read_log(folder: Path) -> list[dict[str, str]]:
+    """The rows of a run's log, as text."""
+    return _whole_rows(folder / "log.csv")
+
+
+def _whole_rows(path: Path) -> list[dict[str, str]]:
+    if not path.exists():
+        return []
+    # A process that dies while writing leaves a last line without its end.
+    whole = path.read_text(encoding="utf-8").rpartition("\n")[0]
+    return list(csv.DictReader(whole.splitlines()))
+
+
+def _write_aside(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> None:
+    aside = path.with_suffix(".partial")
+    with aside.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        file.flush()
+        os.fsync(file.fileno())
+    aside.replace(path)

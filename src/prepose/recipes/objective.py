@@ -1,0 +1,69 @@
+"""The number that a stage makes small: its losses, weighted, over the global batch."""
+
+from typing import NamedTuple
+
+import torch
+import torch.distributed as dist
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from prepose.body.skeleton import Skeleton
+from prepose.losses import LOSSES, LossInputs
+from prepose.models.pose_net import PoseOutput
+from prepose.recipes.across import processes
+from prepose.recipes.stage import Stage
+
+
+class Labels(NamedTuple):
+    """What is known about the joints of a batch: `PoseBatch` without its pictures.
+
+    Attributes:
+        joints_crop: (B, J, 3) crop px; zeros where masked.
+        has_2d: (B, J) joints whose x, y are labelled.
+        has_3d: (B, J) joints whose z is labelled.
+    """
+
+    joints_crop: Float[Tensor, "B J 3"]
+    has_2d: Bool[Tensor, "B J"]
+    has_3d: Bool[Tensor, "B J"]
+
+
+def loss_names(stage: Stage) -> tuple[str, ...]:
+    """The losses that the stage computes: those with a weight."""
+    return tuple(name for name, weight in stage.losses.items() if weight > 0)
+
+
+def losses_of(stage: Stage, output: PoseOutput, labels: Labels, *, size: int, skeleton: Skeleton) -> Float[Tensor, "L"]:
+    """Each of `loss_names(stage)`, not yet weighted, each with its gradient.
+
+    Masked losses divide by the number of labelled joints of the *global* batch (as its mean over the processes), so
+    that the gradient averaged over processes is that of one process with the whole batch, however unevenly the labels
+    fall. One process divides by the same number.
+    """
+    count_2d, count_3d = _mean_over_processes(torch.stack([labels.has_2d.sum(), labels.has_3d.sum()]))
+    inputs = LossInputs(
+        heatmaps=output.heatmaps,
+        depth_maps=output.depth_maps,
+        joints_crop=output.joints_crop,
+        target_crop=labels.joints_crop,
+        has_2d=labels.has_2d,
+        has_3d=labels.has_3d,
+        size=size,
+        skeleton=skeleton,
+        count_2d=count_2d,
+        count_3d=count_3d,
+    )
+    return torch.stack([LOSSES[name](inputs) for name in loss_names(stage)])
+
+
+def _mean_over_processes(counts: Tensor) -> Tensor:
+    counts = counts.float()
+    if processes() > 1:
+        dist.all_reduce(counts)
+        counts /= processes()
+    return counts
+
+
+def weights_of(stage: Stage, device: torch.device) -> Float[Tensor, "L"]:
+    """The weights of `loss_names(stage)`."""
+    return torch.tensor([stage.losses[name] for name in loss_names(stage)], device=device)

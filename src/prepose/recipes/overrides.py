@@ -1,0 +1,90 @@
+"""Changes to a recipe from the command line (`--set`), and its two-step try-out."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from prepose.errors import RecipeError
+from prepose.recipes.reading import recipe_from
+from prepose.recipes.spelling import nearest
+from prepose.recipes.stage import Recipe, Stage, ValidationSpec
+
+SHRUNK_BATCH = 4
+SHRUNK_VALIDATION = 4
+
+
+def override(recipe: Recipe, changes: Sequence[str]) -> Recipe:
+    """The recipe with changes such as `pretrain.learning_rate=1e-3`, `model.backbone=resnet-50` or `seed=3`.
+
+    A path is a field of the recipe, or a stage's name and a field of that stage; dots lead inwards. A value is JSON;
+    what is not JSON is text.
+
+    Raises:
+        RecipeError: a change has no `=`, names no field, or gives a value that the field does not take.
+    """
+    data = recipe.model_dump(mode="json")
+    for change in changes:
+        path, equals, value = change.partition("=")
+        if not equals or not path.strip():
+            raise RecipeError(
+                f"--set {change}: expected FIELD=VALUE, such as seed=3 or {recipe.stages[0].name}.samples=9600"
+            )
+        _put(data, path.strip().split("."), value.strip(), change)
+    return recipe_from(data, f"--set {' '.join(changes)}") if changes else recipe
+
+
+def _put(data: dict[str, Any], path: list[str], value: str, change: str) -> None:
+    stages = {stage["name"]: stage for stage in data["stages"]}
+    first, *rest = path
+    if first not in data and first not in stages:
+        known = [*data, *stages]
+        raise RecipeError(
+            f"--set {change}: no field or stage {first!r}{nearest(first, known)}; known: {', '.join(known)}"
+        )
+    group: Any = data
+    if first in stages:
+        if not rest:
+            raise RecipeError(
+                f"--set {change}: {first!r} is a stage; name one of its fields: {', '.join(stages[first])}"
+            )
+        group, path = stages[first], rest
+    for depth, part in enumerate(path[:-1]):
+        inner = group.get(part)
+        if inner is None:
+            inner = group[part] = {}
+        if not isinstance(inner, dict):
+            name = ".".join(path[: depth + 1])
+            raise RecipeError(f"--set {change}: {name!r} is a value and has no field {path[depth + 1]!r}")
+        group = inner
+    group[path[-1]] = _parsed(value, now=group.get(path[-1]))
+
+
+def _parsed(value: str, now: Any) -> Any:
+    # A folder named 2024 must stay text where the field holds text.
+    if isinstance(now, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+def shrink(recipe: Recipe) -> Recipe:
+    """The same recipe as a try-out: each stage two steps of a tiny batch, each followed by a row of the log."""
+
+    def shrunk(validation: ValidationSpec | None) -> ValidationSpec | None:
+        if validation is None:
+            return None
+        return validation.model_copy(update={"every": SHRUNK_BATCH, "limit": SHRUNK_VALIDATION})
+
+    def short(stage: Stage) -> Stage:
+        return stage.model_copy(update={"samples": 2 * SHRUNK_BATCH, "validation": shrunk(stage.validation)})
+
+    return recipe.model_copy(
+        update={
+            "batch_size": SHRUNK_BATCH,
+            "log_every": SHRUNK_BATCH,
+            "stages": tuple(short(stage) for stage in recipe.stages),
+            "validation": shrunk(recipe.validation),
+        }
+    )

@@ -1,0 +1,156 @@
+"""The folder that a training leaves: what was asked, where it ran, how it went, what came out.
+
+```
+RUN/recipe.json        the recipe, every field
+    environment.json   versions, machine, command line; one entry for each sitting
+    log.csv            a row each `log_every` samples; tensorboard/ holds the same
+    checkpoints/       the last two, to go on from
+    weights/           best.safetensors (by the validation measure) and last.safetensors
+    evaluations/       what `prepose evaluate` adds
+```
+"""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from prepose.errors import DataError, RecipeError
+from prepose.recipes.checkpoint import checkpoints, flush_folder
+from prepose.recipes.reading import read_recipe
+from prepose.recipes.stage import Recipe
+
+MAX_DIFFERENCES = 6
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run's folder and its recipe."""
+
+    folder: Path
+    recipe: Recipe
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where the states to go on from are."""
+        return self.folder / "checkpoints"
+
+    @property
+    def best_weights(self) -> Path:
+        """The weights with the best validation; the last ones where the recipe has no validation."""
+        return self.folder / "weights" / "best.safetensors"
+
+    @property
+    def last_weights(self) -> Path:
+        """The weights that the training ended with; they exist when it is finished."""
+        return self.folder / "weights" / "last.safetensors"
+
+    @property
+    def evaluations(self) -> Path:
+        """Where evaluations of this run belong."""
+        return self.folder / "evaluations"
+
+    @property
+    def finished(self) -> bool:
+        """Whether the training reached its end."""
+        return self.last_weights.exists()
+
+
+def create_run(folder: Path, recipe: Recipe) -> Run:
+    """A new run in a folder that does not exist or is empty.
+
+    Raises:
+        DataError: the folder holds a run or other files.
+    """
+    if (folder / "recipe.json").exists():
+        raise DataError(f"{folder}: already holds a run; go on with it by --resume, or choose another --out")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise DataError(f"{folder}: is not empty and not a run; choose another --out")
+    for part in ("checkpoints", "weights", "evaluations"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    write_json(folder / "recipe.json", recipe.model_dump(mode="json"))
+    return Run(folder, recipe)
+
+
+def open_run(folder: Path) -> Run:
+    """A run that is there.
+
+    Raises:
+        DataError: the folder holds no run.
+        RecipeError: its recipe cannot be read.
+    """
+    if not (folder / "recipe.json").is_file():
+        raise DataError(f"{folder}: holds no run (it has no recipe.json)")
+    return Run(folder, read_recipe(folder / "recipe.json"))
+
+
+def resume_run(folder: Path, recipe: Recipe) -> Run:
+    """A run that is there, to go on with by the same recipe.
+
+    Raises:
+        DataError: the folder holds no run.
+        RecipeError: the run's recipe is another; the message names the fields that differ.
+    """
+    run = open_run(folder)
+    differences = list(_differences(run.recipe.model_dump(mode="json"), recipe.model_dump(mode="json"), ""))
+    if differences:
+        shown = "; ".join(differences[:MAX_DIFFERENCES])
+        more = f"; and {len(differences) - MAX_DIFFERENCES} more" if len(differences) > MAX_DIFFERENCES else ""
+        raise RecipeError(
+            f"{folder}: the run was started with another recipe: {shown}{more}; resume it with the same recipe and "
+            "--set, or choose another --out"
+        )
+    return run
+
+
+def _differences(there: Any, wanted: Any, path: str) -> list[str]:
+    if isinstance(there, dict) and isinstance(wanted, dict):
+        keys = [*there, *(key for key in wanted if key not in there)]
+        return [
+            line
+            for key in keys
+            for line in _differences(there.get(key, "nothing"), wanted.get(key, "nothing"), f"{path}.{key}".lstrip("."))
+        ]
+    if isinstance(there, list) and isinstance(wanted, list) and _named(there) and _named(wanted):
+        return _differences({item["name"]: item for item in there}, {item["name"]: item for item in wanted}, "")
+    if there == wanted:
+        return []
+    return [f"{path} was {_short(there)} and is now {_short(wanted)}"]
+
+
+def _named(items: list[Any]) -> bool:
+    return all(isinstance(item, dict) and "name" in item for item in items)
+
+
+def _short(value: Any) -> str:
+    return "a group" if isinstance(value, dict) else json.dumps(value)
+
+
+def note_environment(run: Run, facts: dict[str, Any]) -> None:
+    """Add a sitting's facts to `environment.json`: the first are the file's own, later ones lie under `resumed`."""
+    path = run.folder / "environment.json"
+    if path.exists():
+        first = json.loads(path.read_text(encoding="utf-8"))
+        first.setdefault("resumed", []).append(facts)
+        write_json(path, first)
+    else:
+        write_json(path, facts)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write a JSON file aside and rename it."""
+    aside = path.with_suffix(".partial")
+    with aside.open("w", encoding="utf-8") as file:
+        json.dump(content, file, indent=2)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+    aside.replace(path)
+    flush_folder(path.parent)
+
+
+def last_step(run: Run) -> int:
+    """The step of the newest checkpoint; 0 where there is none."""
+    there = checkpoints(run.checkpoints)
+    return int(there[-1].name.split("-")[1]) if there else 0

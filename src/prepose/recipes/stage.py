@@ -1,0 +1,195 @@
+"""What a recipe says: sources, stages and how to choose the model. Plain data, validated, JSON in and out."""
+
+import math
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from prepose.data.augment import Augmentation
+from prepose.losses import LOSSES
+from prepose.metrics.protocols import PROTOCOLS
+from prepose.models.pose_net import ModelSpec
+from prepose.recipes.spelling import nearest
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+HIGHER_IS_BETTER = frozenset({"pck2d", "pck2d_box"})
+
+
+def _known_protocol(name: str) -> str:
+    if name not in PROTOCOLS:
+        raise ValueError(f"no protocol is named {name!r}{nearest(name, PROTOCOLS)}; known: {', '.join(PROTOCOLS)}")
+    return name
+
+
+class SourceSpec(BaseModel):
+    """Where samples come from.
+
+    Attributes:
+        store: Folder of a dataset store.
+        split: Which of its splits.
+        labels: `2d` uses image joints only, even where the store knows more; `3d` uses both.
+        cap: At most so many samples an epoch, drawn anew each epoch; None: all.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    store: str
+    split: str = "train"
+    labels: Literal["2d", "3d"]
+    cap: Annotated[int, Field(gt=0)] | None = None
+
+
+class ValidationSpec(BaseModel):
+    """How the best weights are chosen: on a part of the training data, never on a test set.
+
+    Attributes:
+        store: Folder of a dataset store.
+        split: Which of its splits; `test` is refused.
+        metric: The measure that chooses, a key of `Evaluation.overall`.
+        protocol: A name of `metrics.protocols.PROTOCOLS`; its flip test is left out, which halves the cost.
+        every: Samples seen between two validations (one more comes at the end of each stage).
+        limit: At most so many samples, spread evenly over the split; None: all.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    store: str
+    split: str = "validation"
+    metric: Literal["mpjpe_mm", "pa_mpjpe_mm", "n_mpjpe_mm", "error_px", "pck2d", "pck2d_box"] = "mpjpe_mm"
+    protocol: Annotated[str, AfterValidator(_known_protocol)] = "true-root-depth"
+    every: Annotated[int, Field(gt=0)] = 8000
+    limit: Annotated[int, Field(gt=0)] | None = None
+
+    @model_validator(mode="after")
+    def _is_not_the_test_set(self) -> "ValidationSpec":
+        if self.split == "test":
+            raise ValueError("expected a held-out part of the training data, such as split 'validation'")
+        return self
+
+
+class Stage(BaseModel):
+    """A stretch of training with one mix of data, one sum of losses and one learning-rate curve.
+
+    Attributes:
+        name: Its name in `--set` and in the log.
+        samples: Length in samples seen.
+        shares: source name -> its part of every batch (parts are taken relative to their sum).
+        losses: loss name of `prepose.losses.LOSSES` -> weight.
+        learning_rate: The peak.
+        schedule: The shape of the curve over the samples seen (`recipes.schedule`).
+        warm_up: Part of the stage in which the rate rises, 0 to 1.
+        milestones: For `steps`: parts of the stage after which the rate is multiplied by `decay`.
+        decay: For `steps`.
+        optimiser: `adamw` (fused), `adam` (weight decay as L2) or `sgd`.
+        momentum: For `sgd`.
+        weight_decay: For every optimiser; biases and normalisation are left out.
+        augmentation: What is done to the samples.
+        trained: Which part of the network learns (`recipes.learner.TRAINED`).
+        frozen_batch_norm: Whether BatchNorm keeps its running statistics and uses them.
+        validation: How this stage chooses its model; None: as the recipe does.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Name
+    samples: Annotated[int, Field(gt=0)]
+    shares: Annotated[dict[str, Positive], Field(min_length=1)]
+    losses: Annotated[dict[str, NonNegative], Field(min_length=1)]
+    learning_rate: Positive
+    schedule: Literal["one-cycle", "cosine", "steps", "constant"] = "one-cycle"
+    warm_up: Annotated[float, Field(ge=0, lt=1)] = 0.3
+    milestones: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
+    decay: Annotated[float, Field(gt=0, le=1)] = 0.1
+    optimiser: Literal["adamw", "adam", "sgd"] = "adamw"
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    weight_decay: NonNegative = 0.01
+    augmentation: Augmentation = Augmentation()
+    trained: Literal["all", "decoder-and-heads", "heads"] = "all"
+    frozen_batch_norm: bool = False
+    validation: ValidationSpec | None = None
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> "Stage":
+        for loss in self.losses:
+            if loss not in LOSSES:
+                raise ValueError(f"no loss is named {loss!r}{nearest(loss, LOSSES)}; known: {', '.join(LOSSES)}")
+        if not any(self.losses.values()):
+            raise ValueError(f"every loss of stage {self.name!r} has weight 0, so that nothing would be learnt")
+        if (self.schedule == "steps") != bool(self.milestones):
+            raise ValueError(
+                f"stage {self.name!r} has schedule {self.schedule!r} and milestones {list(self.milestones)}; "
+                "'steps' needs milestones and nothing else takes them"
+            )
+        if list(self.milestones) != sorted(set(self.milestones)):
+            raise ValueError(f"milestones of stage {self.name!r} must rise, found {list(self.milestones)}")
+        return self
+
+
+class Recipe(BaseModel):
+    """An experiment as plain data.
+
+    Attributes:
+        name: What the run is called in tables.
+        summary: What it is, in a sentence or two.
+        model: The network.
+        sources: Datasets under the names that stages use.
+        stages: In order; each starts from the weights that the one before ended with.
+        validation: How the best weights are chosen; None: the last are the best.
+        seed: Of the first weights and of every draw.
+        precision: `bf16` is mixed (weights stay float32), `fp32` is full.
+        batch_size: Samples in a step, over all processes together.
+        clip_norm: The gradient's largest norm; None: not clipped.
+        ema_decay: Decay a step of the averaged weights that are validated and saved; None: no average.
+        log_every: Samples seen between two rows of the log.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Name
+    summary: str = ""
+    model: ModelSpec
+    sources: Annotated[dict[Name, SourceSpec], Field(min_length=1)]
+    stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
+    validation: ValidationSpec | None = None
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    precision: Literal["bf16", "fp32"] = "bf16"
+    batch_size: Annotated[int, Field(gt=0)] = 32
+    clip_norm: Positive | None = None
+    ema_decay: Annotated[float, Field(gt=0, lt=1)] | None = None
+    log_every: Annotated[int, Field(gt=0)] = 1600
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> "Recipe":
+        names = [stage.name for stage in self.stages]
+        if len(set(names)) != len(names):
+            raise ValueError(f"two stages share a name in {names}")
+        taken = sorted(set(names) & set(type(self).model_fields))
+        if taken:
+            raise ValueError(
+                f"a stage cannot be named {taken[0]!r}: that is a field of the recipe, --set could mean both"
+            )
+        for stage in self.stages:
+            for source in stage.shares:
+                if source not in self.sources:
+                    raise ValueError(
+                        f"stage {stage.name!r} draws from {source!r}{nearest(source, self.sources)}; "
+                        f"the recipe's sources are {', '.join(self.sources)}"
+                    )
+        return self
+
+    def steps(self, stage: Stage) -> int:
+        """Optimiser steps of a stage: the last batch is a whole one."""
+        return math.ceil(stage.samples / self.batch_size)
+
+    def validation_of(self, stage: Stage) -> ValidationSpec | None:
+        """How a stage chooses its model."""
+        return stage.validation or self.validation
+
+    @property
+    def samples(self) -> int:
+        """Samples seen by all stages."""
+        return sum(self.steps(stage) * self.batch_size for stage in self.stages)

@@ -1,0 +1,64 @@
+"""Model choice: a network measured on a held-out part of the training data."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from prepose.data.dataset import PoseDataset
+from prepose.data.store import open_store
+from prepose.metrics.protocols import get_protocol
+from prepose.models.flops import count_flops
+from prepose.models.pose_net import PoseNet
+from prepose.predict.evaluate import evaluate
+from prepose.recipes.stage import Recipe, ValidationSpec
+from prepose.recipes.train import Validated
+
+# What a row of the log says of a validation, where the labels can give it.
+MEASURES = ("mpjpe_mm", "pa_mpjpe_mm", "n_mpjpe_mm", "error_px", "pck2d", "pck2d_box")
+
+
+class Validator:
+    """The validation sets of a recipe, opened once.
+
+    Args:
+        recipe: Whose.
+
+    Raises:
+        DataError: a store or split is not there.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        self._precision = recipe.precision
+        self._forward_flops = count_flops(recipe.model).forward
+        self._datasets = {_key(spec): _held_out(spec) for spec in _specs(recipe)}
+
+    def validate(self, net: PoseNet, spec: ValidationSpec) -> Validated:
+        """The measures of the network on one of the recipe's validation sets."""
+        dataset = self._datasets[_key(spec)]
+        protocol = replace(get_protocol(spec.protocol), split=spec.split)
+        overall = evaluate(net, dataset, protocol, flip_test=False, precision=self._precision).overall()
+        measures = {name: overall[name] for name in MEASURES if name in overall}
+        known = {name: value for name, value in measures.items() if name == spec.metric or not math.isnan(value)}
+        return Validated(known, float(self._forward_flops * len(dataset)))
+
+
+def _specs(recipe: Recipe) -> Iterator[ValidationSpec]:
+    for stage in recipe.stages:
+        spec = recipe.validation_of(stage)
+        if spec is not None:
+            yield spec
+
+
+def _key(spec: ValidationSpec) -> tuple[str, str, int | None]:
+    return spec.store, spec.split, spec.limit
+
+
+def _held_out(spec: ValidationSpec) -> PoseDataset:
+    dataset = open_store(Path(spec.store), spec.split)
+    if spec.limit is None or spec.limit >= len(dataset):
+        return dataset
+    # Evenly over the split: its first samples would be one subject's.
+    return dataset.select(np.linspace(0, len(dataset) - 1, spec.limit).round().astype(np.int64))
