@@ -1,0 +1,123 @@
+"""An evaluation on disk: NAME.npz (the arrays) and NAME.json (what they are, with the summary a person reads).
+
+Both are written aside and renamed, the JSON last; it holds the digest of the arrays, so that a pair which does not
+belong together is found out. Nothing is pickled.
+"""
+
+import hashlib
+import io
+import json
+import os
+import zipfile
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from prepose.errors import DataError
+from prepose.metrics.evaluation import Evaluation, Row
+from prepose.metrics.protocols import protocol_from_json
+
+FORMAT_VERSION = 1
+_TEXT_TUPLES = ("subjects", "actions")
+_VARIANT = "variant:"
+
+
+def save_evaluation(evaluation: Evaluation, folder: Path, name: str) -> Path:
+    """Write `folder/name.npz` and `folder/name.json`; an older pair of that name is replaced.
+
+    Returns:
+        The path of the JSON file.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    buffer = io.BytesIO()
+    texts = {text: np.array(getattr(evaluation, text), dtype=np.str_) for text in _TEXT_TUPLES}
+    columns: dict[str, Any] = {**evaluation.arrays(), **texts}
+    np.savez_compressed(buffer, allow_pickle=False, **columns)
+    _write_aside(folder / f"{name}.npz", buffer.getvalue())
+    description = {
+        "format": FORMAT_VERSION,
+        "protocol": evaluation.protocol.to_json(),
+        "dataset": evaluation.dataset,
+        "split": evaluation.split,
+        "weights": evaluation.weights,
+        "state_names": list(evaluation.state_names),
+        "facts": dict(evaluation.facts),
+        "num_samples": len(evaluation),
+        "arrays_sha256": hashlib.sha256(buffer.getvalue()).hexdigest(),
+        "overall": plain(evaluation.overall()),
+        "variants": {variant: plain(row) for variant, row in evaluation.per_variant().items()},
+    }
+    path = folder / f"{name}.json"
+    _write_aside(path, (json.dumps(description, indent=1, allow_nan=False) + "\n").encode())
+    return path
+
+
+def plain(row: Row) -> dict[str, float | None]:
+    """A row for JSON, which has no NaN: null where nothing was scored."""
+    return {name: None if np.isnan(value) else value for name, value in row.items()}
+
+
+def _write_aside(path: Path, content: bytes) -> None:
+    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        aside.write_bytes(content)
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def load_evaluation(path: Path) -> Evaluation:
+    """The evaluation whose JSON file is `path` (or whose arrays are).
+
+    Raises:
+        DataError: a file is missing, damaged or of another version, or the two do not belong together.
+    """
+    description = _read_description(path.with_suffix(".json"))
+    arrays = _read_arrays(path.with_suffix(".npz"), description["arrays_sha256"])
+    variants = {name.removeprefix(_VARIANT): arrays.pop(name) for name in list(arrays) if name.startswith(_VARIANT)}
+    known = {each.name for each in fields(Evaluation)}
+    columns: dict[str, Any] = {name: array for name, array in arrays.items() if name in known}
+    columns |= {name: tuple(arrays[name].tolist()) for name in _TEXT_TUPLES if name in arrays}
+    try:
+        return Evaluation(
+            protocol=protocol_from_json(description["protocol"]),
+            dataset=description["dataset"],
+            split=description["split"],
+            weights=description["weights"],
+            state_names=tuple(description["state_names"]),
+            facts=description["facts"],
+            variants=variants,
+            **columns,
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{path}: not a whole evaluation ({error}); evaluate again") from error
+
+
+def _read_description(path: Path) -> dict[str, Any]:
+    try:
+        description = json.loads(path.read_text())
+        version = description["format"]
+        description["arrays_sha256"]
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: there is no such evaluation; run `prepose evaluate` first") from error
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise DataError(f"{path}: not the description of an evaluation ({error!r}); evaluate again") from error
+    if version != FORMAT_VERSION:
+        raise DataError(f"{path}: evaluation format {version}, this version reads {FORMAT_VERSION}; evaluate again")
+    return description
+
+
+def _read_arrays(path: Path, sha256: str) -> dict[str, np.ndarray]:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: the arrays of the evaluation cannot be read ({error.strerror})") from error
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise DataError(f"{path}: does not belong to the .json beside it, or is damaged; evaluate again")
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (ValueError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path}: not an archive of plain arrays ({error}); evaluate again") from error
