@@ -101,11 +101,14 @@ def _header(metadata: Mapping[str, str] | None, source: Path) -> dict[str, Any]:
         raise DataError(
             f"weights {source}: a safetensors file, but not one that prepose wrote; it has no prepose header"
         )
-    header = json.loads(metadata["prepose"])
-    if header.get("format") != FORMAT or header.get("version") != VERSION:
+    try:
+        header = json.loads(metadata["prepose"])
+        found = f"{header['format']} version {header['version']}"
+    except (json.JSONDecodeError, LookupError, TypeError):
+        header, found = {}, "a broken header"
+    if found != f"{FORMAT} version {VERSION}":
         raise DataError(
-            f"weights {source}: format {header.get('format')} version {header.get('version')}, "
-            f"but this prepose reads {FORMAT} version {VERSION}; use the prepose that wrote it"
+            f"weights {source}: {found}, but this prepose reads {FORMAT} version {VERSION}; use the one that wrote it"
         )
     return header
 

@@ -1,0 +1,121 @@
+"""Checkpoints of the reference code base: its own maps for formula weights and input are reproduced."""
+
+import json
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from prepose.errors import DataError
+from prepose.models.legacy import load_legacy
+from prepose.models.pose_net import PoseNet
+
+VECTORS = Path(__file__).parents[1] / "vectors"
+
+
+def formula_tensor(k: int, name: str, shape: list[int]) -> torch.Tensor:
+    """The value of the k-th tensor, by the rule that the vectors' file states."""
+    if name.endswith("num_batches_tracked"):
+        return torch.tensor(0)
+    i = np.arange(int(np.prod(shape)), dtype=np.float64)
+    if name.endswith("running_var"):
+        values = 1 + 0.5 * np.abs(np.sin(0.37 * i + 0.1 * k))
+    elif name.endswith(("running_mean", "bias")):
+        values = 0.05 * np.sin(0.53 * i + 0.2 * k)
+    elif len(shape) == 1:
+        values = 1 + 0.1 * np.cos(0.41 * i + 0.3 * k)
+    else:
+        fan = shape[0] * 4 if name.startswith("deconv_layers") else i.size // shape[0]
+        values = np.sin(0.71 * i + 0.013 * ((i * i) % 97) + 0.17 * k) * np.sqrt(2 / fan)
+    return torch.from_numpy(values.reshape(shape).astype(np.float32))
+
+
+def legacy_state(case: dict) -> dict[str, torch.Tensor]:
+    return {name: formula_tensor(k, name, shape) for k, (name, shape) in enumerate(case["keys"])}
+
+
+def legacy_input() -> torch.Tensor:
+    """Normalised pixels as the reference sees them: BGR."""
+    i = np.arange(3 * 256 * 256, dtype=np.float64)
+    return torch.from_numpy((np.sin(0.003 * i) + np.cos(0.0007 * i)).astype(np.float32)).view(1, 3, 256, 256)
+
+
+@pytest.mark.parametrize(("depth", "prefix"), [("18", ""), ("50", "module.")])
+def test_the_maps_of_a_legacy_checkpoint_are_the_references(tmp_path, depth: str, prefix: str) -> None:
+    case = json.loads((VECTORS / f"pose_resnet{depth}.json").read_text())
+    state = {prefix + name: tensor for name, tensor in legacy_state(case).items()}
+    torch.save({"epoch": 7, "state_dict": state, "optimizer": {"lr": 1e-3}}, tmp_path / "model.pth")
+    net = load_legacy(tmp_path / "model.pth").eval()
+    assert net.spec.backbone == f"resnet-{depth}"
+    assert sum(parameter.numel() for parameter in net.parameters()) == case["parameters"]
+    with torch.no_grad():
+        maps = net.maps(legacy_input().flip(1))
+    for found, expected in zip(maps, (case["output"]["hm"], case["output"]["depth"]), strict=True):
+        assert list(found.shape) == expected["shape"]
+        assert found.mean().item() == pytest.approx(expected["mean"], abs=1e-6)
+        assert found.std().item() == pytest.approx(expected["std"], abs=1e-6)
+        assert found.flatten(2).argmax(-1)[0].tolist() == expected["argmax_cell_of_each_joint"]
+        for joint, row, column, value in expected["samples"]:
+            assert found[0, joint, row, column].item() == pytest.approx(value, abs=1e-6)
+
+
+@pytest.fixture(scope="module")
+def legacy_net(tmp_path_factory) -> PoseNet:
+    case = json.loads((VECTORS / "pose_resnet18.json").read_text())
+    path = tmp_path_factory.mktemp("legacy") / "model.pth"
+    torch.save(legacy_state(case), path)
+    return load_legacy(path)
+
+
+def test_rgb_pixels_become_what_the_reference_made_of_bgr_ones(legacy_net: PoseNet) -> None:
+    rgb = torch.randint(0, 256, (1, 3, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    theirs = rgb.flip(1).float() / 256  # BGR; then the statistics of RGB
+    theirs = (theirs - torch.tensor([0.485, 0.456, 0.406])[:, None, None]) / torch.tensor([0.229, 0.224, 0.225])[
+        :, None, None
+    ]
+    torch.testing.assert_close(legacy_net.pixels(rgb), theirs.flip(1))
+    case = json.loads((VECTORS / "pose_resnet18.json").read_text())
+    stem = legacy_net.trunk.resnet.embedder.embedder.convolution.weight
+    torch.testing.assert_close(stem.flip(1), legacy_state({"keys": case["keys"][:1]})["conv1.weight"])
+
+
+class Bomb:
+    def __reduce__(self):
+        return (Path.touch, (Path("exploded"),))
+
+
+def test_nothing_in_a_checkpoint_is_executed(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    torch.save({"state_dict": {"conv1.weight": Bomb()}}, "bomb.pth")
+    with pytest.raises(DataError, match="unsafe or not a PyTorch file"):
+        load_legacy(Path("bomb.pth"))
+    assert not Path("exploded").exists()
+
+
+def test_files_that_are_no_checkpoint_are_refused(tmp_path) -> None:
+    path = tmp_path / "model.pth"
+    with pytest.raises(DataError, match="no such file"):
+        load_legacy(path)
+    for content in (b"", b"hello", pickle.dumps({"a": 1}, protocol=2)[:5]):
+        path.write_bytes(content)
+        with pytest.raises(DataError, match="not a PyTorch file"):
+            load_legacy(path)
+    torch.save({"state_dict": [1, 2]}, path)
+    with pytest.raises(DataError, match="holds no state_dict of tensors"):
+        load_legacy(path)
+    torch.save({"state_dict": {"encoder.weight": torch.zeros(1)}}, path)
+    with pytest.raises(DataError, match=r"tensor 'encoder\.weight' is unknown"):
+        load_legacy(path)
+    torch.save({"state_dict": {"bn1.weight": torch.zeros(64)}}, path)
+    with pytest.raises(DataError, match=r"no conv1\.weight"):
+        load_legacy(path)
+
+
+def test_a_checkpoint_without_its_heads_is_refused(tmp_path) -> None:
+    case = json.loads((VECTORS / "pose_resnet18.json").read_text())
+    state = {name: tensor for name, tensor in legacy_state(case).items() if not name.startswith("depth")}
+    torch.save({"state_dict": state}, tmp_path / "model.pth")
+    with pytest.raises(DataError, match=r"missing depth_head\.weight, depth_head\.bias"):
+        load_legacy(tmp_path / "model.pth")

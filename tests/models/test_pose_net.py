@@ -1,0 +1,195 @@
+"""PoseNet as a whole: shapes, counts, randomness, precision, learning."""
+
+import pytest
+import torch
+from pydantic import ValidationError
+
+from prepose.body.skeletons import SKELETONS
+from prepose.errors import DataError, RecipeError
+from prepose.models.checkpoint import save_weights
+from prepose.models.pose_net import ModelSpec, PixelStatistics, build_pose_net
+
+SMALL = ModelSpec(backbone="small-0.7m", decoder="light", size=64)
+
+
+def picture(size: int = 64, batch: int = 2) -> torch.Tensor:
+    draw = torch.Generator().manual_seed(5)
+    return torch.randint(0, 256, (batch, 3, size, size), generator=draw, dtype=torch.uint8)
+
+
+@pytest.mark.parametrize(("backbone", "expected"), [("resnet-18", 15_380_576), ("resnet-50", 34_003_552)])
+def test_parameter_counts_are_the_references(backbone: str, expected: int) -> None:
+    net = build_pose_net(ModelSpec(backbone=backbone, decoder="deconv"))
+    assert sum(parameter.numel() for parameter in net.parameters()) == expected
+
+
+@pytest.mark.parametrize(("backbone", "millions"), [("small-0.7m", 0.7), ("small-1.6m", 1.6)])
+def test_small_networks_are_as_small_as_their_names_say(backbone: str, millions: float) -> None:
+    net = build_pose_net(SMALL.model_copy(update={"backbone": backbone}))
+    assert sum(parameter.numel() for parameter in net.parameters()) / 1e6 == pytest.approx(millions, rel=0.08)
+
+
+@pytest.mark.parametrize("skeleton", SKELETONS)
+@pytest.mark.parametrize("readout", ["integral", "argmax"])
+def test_shapes_for_every_skeleton_and_readout(skeleton: str, readout: str) -> None:
+    spec = ModelSpec(backbone="small-0.7m", decoder="light", size=64, skeleton=skeleton, readout=readout)
+    net = build_pose_net(spec).eval()
+    output = net(picture())
+    joints = len(SKELETONS[skeleton])
+    assert output.heatmaps.shape == output.depth_maps.shape == (2, joints, 16, 16)
+    assert output.joints_crop.shape == (2, joints, 3)
+    assert output.confidence.shape == (2, joints)
+    assert output.joints_crop.isfinite().all()
+
+
+@pytest.mark.parametrize("size", [32, 96, 128])
+@pytest.mark.parametrize("decoder", ["deconv", "light"])
+def test_maps_have_stride_four_at_every_size(size: int, decoder: str) -> None:
+    net = build_pose_net(ModelSpec(backbone="small-0.7m", decoder=decoder, size=size)).eval()
+    assert net(picture(size)).heatmaps.shape[-1] == size // 4
+
+
+def test_the_same_seed_gives_the_same_weights_and_leaves_the_global_generator_alone() -> None:
+    torch.manual_seed(11)
+    before = torch.random.get_rng_state()
+    first, again, other = (build_pose_net(SMALL, seed=seed) for seed in (3, 3, 4))
+    assert torch.equal(before, torch.random.get_rng_state())
+    states = [net.state_dict() for net in (first, again, other)]
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+    assert any(not torch.equal(states[0][name], states[2][name]) for name in states[0])
+
+
+def test_every_number_of_a_new_network_is_finite() -> None:
+    for name, tensor in build_pose_net(ModelSpec(backbone="resnet-18")).state_dict().items():
+        assert tensor.isfinite().all(), name
+
+
+def test_uint8_and_float_pixels_give_the_same() -> None:
+    net = build_pose_net(SMALL).eval()
+    torch.testing.assert_close(net(picture()).joints_crop, net(picture().float()).joints_crop)
+
+
+def test_pixels_are_normalised_by_imagenets_statistics() -> None:
+    red = torch.zeros(1, 3, 32, 32, dtype=torch.uint8)
+    red[:, 0] = 255
+    found = PixelStatistics()(red)[0, :, 0, 0]
+    torch.testing.assert_close(found, torch.tensor([(1 - 0.485) / 0.229, -0.456 / 0.224, -0.406 / 0.225]))
+
+
+@pytest.mark.parametrize(("backbone", "decoder"), [("small-0.7m", "light"), ("resnet-18", "deconv")])
+def test_bfloat16_channels_last_trains_and_agrees_with_float32(backbone: str, decoder: str) -> None:
+    net = build_pose_net(ModelSpec(backbone=backbone, decoder=decoder, size=64), seed=1).train()
+    plain = net(picture(batch=8))
+    net = net.to(memory_format=torch.channels_last)
+    with torch.autocast("cpu", torch.bfloat16):
+        coarse = net(picture(batch=8))
+    assert coarse.joints_crop.dtype == torch.float32
+    scale = plain.heatmaps.std()
+    assert (coarse.heatmaps - plain.heatmaps).abs().mean() < 0.05 * scale
+    (coarse.joints_crop.sum() + coarse.heatmaps.square().sum()).backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in net.parameters())
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_bfloat16_channels_last_on_a_gpu() -> None:
+    net = build_pose_net(SMALL).cuda().to(memory_format=torch.channels_last).train()
+    with torch.autocast("cuda", torch.bfloat16):
+        output = net(picture().cuda())
+    output.joints_crop.sum().backward()
+    assert output.joints_crop.isfinite().all()
+
+
+def test_it_learns_a_dot() -> None:
+    """A dot of light is found after a few steps: pixels, maps and joints share one frame."""
+    draw = torch.Generator().manual_seed(0)
+    net = build_pose_net(SMALL.model_copy(update={"skeleton": "lsp-14"}), seed=0)
+    optimiser = torch.optim.AdamW(net.parameters(), 3e-3)
+    for _ in range(60):
+        image, place = _dots(draw)
+        loss = (net(image).joints_crop[..., :2] - place[:, None]).abs().mean()
+        loss.backward()
+        optimiser.step()
+        optimiser.zero_grad()
+    image, place = _dots(draw)
+    error = (net.eval()(image).joints_crop[..., :2] - place[:, None]).abs().mean()
+    assert error < 6  # px of 64; the middle of the picture is 12 px away on average
+
+
+def _dots(draw: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    place = torch.randint(8, 56, (12, 2), generator=draw)
+    image = torch.zeros(12, 3, 64, 64, dtype=torch.uint8)
+    for index, (x, y) in enumerate(place.tolist()):
+        image[index, :, y - 3 : y + 4, x - 3 : x + 4] = 255
+    return image, place.float()
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("backbone", "resnet-19", "no backbone is named 'resnet-19'; known: resnet-18"),
+        ("skeleton", "octopus-8", "no skeleton is named 'octopus-8'"),
+        ("decoder", "magic", "'deconv' or 'light'"),
+        ("size", 100, "multiple of 32"),
+        ("colour", "red", "Extra inputs"),
+    ],
+)
+def test_a_wrong_specification_says_what_is_wrong(field: str, value: object, message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        ModelSpec.model_validate({field: value})
+
+
+def test_a_crop_of_another_size_is_refused() -> None:
+    with pytest.raises(ValueError, match="the network reads 64 px crops"):
+        build_pose_net(SMALL)(picture(96))
+
+
+def test_imagenet_weights_without_a_network_are_an_error_and_not_random() -> None:
+    with pytest.raises(RecipeError, match=r"microsoft/resnet-18 cannot be read.*connect to the network"):
+        build_pose_net(ModelSpec(backbone="resnet-18", weights="imagenet"))
+
+
+def test_imagenet_weights_that_nobody_publishes_are_an_error() -> None:
+    with pytest.raises(RecipeError, match="nobody publishes ImageNet weights"):
+        build_pose_net(SMALL.model_copy(update={"weights": "imagenet"}))
+
+
+def test_a_trunk_starts_from_a_weights_file_of_another_skeleton(tmp_path) -> None:
+    source = build_pose_net(SMALL, seed=1)
+    source.pixels.mean.fill_(7)
+    save_weights(source, tmp_path)
+    spec = SMALL.model_copy(update={"weights": str(tmp_path), "skeleton": "h36m-17"})
+    net = build_pose_net(spec, seed=2)
+    for name, tensor in net.trunk.state_dict().items():
+        assert torch.equal(tensor, source.trunk.state_dict()[name])
+    assert torch.equal(net.pixels.mean, source.pixels.mean)
+    assert not torch.equal(net.decoder.state_dict()["norm.weight"], torch.zeros(64))
+
+
+def test_a_trunk_starts_from_a_folder_of_transformers(tmp_path) -> None:
+    source = build_pose_net(ModelSpec(backbone="resnet-18"), seed=1)
+    source.trunk.resnet.save_pretrained(tmp_path)
+    net = build_pose_net(ModelSpec(backbone="resnet-18", weights=str(tmp_path)), seed=2)
+    for name, tensor in net.trunk.state_dict().items():
+        assert torch.equal(tensor, source.trunk.state_dict()[name]), name
+
+
+def test_a_folder_with_another_network_is_an_error(tmp_path) -> None:
+    build_pose_net(ModelSpec(backbone="resnet-18")).trunk.resnet.save_pretrained(tmp_path)
+    with pytest.raises(DataError, match=r"depths is \[2, 2, 2, 2\], but resnet-34 has \[3, 4, 6, 3\]"):
+        build_pose_net(ModelSpec(backbone="resnet-34", weights=str(tmp_path)))
+
+
+def test_a_folder_whose_file_lacks_tensors_is_an_error(tmp_path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    build_pose_net(ModelSpec(backbone="resnet-18")).trunk.resnet.save_pretrained(tmp_path)
+    tensors = load_file(tmp_path / "model.safetensors")
+    tensors.pop("embedder.embedder.convolution.weight")
+    save_file(tensors, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(DataError, match="1 tensors of resnet-18 are missing, such as embedder"):
+        build_pose_net(ModelSpec(backbone="resnet-18", weights=str(tmp_path)))
+
+
+def test_weights_that_are_nowhere_are_an_error(tmp_path) -> None:
+    with pytest.raises(DataError, match=r"no weights file, and no folder with a config.json"):
+        build_pose_net(SMALL.model_copy(update={"weights": str(tmp_path / "nowhere")}))
