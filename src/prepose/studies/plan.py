@@ -1,0 +1,109 @@
+"""How much a quickstart does, where it puts it, and the recipes of its arms at equal compute."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from prepose.errors import DataError
+from prepose.recipes.budget import equalise, training_flops
+from prepose.recipes.builtin import recipe_named
+from prepose.recipes.run import write_json
+from prepose.recipes.stage import Recipe
+
+ARMS = ("only-3d", "mixed", "pretrain-finetune")
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much a quickstart does.
+
+    Attributes:
+        name: What the command line calls it.
+        counts: world -> split -> samples.
+        stored_px: Side of the stored pictures.
+        samples: Samples that each arm sees, in the budget's currency: what the only-3d arm sees.
+        seeds: One training of each arm for each.
+        validate_every: Samples between two validations.
+    """
+
+    name: str
+    counts: Mapping[str, Mapping[str, int]]
+    stored_px: int
+    samples: int
+    seeds: tuple[int, ...]
+    validate_every: int
+
+
+def _counts(*, wild: int, lab: int, test: int) -> dict[str, dict[str, int]]:
+    held_out = max(100, test // 2)
+    return {
+        "wild": {"train": wild, "validation": held_out, "test": test},
+        "lab": {"train": lab, "validation": held_out, "test": test},
+        "occluded": {"test": test},
+    }
+
+
+SIZES: Mapping[str, Size] = MappingProxyType(
+    {
+        "quick": Size("quick", _counts(wild=1500, lab=800, test=150), 96, 20_000, (0,), 4_000),
+        "standard": Size("standard", _counts(wild=4000, lab=1500, test=300), 96, 56_000, (0, 1), 8_000),
+        "full": Size("full", _counts(wild=20_000, lab=6000, test=1000), 96, 480_000, (0, 1, 2), 40_000),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A quickstart in one folder."""
+
+    folder: Path
+    size: Size
+    jobs: int
+
+    def store(self, world: str) -> Path:
+        """Where a world's store is."""
+        return self.folder / "stores" / world
+
+    def run(self, arm: str, seed: int) -> Path:
+        """Where a training's run folder is."""
+        return self.folder / "runs" / f"{arm}-seed{seed}"
+
+
+def claim_folder(plan: Plan) -> None:
+    """Make the folder this plan's own, so that an interrupted quickstart goes on and another is refused."""
+    settings = json.loads(json.dumps({"size": asdict(plan.size)}))
+    path = plan.folder / "quickstart.json"
+    if path.exists():
+        there = json.loads(path.read_text(encoding="utf-8")).get("settings")
+        if there != settings:
+            name = (there or {}).get("size", {}).get("name", "unknown")
+            raise DataError(
+                f"{plan.folder}: holds a quickstart of size {name!r} or of another version, now {plan.size.name!r} is "
+                "asked for; choose another --out or delete the folder"
+            )
+        return
+    if plan.folder.exists() and (not plan.folder.is_dir() or any(plan.folder.iterdir())):
+        raise DataError(f"{plan.folder}: is not empty and holds no quickstart; choose another --out")
+    plan.folder.mkdir(parents=True, exist_ok=True)
+    write_json(path, {"settings": settings, "seconds": {}})
+
+
+def arm_recipes(plan: Plan) -> dict[str, Recipe]:
+    """The recipe of each arm on the plan's stores, all at the training FLOPs of the only-3d arm's samples."""
+    recipes = {arm: _on_stores(recipe_named(arm), plan) for arm in ARMS}
+    base = recipes["only-3d"]
+    budget = training_flops(base) * plan.size.samples / base.samples
+    return equalise(recipes, budget)
+
+
+def _on_stores(recipe: Recipe, plan: Plan) -> Recipe:
+    sources = {name: spec.model_copy(update={"store": str(plan.store(name))}) for name, spec in recipe.sources.items()}
+    held_out = {"store": str(plan.store("lab")), "every": plan.size.validate_every}
+    stages = tuple(
+        stage.model_copy(update={"validation": stage.validation and stage.validation.model_copy(update=held_out)})
+        for stage in recipe.stages
+    )
+    validation = recipe.validation and recipe.validation.model_copy(update=held_out)
+    return recipe.model_copy(update={"sources": sources, "stages": stages, "validation": validation})
