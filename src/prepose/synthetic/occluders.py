@@ -1,0 +1,137 @@
+"""What belongs to the person's own place: the seat they sit on, and things that stand between them and the camera."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Bool
+
+from prepose.arrays import Points3D, Vector3
+from prepose.body.skeletons import PREPOSE_27
+from prepose.synthetic import props
+from prepose.synthetic.props import Maker
+from prepose.synthetic.scene import reach_of
+from prepose.synthetic.solids import Thing, boxes, moved
+from prepose.synthetic.surfaces import draw_surface
+from prepose.synthetic.tracer import Mesh, build_tracer, first_hits
+from prepose.synthetic.weaves import draw_paint
+
+_CANDIDATES = 14
+# Distances that things keep from the skin and from the camera, mm.
+_FROM_BODY, _FROM_CAMERA = 40.0, 350.0
+# Stretching a thing more than this in height makes it look wrong.
+_STRETCH = (0.65, 1.45)
+_TALL: tuple[Maker, ...] = (props.pillar, props.plant, props.board, props.cupboard, props.shelf, props.tree)
+_PELVIS, _KNEES = PREPOSE_27.index("pelvis"), [PREPOSE_27.index(name) for name in ("l_knee", "r_knee")]
+_HIPS = [PREPOSE_27.index(name) for name in ("l_hip", "r_hip")]
+_THORAX = PREPOSE_27.index("thorax")
+
+
+def draw_occluders(
+    generator: np.random.Generator,
+    joints_world: Points3D,
+    body_world: Points3D,
+    *,
+    camera: Vector3,
+    target: float,
+) -> Thing:
+    """Things that together hide about the `target` share of the joints from the camera.
+
+    Each candidate is aimed at a joint and kept if it hides something without hiding much more than is wanted.
+
+    Args:
+        generator: Where the numbers come from.
+        joints_world: The joints, mm.
+        body_world: Points of the skin, mm: things keep out of it.
+        camera: The camera's centre, mm.
+        target: Wanted share of hidden joints, 0 to 1.
+    """
+    kept: Thing = []
+    hidden = np.zeros(len(joints_world), dtype=bool)
+    for _ in range(_CANDIDATES):
+        if hidden.mean() >= 0.9 * target:
+            break
+        thing = _aim(generator, joints_world[int(generator.integers(len(joints_world)))], body_world, camera)
+        if not thing:
+            continue
+        also = hidden | hides(thing, joints_world, camera)
+        if hidden.mean() < also.mean() <= target + 0.08:
+            kept, hidden = kept + thing, also
+    return kept
+
+
+def hides(thing: Sequence[Mesh], joints_world: Points3D, camera: Vector3) -> Bool[np.ndarray, "P"]:
+    """Which points (mm) a thing hides from a camera."""
+    rays = joints_world - camera
+    _, distance = first_hits(build_tracer(thing), np.broadcast_to(camera, rays.shape), rays)
+    return distance < 1
+
+
+def _aim(generator: np.random.Generator, joint: Vector3, body_world: Points3D, camera: Vector3) -> Thing:
+    """A thing in front of a joint, about as high as needed; nothing where there is no room for it."""
+    part = float(generator.uniform(0.3, 0.9))
+    sight = camera + part * (joint - camera)
+    needed = float(sight[2]) + float(generator.uniform(-50, 350))
+    if needed < 250:
+        return []
+    makers = tuple(props.OCCLUDERS.values()) if needed < 1500 else _TALL
+    thing = makers[int(generator.integers(len(makers)))](generator)
+    tallest = max(float(mesh.vertices[:, 2].max()) for mesh in thing)
+    stretch = float(np.clip(needed / tallest, *_STRETCH)) if tallest < 3500 else 1.0
+    if stretch * tallest < needed - 400:
+        return []
+    thing = [replace(mesh, vertices=mesh.vertices * np.array([1, 1, stretch])) for mesh in thing]
+    aside = generator.normal(0, 150, 2)
+    place, yaw = sight[:2] + aside, float(generator.uniform(-np.pi, np.pi))
+    thing = moved(thing, (float(place[0]), float(place[1]), 0.0), yaw)
+    return thing if _has_room(thing, place, body_world, camera) else []
+
+
+def _has_room(thing: Thing, place: np.ndarray, body_world: Points3D, camera: Vector3) -> bool:
+    reach = reach_of(moved(thing, (-float(place[0]), -float(place[1]), 0.0), 0.0))
+    to_body = float(np.linalg.norm(body_world[:, :2] - place, axis=1).min())
+    top = max(float(mesh.vertices[:, 2].max()) for mesh in thing)
+    above = float(camera[2]) > top + _FROM_CAMERA
+    return to_body > reach + _FROM_BODY and (above or float(np.linalg.norm(camera[:2] - place)) > reach + _FROM_CAMERA)
+
+
+def draw_seat(generator: np.random.Generator, joints_world: Points3D, stature: float) -> Thing:
+    """A seat under a person who sits with hanging shins; nothing where the pelvis is too low for one.
+
+    Args:
+        generator: Where the numbers come from.
+        joints_world: prepose-27 joints, mm.
+        stature: The person's height, mm.
+    """
+    # The flesh under the hips is about a twentieth of stature thick; the seat yields a little.
+    top = float(joints_world[[_PELVIS, *_HIPS], 2].min()) - 0.050 * stature
+    if top < 180:
+        return []
+    pelvis, knees = joints_world[_PELVIS, :2], joints_world[_KNEES, :2].mean(axis=0)
+    thigh = float(np.linalg.norm(knees - pelvis))
+    yaw = float(np.arctan2(*(knees - pelvis)[::-1])) - np.pi / 2
+    cos, sin = np.cos(yaw), np.sin(yaw)
+    # How far the shoulders lean behind the pelvis: a back rest stands behind them.
+    lean = float((joints_world[_THORAX, :2] - pelvis) @ np.array([-sin, cos]))
+    front, back, half = min(0.62 * thigh, 330.0), 0.085 * stature, float(generator.uniform(0.12, 0.16)) * stature
+    seat = [((-half, -back, top - 45), (half, front, top))]
+    kind = int(generator.integers(4))
+    if kind == 0:
+        bounds = [((-half, -back, 0), (half, front, top))]
+    elif kind == 1:
+        bounds = [((-4 * half, -back, 0), (3 * half, front, top))]
+    else:
+        legs = [
+            ((x * half - 22, y - 22, 0), (x * half + 22, y + 22, top - 45))
+            for x in (-0.9, 0.9) for y in (25 - back, front - 25)
+        ]  # fmt: skip
+        bounds = seat + legs
+        if kind == 2:
+            rear = -back - max(0.0, -lean) - 40
+            bounds += [
+                ((-half, rear - 30, top - 45), (half, rear, top + 430)),
+                ((-half, rear, top - 45), (half, -back, top)),
+            ]
+    finish: object = draw_surface(("boards", "fabric", "concrete")[int(generator.integers(3))], generator)
+    mesh = boxes(bounds, finish if generator.random() < 0.6 else np.tile(draw_paint(generator), (len(bounds), 1)))
+    return moved([mesh], (float(pelvis[0]), float(pelvis[1]), 0.0), yaw)
