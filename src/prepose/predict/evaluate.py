@@ -1,0 +1,110 @@
+"""A network over a dataset, in batches: its predictions, and their evaluation under a protocol."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import nn
+
+from prepose.data.batch import PoseBatch, evaluation_batches
+from prepose.data.dataset import PoseDataset
+from prepose.errors import DataError
+from prepose.metrics.evaluation import Evaluation
+from prepose.metrics.protocols import Protocol
+from prepose.models.flip_test import predict_flipped
+from prepose.models.pose_net import PoseNet, PoseOutput
+from prepose.predict.score import CropPredictions, score
+
+Precision = Literal["fp32", "bf16"]
+Progress = Callable[[int, int | None], None]
+
+
+def evaluate(  # noqa: PLR0913 - the settings of one run of a network; all but the first three by keyword
+    net: PoseNet,
+    dataset: PoseDataset,
+    protocol: Protocol,
+    *,
+    batch_size: int = 32,
+    flip_test: bool | None = None,
+    device: torch.device | str | None = None,
+    precision: Precision = "fp32",
+    workers: int = 0,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Score a network on a dataset.
+
+    The network is left as it was found (device, training mode); it is not told anything but the pictures.
+
+    Args:
+        net: The network.
+        dataset: Samples with their truth; without any 3D truth only the measures in the image are made.
+        protocol: How to score.
+        batch_size: Crops at a time; the result does not depend on it (beyond rounding).
+        flip_test: Other than the protocol says; the evaluation's protocol then says what was done.
+        device: Where to run; None for where the network is.
+        precision: "bf16" runs the network under autocast.
+        workers: Threads that prepare batches ahead.
+        progress: Called with (samples done, samples in all) after each batch.
+
+    Raises:
+        DataError: the dataset is empty, its labels or pictures cannot be used, or the prediction is not finite.
+        SkeletonMismatch: the protocol's scale rule needs joints that the network does not predict.
+    """
+    if flip_test is not None:
+        protocol = replace(protocol, flip_test=flip_test)
+    index = np.arange(0, len(dataset), protocol.stride)
+    if not len(index):
+        raise DataError(f"{dataset.name}/{dataset.split}: has no sample to evaluate")
+    part = dataset if protocol.stride == 1 else dataset.select(index)
+    batches = evaluation_batches(
+        part, size=net.spec.size, skeleton=net.skeleton, batch_size=batch_size, workers=workers
+    )
+    found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    done = 0
+    with ready(net, device) as place:
+        for batch in batches:
+            output = run_network(net, batch.image.to(place), flip_test=protocol.flip_test, precision=precision)
+            found.append(_arrays(output, batch))
+            done += len(batch)
+            if progress is not None:
+                progress(done, len(part))
+    joints_crop, confidence, img_from_crop = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    predictions = CropPredictions(net.skeleton, joints_crop, confidence, img_from_crop, index, weights_digest(net))
+    return score(predictions, dataset, protocol, facts={"precision": precision, "device": str(place)})
+
+
+def _arrays(output: PoseOutput, batch: PoseBatch) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    joints, confidence = output.joints_crop.float().cpu().numpy(), output.confidence.float().cpu().numpy()
+    return joints, confidence, batch.img_from_crop.cpu().numpy()
+
+
+@contextmanager
+def ready(net: PoseNet, device: torch.device | str | None) -> Iterator[torch.device]:
+    """The network on the device and in evaluation mode; afterwards where and as it was."""
+    home, training = next(net.parameters()).device, net.training
+    place = home if device is None else torch.device(device)
+    net.to(place).eval()
+    try:
+        yield place
+    finally:
+        net.to(home).train(training)
+
+
+@torch.no_grad()
+def run_network(net: PoseNet, image: torch.Tensor, *, flip_test: bool, precision: Precision = "fp32") -> PoseOutput:
+    """One forward pass without gradients, with the mirror image where asked."""
+    with torch.autocast(image.device.type, torch.bfloat16, enabled=precision == "bf16"):
+        return predict_flipped(net, image) if flip_test else net(image)
+
+
+def weights_digest(net: nn.Module) -> str:
+    """A short digest of every number of a network: the same weights, the same digest, wherever they lie."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(net.state_dict().items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:16]

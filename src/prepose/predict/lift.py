@@ -1,0 +1,78 @@
+"""From crop px to image px to camera mm.
+
+The network gives, for each joint, crop x, crop y and a relative depth z in the same px. With the crop's matrix they
+become image px: x, y by the matrix, z by its stretch alone, as turning or mirroring a picture about the optical axis
+leaves depth as it is. With a camera of focal length f and a root at depth Z_root
+
+    Z_joint = Z_root * (1 + z / f)        because z = (Z_joint - Z_root) * f / Z_root
+    (X, Y)  = the lens' undistorted ray through (x, y), times Z_joint
+
+This is exact: a perfect prediction and the true root depth give back the pose. All of it is proportional to Z_root, so
+that an image and a camera determine a pose up to its size.
+"""
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from prepose.camera.camera import Camera
+from prepose.camera.crop import scale_of
+from prepose.data.dataset import PoseDataset
+
+
+def image_from_crop(
+    joints_crop: Float[np.ndarray, "N J 3"], img_from_crop: Float[np.ndarray, "N 3 3"]
+) -> Float[np.ndarray, "N J 3"]:
+    """Joints in image px (x, y, relative depth) from joints in crop px.
+
+    A mirrored crop comes back unmirrored in place; which joint is the left one is the caller's to swap, as the network
+    names what it sees.
+    """
+    joints = np.empty(joints_crop.shape)
+    linear, shift = img_from_crop[:, :2, :2].astype(float), img_from_crop[:, None, :2, 2].astype(float)
+    joints[..., :2] = joints_crop[..., :2] @ linear.transpose(0, 2, 1) + shift
+    joints[..., 2] = joints_crop[..., 2] * scale_of(img_from_crop.astype(float))[:, None]
+    return joints
+
+
+def lift(
+    joints_img: Float[np.ndarray, "N J 3"], camera: Camera, root_depth: Float[np.ndarray, "N"]
+) -> Float[np.ndarray, "N J 3"]:
+    """Joints in the camera's frame, mm.
+
+    Args:
+        joints_img: x, y and relative depth in image px.
+        camera: The camera that all the images were taken with.
+        root_depth: Depth of each pose's root along z, mm.
+    """
+    depth = root_depth[:, None] * (1 + joints_img[..., 2] / camera.focal)
+    return camera.back_project(joints_img[..., :2].astype(float), depth)
+
+
+class Cameras:
+    """The cameras of a dataset's samples: each one once, with the samples that it took.
+
+    Attributes:
+        known: Which samples have a camera.
+    """
+
+    def __init__(self, dataset: PoseDataset) -> None:
+        matrices = dataset.array("camera_K")
+        lenses = dataset.array("camera_distortion")
+        self.known: Bool[np.ndarray, " N"] = np.asarray(np.isfinite(matrices).all(axis=(1, 2)))
+        rows = np.flatnonzero(self.known)
+        numbers = np.concatenate([matrices.reshape(-1, 9), lenses], axis=1)[rows]
+        unique, which = np.unique(numbers, axis=0, return_inverse=True)
+        order = np.argsort(which.reshape(-1), kind="stable")
+        ends = np.cumsum(np.bincount(which.reshape(-1), minlength=len(unique)))[:-1]
+        self._rows = [rows[part] for part in np.split(order, ends)] if len(unique) else []
+        # The size plays no part in projection; a camera of the dataset's own table would need one file access each.
+        self._cameras = [Camera(K=row[:9].reshape(3, 3), size_wh=(1, 1), distortion=row[9:]) for row in unique]
+
+    def lift(
+        self, joints_img: Float[np.ndarray, "N J 3"], root_depth: Float[np.ndarray, "N"]
+    ) -> Float[np.ndarray, "N J 3"]:
+        """Joints in each sample's camera frame, mm (see `lift`); NaN for samples without a camera."""
+        joints_cam = np.full(joints_img.shape, np.nan)
+        for camera, rows in zip(self._cameras, self._rows, strict=True):
+            joints_cam[rows] = lift(joints_img[rows], camera, root_depth[rows])
+        return joints_cam
