@@ -86,7 +86,11 @@ _MIDDLE_SIDEWAYS = np.array([name.endswith(("_yaw", "_roll", "_bend", "_twist"))
 _SWAPPED = np.array(
     [ANGLE_INDEX[{"r": "l", "l": "r"}[name[0]] + name[1:]] if name[1] == "_" else i for i, name in enumerate(ANGLES)]
 )
-_MIRROR = np.diag([-1.0, 1.0, 1.0])
+_ELEVATIONS, _PLANES = (
+    np.array([ANGLE_INDEX[f"{s}_shoulder_{name}"] for s in "rl"]) for name in ("elevation", "plane")
+)
+# A rotation seen in a mirror across x = 0: M R M with M = diag(-1, 1, 1), element by element.
+_MIRRORED = np.outer([-1.0, 1.0, 1.0], [-1.0, 1.0, 1.0])
 # The arm's neutral rotation is what the shortest turn gives from this direction of the right upper arm (in front of
 # the body, below the shoulder): the direction furthest from those no arm can reach, where the shortest turn is torn.
 _ARM_REFERENCE = np.array([0.48, 0.48, -0.73]) / np.linalg.norm([0.48, 0.48, -0.73])
@@ -100,12 +104,16 @@ def mirror_angles(angles: Float[np.ndarray, "*N A"]) -> Float[np.ndarray, "*N A"
 
 def fold_into_limits(angles: Float[np.ndarray, "A"]) -> Float[np.ndarray, "A"]:
     """Angles reflected at their limits, so that a spread wider than the limits does not pile up on them."""
+    angles = angles.copy()
+    # An arm swung back past hanging is raised on the other side.
+    swung = angles[_ELEVATIONS] < 0
+    angles[_PLANES] -= 180 * swung
+    angles[_ELEVATIONS] = np.abs(angles[_ELEVATIONS])
     folded = np.where(angles < _LOW, 2 * _LOW - angles, angles)
     folded = np.where(folded > _HIGH, 2 * _HIGH - folded, folded)
     folded = np.clip(folded, _LOW, _HIGH)
-    for s in "rl":
-        plane = ANGLE_INDEX[f"{s}_shoulder_plane"]
-        reach = np.sin(np.radians(folded[ANGLE_INDEX[f"{s}_shoulder_elevation"]]))
+    for elevation, plane in zip(_ELEVATIONS, _PLANES, strict=True):
+        reach = np.sin(np.radians(folded[elevation]))
         folded[plane] = np.clip(folded[plane], *_plane_range(float(reach)))
     return folded
 
@@ -118,25 +126,53 @@ def _plane_range(reach: float) -> tuple[float, float]:
     return low, high
 
 
-def _about(axis: int, radians: Float[np.ndarray, "*N"]) -> Float[np.ndarray, "*N 3 3"]:
-    """Right-handed rotations about a coordinate axis."""
-    turn = np.zeros((*radians.shape, 3, 3))
-    i, j = (axis + 1) % 3, (axis + 2) % 3
-    turn[..., axis, axis] = 1
-    turn[..., i, i] = turn[..., j, j] = np.cos(radians)
-    turn[..., j, i] = np.sin(radians)
-    turn[..., i, j] = -turn[..., j, i]
+def _turns_xyz(radians: Float[np.ndarray, "*N 3"]) -> Float[np.ndarray, "*N 3 3"]:
+    """Rx Ry Rz of angles about x, y and z, written out: small products of matrices cost more than their arithmetic."""
+    sx, sy, sz = np.moveaxis(np.sin(radians), -1, 0)
+    cx, cy, cz = np.moveaxis(np.cos(radians), -1, 0)
+    turn = np.empty((*radians.shape, 3))
+    turn[..., 0, 0], turn[..., 0, 1], turn[..., 0, 2] = cy * cz, -cy * sz, sy
+    turn[..., 1, 0], turn[..., 1, 1], turn[..., 1, 2] = cx * sz + sx * sy * cz, cx * cz - sx * sy * sz, -sx * cy
+    turn[..., 2, 0], turn[..., 2, 1], turn[..., 2, 2] = sx * sz - cx * sy * cz, sx * cz + cx * sy * sz, cx * cy
     return turn
 
 
+def _turn_zxy(yaw: float, pitch: float, roll: float) -> Float[np.ndarray, "3 3"]:
+    """Rz(yaw) Rx(-pitch) Ry(roll), radians: how the pelvis is turned in the world."""
+    (sz, sx, sy), (cz, cx, cy) = np.sin([yaw, -pitch, roll]), np.cos([yaw, -pitch, roll])
+    return np.array(
+        [
+            [cz * cy - sz * sx * sy, -sz * cx, cz * sy + sz * sx * cy],
+            [sz * cy + cz * sx * sy, cz * cx, sz * sy - cz * sx * cy],
+            [-cx * sy, sx, cx * cy],
+        ]
+    )
+
+
+def pelvis_angles(turn: Float[np.ndarray, "3 3"]) -> Float[np.ndarray, "3"]:
+    """Yaw, pitch and roll (degrees) of the pelvis's rotation in the world; lying flat, where two are one, no roll."""
+    pitch = -np.arcsin(np.clip(turn[2, 1], -1, 1))
+    if abs(turn[2, 1]) > 1 - 1e-9:
+        yaw, roll = np.arctan2(turn[1, 0], turn[0, 0]), 0.0
+    else:
+        yaw, roll = np.arctan2(-turn[0, 1], turn[1, 1]), np.arctan2(-turn[2, 0], turn[2, 2])
+    return np.degrees([yaw, pitch, roll])
+
+
 def shortest_turn(source: Float[np.ndarray, "*N 3"], target: Float[np.ndarray, "*N 3"]) -> Float[np.ndarray, "*N 3 3"]:
-    """The smallest rotations that bring unit vectors onto unit vectors (opposite ones: a half turn, axis undefined)."""
-    cross = np.cross(source, target)
-    cosine = np.sum(source * target, axis=-1)[..., None, None]
-    skew = np.zeros((*cross.shape, 3))
-    skew[..., 2, 1], skew[..., 0, 2], skew[..., 1, 0] = cross[..., 0], cross[..., 1], cross[..., 2]
-    skew -= np.swapaxes(skew, -1, -2)
-    return np.eye(3) + skew + skew @ skew / np.maximum(1 + cosine, 1e-9)
+    """The smallest rotations that bring unit vectors onto unit vectors (opposite ones: axis undefined).
+
+    Source: Möller and Hughes, "Efficiently building a matrix to rotate one vector to another", 1999.
+    """
+    (a, b, c), (d, e, f) = np.moveaxis(source, -1, 0), np.moveaxis(target, -1, 0)
+    x, y, z = b * f - c * e, c * d - a * f, a * e - b * d
+    cosine = a * d + b * e + c * f
+    h = 1 / np.maximum(1 + cosine, 1e-9)
+    turn = np.empty((*cosine.shape, 3, 3))
+    turn[..., 0, 0], turn[..., 0, 1], turn[..., 0, 2] = cosine + h * x * x, h * x * y - z, h * x * z + y
+    turn[..., 1, 0], turn[..., 1, 1], turn[..., 1, 2] = h * x * y + z, cosine + h * y * y, h * y * z - x
+    turn[..., 2, 0], turn[..., 2, 1], turn[..., 2, 2] = h * x * z - y, h * y * z + x, cosine + h * z * z
+    return turn
 
 
 # Each row: segment, rotation about x, y, z in that order (R = Rx Ry Rz), as (sign, angle) for the right side.
@@ -167,29 +203,32 @@ _CLAVICLE_SEGMENTS, _ARM_SEGMENTS, _FOREARM_SEGMENTS = (
 _PELVIS_SEGMENT = SEGMENT_NAMES.index("pelvis")
 
 
+# From the rest pose (the arm to the side) to hanging, palm to the thigh, and from there to the reference.
+_TO_HANGING = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]])
+_TO_REFERENCE = shortest_turn(np.array([0.0, 0.0, -1.0]), _ARM_REFERENCE) @ _TO_HANGING
+
+
 def _arm_frames(directions: Float[np.ndarray, "*N 3"]) -> Float[np.ndarray, "*N 3 3"]:
     """Rotations of a right upper arm from the rest pose to directions in the chest's frame, at neutral rotation."""
-    hanging = np.array([0.0, 0.0, -1.0])
-    reference = shortest_turn(hanging, _ARM_REFERENCE) @ _about(1, np.array(np.pi / 2))
-    return shortest_turn(np.broadcast_to(_ARM_REFERENCE, directions.shape), directions) @ reference
+    return shortest_turn(np.broadcast_to(_ARM_REFERENCE, directions.shape), directions) @ _TO_REFERENCE
 
 
 def segment_turns(angles: Float[np.ndarray, "A"]) -> Float[np.ndarray, "S 3 3"]:
     """The local rotation of each segment of the rig, from the angles of `ANGLES` (degrees)."""
     radians = np.radians(angles)
     local = np.empty((len(SEGMENT_NAMES), 3, 3))
-    about = radians[_ROW_ANGLE] * _ROW_SIGN
-    local[_ROW_SEGMENTS] = _about(0, about[:, 0]) @ _about(1, about[:, 1]) @ _about(2, about[:, 2])
-    yaw, pitch, roll = radians[_PELVIS]
-    local[_PELVIS_SEGMENT] = _about(2, yaw) @ _about(0, -pitch) @ _about(1, roll)
+    local[_ROW_SEGMENTS] = _turns_xyz(radians[_ROW_ANGLE] * _ROW_SIGN)
+    local[_PELVIS_SEGMENT] = _turn_zxy(*radians[_PELVIS].tolist())
 
     elevation, plane, rotation = radians[_ARMS].T
     side = np.sin(elevation)
     directions = np.stack([side * np.cos(plane), side * np.sin(plane), -np.cos(elevation)], axis=-1)
-    arms = _arm_frames(directions) @ _about(0, rotation)
     flexion, pronation = radians[_FOREARMS].T
-    forearms = _about(2, flexion) @ _about(0, -pronation)
-    arms[1], forearms[1] = _MIRROR @ arms[1] @ _MIRROR, _MIRROR @ forearms[1] @ _MIRROR
+    nil = np.zeros(2)
+    arms = _arm_frames(directions) @ _turns_xyz(np.stack([rotation, nil, nil], axis=-1))
+    # Rz Rx: the forearm turns about its own length after the elbow has bent.
+    forearms = np.swapaxes(_turns_xyz(np.stack([pronation, nil, -flexion], axis=-1)), -1, -2)
+    arms[1], forearms[1] = arms[1] * _MIRRORED, forearms[1] * _MIRRORED
     # The shoulder's angles are those of the arm against the chest; the rig hangs the arm on the clavicle.
     local[_ARM_SEGMENTS] = np.swapaxes(local[_CLAVICLE_SEGMENTS], -1, -2) @ arms
     local[_FOREARM_SEGMENTS] = forearms
@@ -205,12 +244,11 @@ def pose_angles(local: Float[np.ndarray, "S 3 3"]) -> Float[np.ndarray, "A"]:
     euler = Rotation.from_matrix(local[_ROW_SEGMENTS]).as_euler("XYZ", degrees=True)
     used = _ROW_SIGN != 0
     angles[_ROW_ANGLE[used]] = (euler * _ROW_SIGN)[used]
-    yaw, pitch, roll = Rotation.from_matrix(local[_PELVIS_SEGMENT]).as_euler("ZXY", degrees=True)
-    angles[_PELVIS] = yaw, -pitch, roll
+    angles[_PELVIS] = pelvis_angles(local[_PELVIS_SEGMENT])
     arms = local[_CLAVICLE_SEGMENTS] @ local[_ARM_SEGMENTS]
     forearms = local[_FOREARM_SEGMENTS]
-    arms = np.stack([arms[0], _MIRROR @ arms[1] @ _MIRROR])
-    forearms = np.stack([forearms[0], _MIRROR @ forearms[1] @ _MIRROR])
+    arms = np.stack([arms[0], arms[1] * _MIRRORED])
+    forearms = np.stack([forearms[0], forearms[1] * _MIRRORED])
     directions = arms[:, :, 0]
     twist = np.swapaxes(_arm_frames(directions), -1, -2) @ arms
     elevation = np.arccos(np.clip(-directions[:, 2], -1, 1))
@@ -235,7 +273,7 @@ def limit_excess(local: Float[np.ndarray, "S 3 3"]) -> dict[str, float]:
     """By how many degrees each angle lies outside its limits; angles within them are left out."""
     values = dict(zip(ANGLES, pose_angles(local), strict=True))
     arms = local[_CLAVICLE_SEGMENTS] @ local[_ARM_SEGMENTS]
-    for s, direction in zip("rl", (arms[0] @ [1, 0, 0], _MIRROR @ arms[1] @ [-1, 0, 0]), strict=True):
+    for s, direction in zip("rl", (arms[0, :, 0], (arms[1] * _MIRRORED)[:, 0]), strict=True):
         values[f"{s}_shoulder_behind"] = float(np.degrees(np.arcsin(np.clip(-direction[1], -1, 1))))
         values[f"{s}_shoulder_across"] = float(np.degrees(np.arcsin(np.clip(-direction[0], -1, 1))))
     excess = {}

@@ -68,7 +68,10 @@ _PAIRS = [
 ]
 PAIR_NAMES: tuple[str, ...] = tuple(f"{'-'.join(_CAPSULES[i][:2])} x {'-'.join(_CAPSULES[j][:2])}" for i, j in _PAIRS)
 _FIRST, _SECOND = np.array(_PAIRS).T
-_STARTS, _ENDS = (np.array([PREPOSE_27.index(c[end]) for c in _CAPSULES]) for end in (0, 1))
+_STARTS, _ENDS = (
+    np.array([PREPOSE_27.index(joint) for joint in ends])
+    for ends in ([start for start, _, _ in _CAPSULES], [end for _, end, _ in _CAPSULES])
+)
 _REACH = np.array([_CAPSULES[i][2] + _CAPSULES[j][2] for i, j in _PAIRS])
 
 

@@ -7,10 +7,19 @@ import numpy as np
 from jaxtyping import Float
 
 from prepose.synthetic.actions import ACTIONS, STANDING_MEAN, STANDING_SPREAD, Action, Angles
-from prepose.synthetic.anatomy import ANGLES, base_name, fold_into_limits, mirror_angles, segment_turns, within_limits
-from prepose.synthetic.anatomy import LIMITS as LIMITS
+from prepose.synthetic.anatomy import (
+    ANGLES,
+    LIMITS,
+    base_name,
+    fold_into_limits,
+    mirror_angles,
+    segment_turns,
+    within_limits,
+)
 from prepose.synthetic.contact import lowest_point, penetrations
+from prepose.synthetic.gestures import GESTURES
 from prepose.synthetic.rig import BodyPose, Proportions, pose_joints
+from prepose.synthetic.stance import settle, sinking
 
 __all__ = ["ACTIONS", "LIMITS", "draw_angles", "draw_pose", "ground", "within_limits"]
 
@@ -19,49 +28,67 @@ TOUCH_DEPTH = 0.018
 # Draws before the least overlapping is taken; each draw keeps nearer to the mean, where limbs lie apart.
 _TRIES = 12
 _TRIES_NARROWING = 0.93
+_RIGHT, _LEFT = (np.array([i for i, name in enumerate(ANGLES) if name[:2] == side]) for side in ("r_", "l_"))
+_SIDE_OF = {"r": _RIGHT, "l": _LEFT}
+_HALF_CYCLE = np.array([0.5 if name[:2] == "l_" else 0.0 for name in ANGLES])
 
 
 class _Table(NamedTuple):
-    """An action's data as arrays over `ANGLES`."""
+    """An action's data as arrays over `ANGLES`; strides have a row for each harmonic."""
 
     mean: Float[np.ndarray, "A"]
     spread: Float[np.ndarray, "A"]
     factors: Float[np.ndarray, "F A"]
-    stride: Float[np.ndarray, "A"]
-    lag: Float[np.ndarray, "A"]
-    harmonic: Float[np.ndarray, "A"]
+    stride: Float[np.ndarray, "H A"]
+    lag: Float[np.ndarray, "H A"]
 
 
 def _row(values: Angles) -> Float[np.ndarray, "A"]:
     """Values of `ANGLES`; a name with no side is said of both, and one with a side goes before it."""
-    return np.array([values.get(name, values.get(base_name(name), 0.0)) for name in ANGLES])
+    return np.array([values.get(name, values.get(base_name(name), 0.0)) for name in ANGLES], dtype=float)
+
+
+def _loose(looseness: float) -> dict[str, float]:
+    return {angle: value * looseness for angle, value in STANDING_SPREAD.items()}
 
 
 @cache
 def _table(name: str) -> _Table:
     action = ACTIONS[name]
-    known = {base_name(angle) for angle in ANGLES} | set(ANGLES)
-    rows = (action.mean, action.spread, action.stride, *action.factors)
-    if unknown := {angle for row in rows for angle in row} - known:
-        raise ValueError(f"action {name!r} names angles that do not exist: {', '.join(sorted(unknown))}")
-    loose = {angle: value * action.looseness for angle, value in STANDING_SPREAD.items()}
-    stride = [_row({angle: term[i] for angle, term in action.stride.items()}) for i in range(3)]
-    half_cycle = np.array([0.5 if angle[:2] == "l_" else 0.0 for angle in ANGLES])
+    harmonics = [{a: terms[h] for a, terms in action.stride.items() if h < len(terms)} for h in range(2)]
     return _Table(
         mean=_row({**STANDING_MEAN, **action.mean}),
-        spread=_row({**loose, **action.spread}),
+        spread=_row({**_loose(action.looseness), **action.spread}),
         factors=np.array([_row(factor) for factor in action.factors]).reshape(-1, len(ANGLES)),
-        stride=stride[0],
-        lag=stride[1] + half_cycle,
-        harmonic=stride[2],
+        stride=np.array([_row({a: term[0] for a, term in row.items()}) for row in harmonics]),
+        lag=np.array([_row({a: term[1] for a, term in row.items()}) for row in harmonics]),
     )
 
 
-_RIGHT, _LEFT = (np.array([i for i, name in enumerate(ANGLES) if name[:2] == side]) for side in ("r_", "l_"))
+@cache
+def _gesture(name: str) -> tuple[Float[np.ndarray, "A"], Float[np.ndarray, "A"], Float[np.ndarray, "A"]]:
+    """A gesture's mean, spread, and which angles (1) are its own."""
+    gesture = GESTURES[name]
+    own = _row(dict.fromkeys(gesture.mean, 1.0))
+    return _row(gesture.mean), _row({**_loose(gesture.looseness), **gesture.spread}), own
+
+
+def _gestured(generator: np.random.Generator, table: _Table, action: Action) -> _Table:
+    """The table with the arms' angles taken by a gesture of each arm."""
+    arms, other = action.arms, action.other_arm
+    mean, spread = table.mean.copy(), table.spread.copy()
+    first = arms[int(generator.integers(len(arms)))]
+    drawn = other or [name for name in arms if not GESTURES[name].other] or [first]
+    second = GESTURES[first].other or drawn[int(generator.integers(len(drawn)))]
+    for side, name in (("r", first), ("l", second)):
+        means, spreads, own = _gesture(name)
+        taken = _SIDE_OF[side][own[_SIDE_OF[side]] > 0]
+        mean[taken], spread[taken] = means[taken], spreads[taken]
+    return table._replace(mean=mean, spread=spread)
 
 
 def draw_angles(generator: np.random.Generator, action: str, *, breadth: float = 1.0) -> Float[np.ndarray, "A"]:
-    """Angles of `ANGLES` (degrees) of a moment of an action, within the limits; the side is drawn.
+    """Angles of `ANGLES` (degrees) of a moment of an action, within the limits, its right side as the data have it.
 
     Args:
         generator: Draws.
@@ -69,13 +96,14 @@ def draw_angles(generator: np.random.Generator, action: str, *, breadth: float =
         breadth: Scales how far angles lie from the action's mean (its phase, which is its course, aside).
     """
     table, alike = _table(action), ACTIONS[action].alike
+    if ACTIONS[action].arms:
+        table = _gestured(generator, table, ACTIONS[action])
     noise = np.clip(generator.standard_normal(len(ANGLES)), -2.5, 2.5)
     noise[_LEFT] = alike * noise[_RIGHT] + np.sqrt(1 - alike**2) * noise[_LEFT]
     shared = generator.uniform(-1, 1, len(table.factors)) @ table.factors
-    phase = generator.uniform()
-    cycle = table.stride * np.cos(2 * np.pi * (table.harmonic * phase + table.lag))
-    angles = fold_into_limits(table.mean + cycle + breadth * (shared + table.spread * noise))
-    return mirror_angles(angles) if generator.integers(2) else angles
+    phase = generator.uniform() + _HALF_CYCLE
+    cycle = table.stride * np.cos(2 * np.pi * (np.array([[1], [2]]) * phase + table.lag))
+    return fold_into_limits(table.mean + cycle.sum(axis=0) + breadth * (shared + table.spread * noise))
 
 
 def draw_pose(
@@ -97,29 +125,34 @@ def draw_pose(
         The pose, mm, world z up: its lowest flesh rests at z = 0, or above where the action leaves the ground.
 
     Raises:
-        ValueError: `actions` is empty or names none of `ACTIONS`.
+        ValueError: `actions` is empty or names what is not one of `ACTIONS`.
     """
     names = tuple(ACTIONS) if actions is None else actions
     if not names or not set(names) <= set(ACTIONS):
-        raise ValueError(f"actions must be some of {', '.join(ACTIONS)}; found {names or 'none'}")
+        raise ValueError(f"actions must be some of {', '.join(ACTIONS)}; found {', '.join(names) or 'none'}")
     name = names[int(generator.integers(len(names)))]
     action = ACTIONS[name]
-    best, least = None, np.inf
+    mirrored = bool(generator.integers(2))
+    least, best = np.inf, np.zeros(len(ANGLES))
     for attempt in range(_TRIES):
         angles = draw_angles(generator, name, breadth=breadth * _TRIES_NARROWING**attempt)
-        local = segment_turns(angles)
-        pose = BodyPose(local, np.zeros(3), name)
-        overlap = float(penetrations(pose_joints(proportions, pose)[0], proportions.height).max())
-        if overlap < least:
-            best, least = pose, overlap
-        if overlap < TOUCH_DEPTH:
+        trouble = _trouble(angles, action, proportions)
+        if trouble < TOUCH_DEPTH and action.supports:
+            angles = settle(angles, action, proportions)
+            trouble = _trouble(angles, action, proportions)
+        if trouble < least:
+            least, best = trouble, angles
+        if trouble < TOUCH_DEPTH:
             break
-    assert best is not None
-    return _settle(best, action, proportions, float(generator.uniform(*action.clearance)))
+    clearance = float(generator.uniform(*action.clearance))
+    local = segment_turns(mirror_angles(best) if mirrored else best)
+    return ground(BodyPose(local, np.zeros(3), name), proportions, clearance=clearance)
 
 
-def _settle(pose: BodyPose, action: Action, proportions: Proportions, clearance: float) -> BodyPose:
-    return ground(pose, proportions, clearance=clearance)
+def _trouble(angles: Float[np.ndarray, "A"], action: Action, proportions: Proportions) -> float:
+    """How deep limbs overlap, or reach below what carries the body, in statures."""
+    joints, _ = pose_joints(proportions, BodyPose(segment_turns(angles), np.zeros(3)))
+    return max(float(penetrations(joints, proportions.height).max()), sinking(joints / proportions.height, action))
 
 
 def ground(pose: BodyPose, proportions: Proportions, *, clearance: float = 0.0) -> BodyPose:

@@ -69,7 +69,17 @@ def _hops() -> tuple[np.ndarray, ...]:
     return tuple(np.flatnonzero(depth == d) for d in range(1, int(depth.max()) + 1))
 
 
+def _generations() -> tuple[tuple[np.ndarray, np.ndarray], ...]:
+    """Segments and their parents by the number of segments above them, the pelvis left out."""
+    depth = [0] * len(SEGMENTS)
+    for i, parent in enumerate(SEGMENT_PARENTS):
+        depth[i] = 0 if parent < 0 else depth[parent] + 1
+    groups = [np.flatnonzero(np.array(depth) == d) for d in range(1, max(depth) + 1)]
+    return tuple((group, np.array(SEGMENT_PARENTS)[group]) for group in groups)
+
+
 _PELVIS = PREPOSE_27.root_index
+_GENERATIONS = _generations()
 _ORIGINS = np.array(SEGMENT_ORIGINS)
 _CARRIERS = np.array(CARRIER)
 _CARRIER_ORIGINS = _ORIGINS[_CARRIERS]
@@ -107,9 +117,8 @@ class Proportions:
 def segment_rotations(local: Float[np.ndarray, "*N S 3 3"]) -> Float[np.ndarray, "*N S 3 3"]:
     """Each segment's world_from_rest rotation, from its rotation in its parent."""
     turned = local.copy()
-    for i, parent in enumerate(SEGMENT_PARENTS):
-        if parent >= 0:
-            turned[..., i, :, :] = turned[..., parent, :, :] @ local[..., i, :, :]
+    for segments, parents in _GENERATIONS:
+        turned[..., segments, :, :] = turned[..., parents, :, :] @ local[..., segments, :, :]
     return turned
 
 
