@@ -1,13 +1,15 @@
-"""The command line: verbs only. Each imports what it needs when it runs, so that `prepose --help` stays instant."""
+"""The command line: verbs only, each importing what it needs when it runs, so that `--help` stays instant."""
 
 import errno
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from prepose.errors import PoseError
+from prepose.errors import PoseError, RecipeError
 
 app = typer.Typer(
     name="prepose",
@@ -38,9 +40,202 @@ def main() -> None:
         _fail(f"the disk is full ({error.filename or 'while writing'}); free some space and run the same command again")
 
 
+@contextmanager
+def _stoppable(how_to_go_on: str) -> Iterator[None]:
+    """Ctrl-C ends with one line that says how to go on, and exit code 130."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        print(f"prepose: {error}" if str(error) else f"prepose: stopped; {how_to_go_on}", file=sys.stderr)
+        raise typer.Exit(130) from error
+
+
 def _fail(line: str) -> None:
     print(f"prepose: {' '.join(line.split())}", file=sys.stderr)
     sys.exit(2)
+
+
+@app.command()
+def quickstart(
+    out: Out = Path("quickstart"),
+    quick: Annotated[
+        bool, typer.Option("--quick", help="One seed, fewer pictures: about a third of the time.")
+    ] = False,
+    full: Annotated[bool, typer.Option("--full", help="Three seeds, many more pictures: hours on a laptop.")] = False,
+    jobs: Annotated[int, typer.Option(min=1, help="Trainings side by side.")] = 2,
+) -> None:
+    """Make synthetic worlds, train three ways at equal compute, and write a page that compares them."""
+    from rich.console import Console
+
+    from prepose.studies.quickstart import run_quickstart
+
+    if quick and full:
+        raise typer.BadParameter("--quick and --full exclude each other")
+    size = "quick" if quick else "full" if full else "standard"
+    with _stoppable("what is finished is kept; run the same command again to go on"):
+        page = run_quickstart(out, size, jobs=jobs, console=Console())
+    print(f"open {page}")
+
+
+@app.command()
+def synthesize(
+    world: Annotated[str, typer.Argument(help="wild, lab or occluded.")],
+    out: Out,
+    count: Annotated[
+        list[str] | None, typer.Option("--count", metavar="SPLIT=N", help="Samples of a split; may be repeated.")
+    ] = None,
+    size: Annotated[int, typer.Option(help="Side of the pictures, px.")] = 128,
+    seed: Annotated[int, typer.Option(min=0, help="Which series of samples.")] = 0,
+    workers: Workers = 2,
+    motion: Annotated[
+        list[Path] | None, typer.Option(help="BVH file that half of the poses come from; may be repeated.")
+    ] = None,
+) -> None:
+    """Draw people with exact truth into a store."""
+    from prepose.console import counted_progress
+    from prepose.synthetic.synthesize import synthesize as draw
+
+    counts = _counts(count or ["train=1000", "validation=100", "test=200"])
+    again = "finished shards are kept; run the same command again to go on"
+    with _stoppable(again), counted_progress(f"people of the {world} world") as show:
+        draw(world, out=out, counts=counts, size=size, seed=seed, workers=workers, motion=motion or (), progress=show)
+    print(f"{out}: " + ", ".join(f"{number:,} {split}" for split, number in counts.items()))
+
+
+def _counts(texts: list[str]) -> dict[str, int]:
+    counts = {}
+    for text in texts:
+        split, _, number = text.partition("=")
+        if not number.isdigit() or int(number) == 0:
+            raise RecipeError(f"--count {text}: expected SPLIT=N with N at least 1, such as --count train=1000")
+        counts[split] = int(number)
+    return counts
+
+
+@app.command()
+def recipes() -> None:
+    """List the recipes that ship, with what each costs."""
+    from prepose.recipes.listing import print_recipes
+
+    print_recipes()
+
+
+@app.command()
+def train(
+    recipe: Annotated[str, typer.Argument(help="A recipe's name, or a JSON file.")],
+    out: Out,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="FIELD=VALUE", help="Change a field, such as finetune.samples=9e4."),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    shrink: Annotated[bool, typer.Option("--shrink", help="Two steps a stage, to try a recipe out.")] = False,
+    accelerator: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    devices: Annotated[int, typer.Option(min=1, help="How many on each node.")] = 1,
+    nodes: Annotated[int, typer.Option(min=1, help="How many nodes.")] = 1,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads of arithmetic.")] = None,
+    workers: Annotated[int | None, typer.Option(min=0, help="Threads that make batches ahead.")] = None,
+) -> None:
+    """Train a network by a recipe."""
+    from rich.console import Console
+
+    from prepose.recipes.builtin import recipe_named
+    from prepose.recipes.conduct import Machine, run_recipe
+    from prepose.recipes.overrides import override
+    from prepose.recipes.overrides import shrink as shrunk
+
+    chosen = override(recipe_named(recipe), changes or [])
+    machine = Machine(accelerator=accelerator, devices=devices, nodes=nodes, threads=threads, workers=workers)
+    with _stoppable("nothing was saved yet"):
+        run_recipe(shrunk(chosen) if shrink else chosen, out, resume=resume, machine=machine, console=Console())
+
+
+@app.command()
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="A run's folder, or a weights file.")],
+    data: Annotated[Path, typer.Option(help="A dataset store.")],
+    split: Annotated[str | None, typer.Option(help="Which split; the protocol's own without it.")] = None,
+    protocol: Annotated[str, typer.Option(help="How to score; `prepose protocols` lists them.")] = "true-root-depth",
+    device: Annotated[str, typer.Option(help="cpu, cuda or mps.")] = "cpu",
+    as_json: AsJson = False,
+) -> None:
+    """Score a network on a store: overall, by joint, by action, by what hides a joint."""
+    from prepose.predict.scoring import evaluate_run
+
+    evaluate_run(run, data, split=split, protocol=protocol, device=device, as_json=as_json)
+
+
+@app.command()
+def protocols() -> None:
+    """List the ways to score, with their sources."""
+    from prepose.metrics.protocol_table import print_protocols
+
+    print_protocols()
+
+
+@app.command()
+def predict(
+    run: Annotated[Path, typer.Argument(help="A run's folder, or a weights file.")],
+    images: Annotated[list[Path], typer.Argument(help="Photographs.")],
+    out: Out,
+    box: Annotated[
+        str | None, typer.Option(metavar="X,Y,W,H", help="The person's box, px; the whole photograph without it.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda or mps.")] = "cpu",
+) -> None:
+    """Find a person's joints in photographs: a picture with the pose drawn on it, and the numbers as JSON."""
+    from prepose.predict.files import predict_files
+
+    for picture in predict_files(run, images, out, box=box, device=device):
+        print(picture)
+
+
+@data_app.command("add")
+def data_add(
+    name: Annotated[str, typer.Argument(help="A dataset's name; `prepose data list` shows them.")],
+    root: Annotated[Path, typer.Argument(help="The folder with the owner's files.")],
+    out: Out,
+    split: Annotated[
+        list[str] | None, typer.Option(help="A split to add; may be repeated; all of them without it.")
+    ] = None,
+    partial: Annotated[bool, typer.Option("--partial", help="Take what is complete, count the rest aloud.")] = False,
+    by_reference: Annotated[bool, typer.Option("--by-reference", help="Keep image paths instead of images.")] = False,
+) -> None:
+    """Turn a dataset's files into a store of checked samples."""
+    from prepose.console import split_progress
+    from prepose.data.catalog import add_dataset
+
+    with _stoppable("finished shards are kept; run the same command again to go on"), split_progress() as progress:
+        added = add_dataset(
+            name, root, out, splits=split or (), partial=partial, by_reference=by_reference, progress=progress
+        )
+    for part in added:
+        of = f" of {part.expected:,}" if part.expected else ""
+        print(f"{out}: {part.samples:,}{of} samples in split {part.split}")
+        for note in part.notes:
+            print(f"  {note}")
+
+
+@data_app.command("list")
+def data_list() -> None:
+    """List every dataset that can be read: what it is, its terms, where its owners give it."""
+    from prepose.data.listing import print_datasets
+
+    print_datasets()
+
+
+@data_app.command("show")
+def data_show(
+    store: Annotated[Path, typer.Argument(help="A dataset store.")],
+    split: Annotated[str | None, typer.Option(help="Which split; the first without it.")] = None,
+    out: Annotated[Path, typer.Option("--out", help="The picture to write.")] = Path("contact-sheet.png"),
+    count: Annotated[int, typer.Option(min=1, help="Samples on the sheet.")] = 36,
+    seed: Annotated[int, typer.Option(min=0, help="Which samples.")] = 0,
+) -> None:
+    """Draw a contact sheet of a store: people with their skeletons."""
+    from prepose.data.contact_sheet import write_contact_sheet
+
+    print(write_contact_sheet(store, out, split=split, count=count, seed=seed))
 
 
 @app.command()

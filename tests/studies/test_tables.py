@@ -25,7 +25,7 @@ def test_spreads_go_by_name():
     [({"mean": 0.5, "std": 0.01}, "50 ± 1"), ({"mean": 0.5, "std": None}, "50"), ({"mean": None, "std": None}, "–")],
 )
 def test_figures_as_text(value, text):
-    assert written(value, factor=100) == text
+    assert written(value, factor=100.0) == text
 
 
 @pytest.mark.parametrize(("flops", "text"), [(1.5e15, "1.5 PFLOP"), (2e12, "2 TFLOP"), (3e3, "3e+03 FLOP")])
@@ -34,4 +34,5 @@ def test_operations_as_text(flops, text):
 
 
 def test_seeds_that_do_not_overlap():
-    assert clearly_apart([1, 2], [3, 4]) and clearly_apart([3, 4], [1, 2]) and not clearly_apart([1, 3], [2, 4])
+    assert clearly_apart([1.0, 2.0], [3.0, 4.0]) and clearly_apart([3.0, 4.0], [1.0, 2.0])
+    assert not clearly_apart([1.0, 3.0], [2.0, 4.0])

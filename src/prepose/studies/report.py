@@ -64,8 +64,8 @@ def _words(findings: Findings) -> dict[str, Any]:
     return {
         "title": "What 2D pre-training does for 3D pose",
         "question": "Three ways to spend the same training compute on one small network: 3D labels from a lab alone, "
-        "the same with pictures from the wild that have only 2D labels mixed in, and 2D labels first, 3D labels second. "
-        "How well does each find a person's joints in 3D, in the lab and elsewhere?",
+        "the same with pictures from the wild that have only 2D labels mixed in, and 2D labels first, 3D labels "
+        "second. How well does each find a person's joints in 3D, in the lab and elsewhere?",
         "answers": list(answers(findings)),
         "caution": caution(findings),
         "environment": environment,
