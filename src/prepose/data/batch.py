@@ -252,9 +252,10 @@ def _ahead(make: Callable[[int], PoseBatch], steps: range, workers: int) -> Iter
     """
     if workers < 0:
         raise ValueError(f"workers must be 0 or more, found {workers}")
-    if workers == 0:
-        yield from map(make, steps)
-        return
+    return map(make, steps) if workers == 0 else _threaded(make, steps, workers)
+
+
+def _threaded(make: Callable[[int], PoseBatch], steps: range, workers: int) -> Iterator[PoseBatch]:
     waiting: deque[Future[PoseBatch]] = deque()
     pool = ThreadPoolExecutor(workers, thread_name_prefix="prepose-batches")
     try:

@@ -68,7 +68,7 @@ class View:
 _LEAST_BLUR = 0.3
 
 
-def apply_view(image: ImageRgb, view: View, *, image_scale: float = 1.0) -> ImageRgb:
+def apply_view(image: ImageRgb, view: View, *, image_scale: float = 1.0) -> UInt8[np.ndarray, "S S 3"]:
     """The crop as the network sees it.
 
     The order is that of the world: what stands in front of the person, the light, the lens, the sensor.
