@@ -10,12 +10,12 @@ import os
 import weakref
 from collections.abc import Iterator
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import embreex
 import numpy as np
-from embreex import rtcore_scene
 from jaxtyping import Bool, Float, Float32, Int32, UInt32
 
 _GEOMETRY_TYPE_TRIANGLE = 0
@@ -70,7 +70,7 @@ class Hits(NamedTuple):
 
 def _candidates() -> Iterator[Path]:
     # An extension module resolves the symbols of the libraries it links to, on Linux and macOS; on Windows it does not.
-    yield Path(rtcore_scene.__file__)
+    yield Path(str(import_module("embreex.rtcore_scene").__file__))
     package = Path(embreex.__file__).parent
     for folder in (package, package.parent / "embreex.libs"):
         yield from sorted(folder.glob("*embree4*"))

@@ -1,0 +1,365 @@
+"""Painting a person: which skin is covered, in which colour, and how far cloth, hair and fat stand off the mean body.
+
+All fields live on the template's vertices. Places are read in its rest pose (mm, for a stature of 1700): arms stretched
+out along x, legs along z.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
+
+import numpy as np
+from jaxtyping import Float, Float32
+
+from prepose.body.skeletons import PREPOSE_27
+from prepose.synthetic.appearance import Appearance, Build, Cloth, Pattern
+from prepose.synthetic.rig import SEGMENT_NAMES
+from prepose.synthetic.template import Template, body_template
+
+Field = Float[np.ndarray, " V"]
+_WAIST_Z, _CROTCH_Z, _COLLAR_Z, _SOLE_Z = 105.0, -75.0, 512.0, -900.0
+
+
+@dataclass(frozen=True, eq=False)
+class BodyMap:
+    """Where each vertex of the template is, in terms a tailor or a barber would use.
+
+    Attributes:
+        place: In the rest pose, mm.
+        arm: Share of the arm segments.
+        along_arm: 0 at the shoulder joint, 1 at the wrist.
+        leg: Share of the leg segments.
+        along_leg: 0 at the hip joint, 1 at the ankle.
+        head: Share of the head.
+        neck: Share of the neck.
+        foot: Share of the feet.
+        face: Place relative to the upper neck joint, mm.
+    """
+
+    place: Float[np.ndarray, "V 3"]
+    arm: Field
+    along_arm: Field
+    leg: Field
+    along_leg: Field
+    head: Field
+    neck: Field
+    foot: Field
+    face: Float[np.ndarray, "V 3"]
+
+
+@cache
+def body_map() -> BodyMap:
+    """The map of the template."""
+    return map_of(body_template())
+
+
+def map_of(template: Template) -> BodyMap:
+    """The map of a template."""
+    rest, place = template.proportions.rest, template.rest
+    joint = {name: rest[PREPOSE_27.index(name)] for name in PREPOSE_27.joints}
+
+    def share(*names: str) -> Field:
+        return template.weights[:, [SEGMENT_NAMES.index(name) for name in names]].sum(axis=1)
+
+    shoulder, wrist = joint["r_shoulder"][0], joint["r_wrist"][0]
+    hip, ankle = joint["r_hip"][2], joint["r_ankle"][2]
+    return BodyMap(
+        place=place,
+        arm=share(*(f"{s}_{part}" for s in "lr" for part in ("upper_arm", "forearm", "hand"))),
+        along_arm=(np.abs(place[:, 0]) - shoulder) / (wrist - shoulder),
+        leg=share(*(f"{s}_{part}" for s in "lr" for part in ("thigh", "shin", "foot"))),
+        along_leg=(hip - place[:, 2]) / (hip - ankle),
+        head=share("head"),
+        neck=share("neck"),
+        foot=share("l_foot", "r_foot"),
+        face=place - joint["upper_neck"],
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Coat:
+    """What lies on the template's vertices.
+
+    Attributes:
+        albedo: Linear RGB.
+        offset: How far the surface stands off the mean skin along its normal, mm.
+    """
+
+    albedo: Float32[np.ndarray, "V 3"]
+    offset: Field
+
+
+def smooth_step(value: Field, low: float, high: float) -> Field:
+    """0 up to `low`, 1 from `high` on, an S between."""
+    t = np.clip((value - low) / (high - low), 0, 1)
+    return t * t * (3 - 2 * t)
+
+
+def _bump(
+    place: Float[np.ndarray, "V 3"], centre: tuple[float, float, float], size: tuple[float, float, float]
+) -> Field:
+    """A soft hill of height one, on both sides of the body."""
+    mirrored = np.concatenate([np.abs(place[:, :1]), place[:, 1:]], axis=1)
+    return np.exp(-0.5 * (((mirrored - centre) / size) ** 2).sum(axis=1))
+
+
+@cache
+def _build_fields() -> Float[np.ndarray, "5 V"]:
+    """How many mm one step adds: slimness, stoutness, muscle, feminine form, and its share of fat."""
+    body = body_map()
+    place, face = body.place, body.face
+    soft = 1 - smooth_step(np.maximum(body.head, body.foot), 0.3, 0.7)
+    hand = smooth_step(body.along_arm, 0.95, 1.02) * (body.arm > 0.5)
+    trunk = (1 - body.arm) * (1 - body.leg) * soft
+    thigh, calf = body.leg * (1 - smooth_step(body.along_leg, 0.3, 0.6)), body.leg * soft
+    slim = -soft * (1 - hand) * (4 + 4 * trunk + 3 * thigh)
+    stout = (
+        soft * (1 - hand) * (5 + 9 * trunk + 9 * thigh + 2 * body.arm)
+        + 42 * _bump(place, (0, 105, 110), (95, 70, 95))
+        + 20 * _bump(place, (150, 0, 90), (40, 90, 70))
+        + 10 * _bump(place, (75, 90, 360), (50, 40, 45))
+        + 5 * body.head * _bump(face, (40, 50, 20), (35, 50, 30))
+    )
+    muscle = (
+        7 * body.arm * np.exp(-0.5 * ((body.along_arm - 0.22) / 0.16) ** 2)
+        + 4 * body.arm * np.exp(-0.5 * ((body.along_arm - 0.65) / 0.1) ** 2)
+        + 8 * _bump(place, (85, 95, 385), (55, 40, 45))
+        + 7 * _bump(place, (130, -80, 380), (60, 60, 70))
+        + 6 * calf * np.exp(-0.5 * ((body.along_leg - 0.68) / 0.08) ** 2)
+        + 5 * thigh
+        + 5 * body.neck
+    )
+    feminine = (
+        34 * _bump(place, (72, 100, 350), (38, 50, 40))
+        - 9 * _bump(place, (135, 0, 170), (60, 200, 60))
+        + 10 * _bump(place, (165, 0, -40), (50, 90, 80))
+        + 9 * _bump(place, (75, -110, -45), (60, 50, 60))
+        - 5 * body.arm * soft * (1 - hand)
+        - 5 * body.neck
+        - 6 * _bump(place, (190, -20, 470), (50, 60, 50))
+        - 2 * body.head * _bump(face, (40, 40, 15), (40, 60, 30))
+    )
+    return np.stack([slim, stout, muscle, feminine, -3 * soft * trunk])
+
+
+def build_offset(build: Build) -> Field:
+    """How a build stands off the mean body, mm."""
+    shares = [max(-build.weight, 0), max(build.weight, 0), build.muscle, build.feminine, build.feminine]
+    return np.array(shares) @ _build_fields()
+
+
+def dress(appearance: Appearance, generator: np.random.Generator) -> Coat:
+    """Paint skin, face, hair and clothes, from the skin outwards."""
+    body = body_map()
+    albedo = np.tile(appearance.skin.astype(np.float32), (len(body.place), 1))
+    offset = build_offset(appearance.build)
+    _paint_face(albedo, appearance, body)
+    offset += _grow_hair(albedo, appearance, body, generator)
+    folds = _folds(body, generator)
+    shoe = _shoe_cover(appearance, body)
+    _blend(albedo, np.where((body.place[:, 2] < _SOLE_Z)[:, None], appearance.sole, appearance.shoes), shoe)
+    offset += 5 * shoe
+    bottom, top = _bottom_cover(appearance, body), _top_cover(appearance, body)
+    for cover, cloth in ((bottom, appearance.bottom), (top, appearance.top)):
+        _blend(albedo, _cloth_colours(cloth, body, generator), cover)
+    # The looser the cloth, the deeper its folds; under a loose top the bottom's cloth adds little.
+    stand = np.maximum(
+        bottom * _hang(appearance.bottom, body, folds), top * (_hang(appearance.top, body, folds) + 4 * bottom)
+    )
+    np.clip(albedo, 0, 1, out=albedo)
+    return Coat(albedo, offset + stand)
+
+
+def _blend(albedo: Float32[np.ndarray, "V 3"], colour: Float[np.ndarray, "..."], share: Field) -> None:
+    albedo += ((colour - albedo) * share[:, None]).astype(np.float32)
+
+
+def _top_cover(appearance: Appearance, body: BodyMap) -> Field:
+    x, y, z = body.place.T
+    dip = appearance.neckline * np.exp(-0.5 * (x / 48.0) ** 2) * (y > -25)
+    below_collar = smooth_step(_COLLAR_Z - dip - 0.10 * np.abs(x) * (appearance.neckline > 0) - z, -7, 7)
+    hem_z = _WAIST_Z - appearance.hem * (_WAIST_Z - _CROTCH_Z)
+    above_hem = smooth_step(z - hem_z, -6, 6)
+    on_arm = smooth_step(appearance.sleeve - body.along_arm, -0.012, 0.012)
+    arm = smooth_step(body.along_arm, -0.16, -0.08) * (np.abs(x) > 120) * (z > 330)
+    trunk_ok = 1 - arm + arm * on_arm
+    return below_collar * above_hem * trunk_ok * (body.head < 0.6)
+
+
+def _bottom_cover(appearance: Appearance, body: BodyMap) -> Field:
+    z = body.place[:, 2]
+    # A skirt is a piece of its own; beneath it is underwear of the same colour.
+    length = 0.14 if appearance.bottom_kind == "skirt" else appearance.bottom_length
+    below_waist = smooth_step(_WAIST_Z + 8 - z, -6, 6) * (body.arm < 0.5)
+    return below_waist * smooth_step(length - body.along_leg, -0.012, 0.012) * (body.foot < 0.75)
+
+
+def _shoe_cover(appearance: Appearance, body: BodyMap) -> Field:
+    if appearance.shaft <= 0:
+        return np.zeros(len(body.place))
+    top = 1.03 - 0.5 * appearance.shaft
+    return smooth_step(body.along_leg - top, -0.012, 0.012) * (body.leg > 0.5)
+
+
+def _hang(cloth: Cloth, body: BodyMap, folds: Field) -> Field:
+    """How far cloth stands off the skin: straight trousers and sleeves bridge the thin places."""
+    thin = np.exp(-0.5 * ((body.along_leg - 0.93) / 0.22) ** 2) * (body.leg > 0.5)
+    waist = np.exp(-0.5 * ((body.place[:, 2] - 165) / 70) ** 2) * (body.arm < 0.3) * (body.leg < 0.5)
+    wrist = np.exp(-0.5 * ((body.along_arm - 0.95) / 0.2) ** 2) * (body.arm > 0.5)
+    loose = cloth.looseness
+    return (
+        3.5
+        + 0.45 * loose
+        + thin * loose * 1.1
+        + 0.5 * waist * loose
+        + 0.5 * wrist * loose
+        + folds * (1.0 + 0.22 * loose)
+    )
+
+
+def _folds(body: BodyMap, generator: np.random.Generator) -> Field:
+    """Soft waves over the cloth, of about unit size."""
+    x, y, z = body.place.T
+    total = np.zeros(len(x))
+    for _ in range(5):
+        direction = generator.normal(size=3) * np.array([0.6, 0.6, 1.0])
+        wave = 2 * np.pi / generator.uniform(70, 180) * direction / np.linalg.norm(direction)
+        total += np.sin(x * wave[0] + y * wave[1] + z * wave[2] + generator.uniform(0, 6.3))
+    return total / 2.0
+
+
+def _cloth_colours(cloth: Cloth, body: BodyMap, generator: np.random.Generator) -> Float[np.ndarray, "V 3"]:
+    if cloth.pattern not in _PATTERN_SHARES:
+        return np.broadcast_to(cloth.colour, body.place.shape)
+    share = _PATTERN_SHARES[cloth.pattern](cloth, body, generator)
+    return cloth.colour + (cloth.second - cloth.colour) * share[:, None]
+
+
+def _stripes(cloth: Cloth, body: BodyMap, generator: np.random.Generator) -> Field:
+    # Down the trunk and on along the sleeves, so that stripes ring both.
+    x, _, z = body.place.T
+    down = np.where(body.along_arm > -0.12, np.abs(x), 464 - z)
+    return _square_wave(down, cloth.period)
+
+
+def _pinstripes(cloth: Cloth, body: BodyMap, generator: np.random.Generator) -> Field:
+    return smooth_step(np.sin(body.place[:, 0] * 2 * np.pi / cloth.period), 0.2, 0.6)
+
+
+def _checks(cloth: Cloth, body: BodyMap, generator: np.random.Generator) -> Field:
+    return 0.5 * _square_wave(body.place[:, 0], cloth.period) + 0.5 * _square_wave(body.place[:, 2], cloth.period)
+
+
+def _print(cloth: Cloth, body: BodyMap, generator: np.random.Generator) -> Field:
+    return smooth_step(_blobs(body, cloth.period, generator), 0.1, 0.5)
+
+
+def _halves(cloth: Cloth, body: BodyMap, generator: np.random.Generator) -> Field:
+    return smooth_step(body.place[:, 2], 245, 260)
+
+
+def _panels(cloth: Cloth, body: BodyMap, generator: np.random.Generator) -> Field:
+    return np.maximum((np.abs(body.place[:, 0]) > 105) * (body.arm < 0.3), body.arm > 0.5) * 1.0
+
+
+def _logo(cloth: Cloth, body: BodyMap, generator: np.random.Generator) -> Field:
+    x, y, z = body.place.T
+    mark = np.exp(-((np.abs(x) / 75) ** 4 + ((z - 330) / (0.5 * cloth.period)) ** 4)) * (y > 40)
+    return smooth_step(mark + 0.3 * _blobs(body, 40.0, generator) * mark, 0.35, 0.6)
+
+
+def _jacket(cloth: Cloth, body: BodyMap, generator: np.random.Generator) -> Field:
+    x, y, z = body.place.T
+    return smooth_step(45 + 0.06 * (z - 100) - np.abs(x), -8, 8) * (y > 10)
+
+
+# How much of a garment's second colour each vertex shows; a plain cloth shows none.
+_PATTERN_SHARES: Mapping[Pattern, Callable[[Cloth, BodyMap, np.random.Generator], Field]] = MappingProxyType(
+    {
+        "stripes": _stripes,
+        "pinstripes": _pinstripes,
+        "checks": _checks,
+        "print": _print,
+        "halves": _halves,
+        "panels": _panels,
+        "logo": _logo,
+        "jacket": _jacket,
+    }
+)
+
+
+def _square_wave(value: Field, period: float) -> Field:
+    return smooth_step(np.sin(value * 2 * np.pi / period), -0.3, 0.3)
+
+
+def _blobs(body: BodyMap, period: float, generator: np.random.Generator) -> Field:
+    waves = generator.normal(size=(6, 3))
+    waves *= (2 * np.pi / period / np.linalg.norm(waves, axis=1) * generator.uniform(0.6, 1.5, 6))[:, None]
+    return np.sin(body.place @ waves.T + generator.uniform(0, 6.3, 6)).sum(axis=1) / 2
+
+
+def _spot(
+    face: Float[np.ndarray, "V 3"], x: float, z: float, half: tuple[float, float], sharpness: float = 2.0
+) -> Field:
+    """A soft-edged patch of the face's front, on both sides."""
+    reach = (np.abs(np.abs(face[:, 0]) - x) / half[0]) ** 2 + ((face[:, 2] - z) / half[1]) ** 2
+    return np.exp(-(reach**sharpness)) * (face[:, 1] > 55)
+
+
+def _paint_face(albedo: Float32[np.ndarray, "V 3"], appearance: Appearance, body: BodyMap) -> None:
+    face, skin, on_head = body.face, appearance.skin, body.head > 0.5
+    red = skin * np.array([1.0, 0.72, 0.72])
+    _blend(albedo, red, 0.5 * _spot(face, 42, 80, (20, 18)) * on_head)
+    _blend(albedo, skin * np.array([0.85, 0.45, 0.45]), 0.9 * _spot(face, 0, 44, (24, 9)) * on_head)
+    _blend(albedo, skin * 0.25, 0.7 * _spot(face, 0, 45, (19, 3)) * on_head)
+    if appearance.beard > 0:
+        jaw = (
+            smooth_step(78 - 0.25 * face[:, 1] - face[:, 2], -4, 10) * (face[:, 1] > -5) * (body.head + body.neck > 0.5)
+        )
+        lip = _spot(face, 0, 45, (19, 8))
+        moustache = _spot(face, 0, 58, (26, 6))
+        _blend(
+            albedo,
+            appearance.hair,
+            appearance.beard * np.maximum(jaw * (face[:, 2] > -25) * (1 - lip), moustache) * 0.9,
+        )
+    _blend(albedo, appearance.hair * 0.8, 0.9 * _spot(face, 33, 134, (19, 5)) * on_head)
+    _blend(albedo, skin * 0.55, 0.5 * _spot(face, 32, 115, (20, 11)) * on_head)
+    _blend(albedo, np.full(3, 0.75), 0.85 * _spot(face, 32, 114, (15, 6)) * on_head)
+    _blend(albedo, np.full(3, 0.015), 0.95 * _spot(face, 32, 115, (7, 7)) * on_head)
+
+
+# Lower edge of the hair (mm above the upper neck joint) by place from the back to the front of the head.
+_HAIRLINE_Y = (-95.0, -50.0, -12.0, 10.0, 24.0, 62.0, 92.0)
+_HAIRLINE_Z = {
+    "short": (38.0, 52.0, 84.0, 118.0, 152.0, 170.0, 176.0),
+    "cropped": (45.0, 60.0, 92.0, 122.0, 156.0, 178.0, 186.0),
+    "full": (22.0, 22.0, 45.0, 78.0, 128.0, 164.0, 168.0),
+    "long": (0.0, 0.0, 12.0, 40.0, 105.0, 166.0, 172.0),
+    "ponytail": (42.0, 56.0, 90.0, 118.0, 152.0, 172.0, 180.0),
+    "bun": (42.0, 56.0, 90.0, 118.0, 152.0, 172.0, 180.0),
+    "cap": (38.0, 52.0, 84.0, 118.0, 150.0, 168.0, 176.0),
+}
+_HAIR_DEPTH = {"short": 9.0, "cropped": 3.0, "full": 20.0, "long": 13.0, "ponytail": 6.0, "bun": 6.0, "cap": 5.0}
+
+
+def _grow_hair(
+    albedo: Float32[np.ndarray, "V 3"], appearance: Appearance, body: BodyMap, generator: np.random.Generator
+) -> Field:
+    """Paint hair or cap; how far they stand off the skull, mm."""
+    style = appearance.hair_style
+    if style == "bald":
+        return np.zeros(len(body.place))
+    _, y, z = body.face.T
+    line = np.interp(y, _HAIRLINE_Y, _HAIRLINE_Z[style])
+    scalp = smooth_step(z - line, -5, 5) * (body.head + body.neck > 0.5)
+    # Strands: light and dark streaks from the crown down.
+    streaks = 1 + 0.28 * np.sin(np.arctan2(body.face[:, 0], y) * 23 + generator.uniform(0, 6)) * np.sin(z / 9)
+    _blend(albedo, appearance.hair * streaks[:, None], scalp * (0.75 if style == "cropped" else 1.0))
+    depth = scalp * _HAIR_DEPTH[style] * generator.uniform(0.7, 1.3)
+    if style == "cap":
+        cap = smooth_step(z - 150 + 0.12 * (y - 90), -4, 4) * (body.head > 0.5)
+        _blend(albedo, appearance.shoes, cap)
+        depth = np.maximum(depth, 11 * cap)
+    return depth
