@@ -5,11 +5,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from prepose.errors import PoseError, RecipeError
+from prepose.errors import DataError, PoseError, RecipeError
+
+if TYPE_CHECKING:
+    from prepose.arrays import BoxXywh
 
 app = typer.Typer(
     name="prepose",
@@ -160,9 +163,18 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Score a network on a store: overall, by joint, by action, by what hides a joint."""
+    import json
+
+    from prepose.console import counted_progress
+    from prepose.metrics.evaluation_tables import as_plain, print_evaluation
     from prepose.predict.scoring import evaluate_run
 
-    evaluate_run(run, data, split=split, protocol=protocol, device=device, as_json=as_json)
+    with counted_progress("samples") as show:
+        result = evaluate_run(run, data, split=split, protocol=protocol, device=device, progress=show)
+    if as_json:
+        print(json.dumps(as_plain(result), indent=1, allow_nan=False))
+    else:
+        print_evaluation(result)
 
 
 @app.command()
@@ -186,8 +198,20 @@ def predict(
     """Find a person's joints in photographs: a picture with the pose drawn on it, and the numbers as JSON."""
     from prepose.predict.files import predict_files
 
-    for picture in predict_files(run, images, out, box=box, device=device):
-        print(picture)
+    for numbers in predict_files(run, images, out, box=_box(box), device=device):
+        print(numbers)
+
+
+def _box(text: str | None) -> "BoxXywh | None":
+    if text is None:
+        return None
+    import numpy as np
+
+    try:
+        x, y, width, height = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise DataError(f"--box {text}: expected four numbers X,Y,W,H in px, such as --box 120,40,300,600") from error
+    return np.array([x, y, width, height])
 
 
 @data_app.command("add")
@@ -233,7 +257,7 @@ def data_show(
     seed: Annotated[int, typer.Option(min=0, help="Which samples.")] = 0,
 ) -> None:
     """Draw a contact sheet of a store: people with their skeletons."""
-    from prepose.data.contact_sheet import write_contact_sheet
+    from prepose.data.sheet_file import write_contact_sheet
 
     print(write_contact_sheet(store, out, split=split, count=count, seed=seed))
 

@@ -1,0 +1,43 @@
+"""A contact sheet of a store as a picture file."""
+
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from prepose.data.contact_sheet import contact_sheet
+from prepose.data.store import open_store, store_splits
+from prepose.errors import DataError
+
+SUFFIXES = (".png", ".jpg", ".jpeg")
+
+
+def write_contact_sheet(store: Path, out: Path, *, split: str | None, count: int, seed: int) -> Path:
+    """Draw samples of a store and write the sheet.
+
+    Args:
+        store: The store.
+        out: The picture to write (PNG or JPEG); an older sheet is replaced.
+        split: Which split; None for the first.
+        count: How many samples at most.
+        seed: Which samples are drawn.
+
+    Raises:
+        DataError: the store cannot be opened or holds no split, an image is broken, or `out` names no picture.
+    """
+    if out.suffix.lower() not in SUFFIXES:
+        raise DataError(f"{out}: a contact sheet is a picture; give --out a name that ends in {', '.join(SUFFIXES)}")
+    splits = store_splits(store)
+    if not splits:
+        raise DataError(f"{store}: holds no split yet; add or synthesize one")
+    dataset = open_store(store, split or splits[0])
+    if len(dataset) == 0:
+        raise DataError(f"{store}: split {dataset.split!r} has no samples to show")
+    sheet = contact_sheet(dataset, count=count, generator=np.random.default_rng(seed))
+    _, encoded = cv2.imencode(out.suffix, np.ascontiguousarray(sheet[..., ::-1]))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    aside = out.with_name(f".{out.name}.{os.getpid()}.part")
+    aside.write_bytes(encoded.tobytes())
+    aside.replace(out)
+    return out

@@ -1,0 +1,81 @@
+"""An evaluation as tables for the terminal and as plain values for machines."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from prepose.metrics.evaluation import Evaluation, Row
+from prepose.metrics.evaluation_files import plain
+
+# measure -> (heading, factor, digits)
+COLUMNS: Mapping[str, tuple[str, float, int]] = {
+    "mpjpe_mm": ("MPJPE mm", 1, 1),
+    "pa_mpjpe_mm": ("PA mm", 1, 1),
+    "n_mpjpe_mm": ("N mm", 1, 1),
+    "pck3d_150": ("PCK3D %", 100, 1),
+    "auc3d": ("AUC %", 100, 1),
+    "error_px": ("2D px", 1, 1),
+    "pck2d": ("PCK %", 100, 1),
+    "pck2d_box": ("PCK box %", 100, 1),
+    "pckh_50": ("PCKh@.5 %", 100, 1),
+    "pckh_10": ("PCKh@.1 %", 100, 1),
+}
+
+
+def as_plain(evaluation: Evaluation) -> dict[str, Any]:
+    """Everything that the tables show, for JSON."""
+    groups = {
+        "per_joint": evaluation.per_joint(),
+        "per_action": evaluation.per_action(),
+        "per_subject": evaluation.per_subject(),
+        "per_state": evaluation.per_state(),
+        "baselines": evaluation.per_variant(),
+    }
+    return {
+        "protocol": evaluation.protocol.to_json(),
+        "dataset": evaluation.dataset,
+        "split": evaluation.split,
+        "weights": evaluation.weights,
+        "num_samples": len(evaluation),
+        "facts": dict(evaluation.facts),
+        "overall": plain(evaluation.overall()),
+        **{title: {name: plain(row) for name, row in rows.items()} for title, rows in groups.items()},
+    }
+
+
+def print_evaluation(evaluation: Evaluation, console: Console | None = None) -> None:
+    """Overall, baselines, by what hides a joint, by joint, by action, by subject."""
+    console = console or Console()
+    protocol = evaluation.protocol
+    flip = "with" if protocol.flip_test else "without"
+    console.print(
+        f"{evaluation.dataset}/{evaluation.split}: {len(evaluation)} samples, {protocol.name}, {flip} flip test",
+        highlight=False,
+    )
+    groups: dict[str, Mapping[str, Row]] = {
+        "overall": {"prediction": evaluation.overall(), **evaluation.per_variant()},
+        "joint is": evaluation.per_state(),
+        "joint": evaluation.per_joint(),
+        "action": evaluation.per_action(),
+        "subject": evaluation.per_subject(),
+    }
+    for title, rows in groups.items():
+        if rows:
+            console.print(_table(title, rows))
+
+
+def _table(title: str, rows: Mapping[str, Row]) -> Table:
+    shown = [name for name in COLUMNS if any(not np.isnan(row.get(name, np.nan)) for row in rows.values())]
+    table = Table(title, *(COLUMNS[name][0] for name in shown))
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for label, row in rows.items():
+        table.add_row(label.replace("_", " "), *(_cell(row.get(name, np.nan), *COLUMNS[name][1:]) for name in shown))
+    return table
+
+
+def _cell(value: float, factor: float, digits: int) -> str:
+    return "-" if np.isnan(value) else f"{value * factor:.{digits}f}"
