@@ -23,7 +23,8 @@ INK: Rgb = (70, 76, 86)
 
 GRID_MM = 250.0
 GRID_LINES = 6  # on each side of the middle
-VIEW_DISTANCE = 4.0  # in radii of the scene: a mild perspective
+VIEW_DISTANCE = 5.0  # in radii of the scene: a mild perspective
+FILLED = 0.78  # of the picture's width or height; what is nearer than the middle shows larger
 LIMB_MM = 42.0
 _SHARPER = 2  # drawn so many times larger and shrunk
 
@@ -37,6 +38,7 @@ class Scene:
         skeleton: Of the joints.
         middle: What is looked at, mm.
         radius: Of the ball about the middle that holds the pose, mm.
+        reach_wh: How far the pose reaches from the vertical axis through the middle, and up or down from it, mm.
         ground: y of the ground, mm; the lowest joint stands on it.
     """
 
@@ -44,6 +46,7 @@ class Scene:
     skeleton: Skeleton
     middle: Vector3
     radius: float
+    reach_wh: tuple[float, float]
     ground: float
 
 
@@ -57,8 +60,13 @@ def scene_of(joints_cam: Float[np.ndarray, "J 3"], skeleton: Skeleton) -> Scene:
     if not len(known):
         raise ValueError("a pose without a single joint cannot be drawn")
     middle = (known.min(axis=0) + known.max(axis=0)) / 2
-    radius = max(float(np.linalg.norm(known - middle, axis=1).max()), 300.0)
-    return Scene(joints_cam.astype(float), skeleton, middle, radius, float(known[:, 1].max()) + LIMB_MM / 2)
+    away = known - middle
+    radius, wide, high = (
+        max(float(np.linalg.norm(away[:, axes], axis=1).max()), 300.0) for axes in ([0, 1, 2], [0, 2], [1])
+    )
+    return Scene(
+        joints_cam.astype(float), skeleton, middle, radius, (wide, high), float(known[:, 1].max()) + LIMB_MM / 2
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +82,8 @@ class _Eye:
         turned = (points - self.scene.middle) @ self.turn.T
         distance = VIEW_DISTANCE * self.scene.radius
         width, height = self.size_wh
-        zoom = 0.43 * min(width, height) / self.scene.radius
+        wide, high = self.scene.reach_wh
+        zoom = FILLED / 2 * min(width / wide, height / high)
         scale = zoom * distance / np.maximum(distance + turned[:, 2], 0.1 * distance)
         middle = np.array([(width - 1) / 2, 0.48 * height])
         return turned[:, :2] * scale[:, None] + middle, scale

@@ -1,0 +1,237 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from prepose.body.pose import bone_lengths
+from prepose.body.skeleton import joint_map
+from prepose.body.skeletons import COCO_17, H36M_17, LSP_14, MPII_16, PREPOSE_27
+from prepose.data.dataset import dataset_of
+from prepose.data.sample import JointState, PoseSample
+from prepose.errors import DataError, SkeletonMismatch
+from prepose.metrics.evaluation import with_mean_pose
+from prepose.metrics.protocols import MEAN_PERSON_BONE_SUM_MM, PROTOCOLS, get_protocol
+from prepose.predict.score import CropPredictions, known, mapped_states, mean_pose_of, score, truly_mapped
+
+EXACT = ("true-root-depth", "optimal-scale", "bone-sum-4000")
+
+
+def run(people, predictions, name="true-root-depth", dataset=None):
+    return score(predictions, dataset or people.dataset, get_protocol(name), facts={"precision": "fp32"})
+
+
+@pytest.mark.parametrize("rotation_rad", [0.0, 0.7])
+@pytest.mark.parametrize("name", EXACT)
+def test_a_perfect_prediction_scores_zero_through_crop_and_lift(people, name, rotation_rad):
+    evaluation = run(people, people.perfect(people.dataset, rotation_rad=rotation_rad), name)
+    overall = evaluation.overall()
+    assert evaluation.scored_3d.all()
+    for measure in ("mpjpe_mm", "pa_mpjpe_mm", "n_mpjpe_mm"):
+        assert overall[measure] == pytest.approx(0, abs=0.02), measure  # single-precision labels
+    assert overall["error_px"] == pytest.approx(0, abs=1e-3)
+    assert overall["pck3d_150"] == overall["pck2d"] == overall["pck2d_box"] == 1
+    assert overall["auc3d"] > 30 / 31 - 1e-9  # what rounding leaves is more than the threshold 0 mm
+
+
+def test_a_perfect_prediction_of_the_mean_person_misses_by_the_size_alone(people):
+    evaluation = run(people, people.perfect(people.dataset), "mean-person")
+    truth = people.truth_mpii()
+    ratio = MEAN_PERSON_BONE_SUM_MM / bone_lengths(truth, MPII_16).sum(axis=1)
+    distance = np.linalg.norm(truth - truth[:, [MPII_16.root_index]], axis=-1)
+    np.testing.assert_allclose(evaluation.errors_mm, np.abs(ratio - 1)[:, None] * distance, atol=0.05)
+    np.testing.assert_allclose(evaluation.root_depth_mm, ratio * truth[:, MPII_16.root_index, 2], rtol=1e-5)
+    assert evaluation.overall()["n_mpjpe_mm"] == pytest.approx(0, abs=0.02)
+    assert evaluation.overall()["mpjpe_mm"] > 1
+
+
+def test_a_perfect_prediction_of_a_person_of_mean_size_scores_zero(people):
+    samples = []
+    for sample in people.samples(6, seed=4):
+        pose = joint_map(PREPOSE_27, MPII_16).apply(sample.joints_cam)
+        # Larger and further away: the picture stays as it is.
+        samples.append(
+            replace(sample, joints_cam=sample.joints_cam * MEAN_PERSON_BONE_SUM_MM / bone_lengths(pose, MPII_16).sum())
+        )
+    dataset = dataset_of(samples, skeleton=PREPOSE_27)
+    evaluation = run(people, people.perfect(dataset), "mean-person", dataset)
+    assert evaluation.overall()["mpjpe_mm"] == pytest.approx(0, abs=0.02)
+
+
+def test_the_legacy_rule_scores_even_the_truth_badly(people):
+    overall = run(people, people.perfect(people.dataset), "bone-sum-4000-legacy").overall()
+    assert 10 < overall["mpjpe_mm"] < 400
+
+
+def test_every_protocol_is_tried_here():
+    assert set(PROTOCOLS) == {*EXACT, "mean-person", "bone-sum-4000-legacy"}
+
+
+def test_a_known_error_in_depth_scores_its_length(people):
+    predictions = people.perfect(people.dataset)
+    wrist, shift_px = MPII_16.index("r_wrist"), 3.0
+    moved = predictions.joints_crop.copy()
+    moved[:, wrist, 2] += shift_px
+    evaluation = run(people, replace(predictions, joints_crop=moved))
+    truth = people.truth_mpii()
+    stretch = np.sqrt(np.abs(np.linalg.det(predictions.img_from_crop[:, :2, :2])))
+    focal = np.array([people.dataset[i].camera.focal for i in range(len(people.dataset))])
+    depth = shift_px * stretch * truth[:, MPII_16.root_index, 2] / focal
+    along_the_ray = depth * np.linalg.norm(truth[:, wrist] / truth[:, wrist, 2:], axis=-1)
+    np.testing.assert_allclose(evaluation.errors_mm[:, wrist], along_the_ray, rtol=1e-4)
+    assert np.delete(evaluation.errors_mm, wrist, axis=1).max() < 0.05
+
+
+def test_a_shift_of_all_depths_is_the_roots_and_moves_the_pose(people):
+    predictions = people.perfect(people.dataset)
+    moved = predictions.joints_crop + np.array([0, 0, 2.0])
+    # Prediction and truth are each relative to their own root: what is left is the change of size, a percent or so.
+    assert run(people, replace(predictions, joints_crop=moved)).overall()["mpjpe_mm"] < 20
+
+
+def test_a_mirrored_crop_comes_back_in_its_place(people):
+    predictions = people.perfect(people.dataset, flip=True)
+    assert run(people, predictions).overall()["mpjpe_mm"] == pytest.approx(0, abs=0.02)
+
+
+def test_the_variants_are_parts_of_prediction_and_truth(people):
+    perfect = people.perfect(people.dataset)
+    generator = np.random.default_rng(0)
+    noisy_2d = perfect.joints_crop + np.array([1.0, 1, 0]) * generator.normal(0, 2, perfect.joints_crop.shape)
+    noisy_depth = perfect.joints_crop + np.array([0.0, 0, 1]) * generator.normal(0, 2, perfect.joints_crop.shape)
+    for joints, untouched in ((noisy_2d, "true-2d-predicted-depth"), (noisy_depth, "predicted-2d-true-depth")):
+        evaluation = run(people, replace(perfect, joints_crop=joints))
+        rows = evaluation.per_variant()
+        assert rows.pop(untouched)["mpjpe_mm"] == pytest.approx(0, abs=0.02)
+        assert evaluation.overall()["mpjpe_mm"] > 10
+        assert rows["true-2d-flat-depth"]["mpjpe_mm"] > 50
+    np.testing.assert_allclose(
+        run(people, replace(perfect, joints_crop=noisy_depth)).variants["true-2d-predicted-depth"],
+        run(people, replace(perfect, joints_crop=noisy_depth)).prediction_mm,
+        atol=0.05,
+    )
+
+
+def test_the_mean_training_pose_is_in_the_protocols_skeleton(people):
+    protocol = get_protocol("true-root-depth")
+    pose = mean_pose_of(people.dataset, protocol)
+    truth = people.truth_mpii()
+    np.testing.assert_allclose(pose, (truth - truth[:, [MPII_16.root_index]]).mean(axis=0), atol=1e-2)
+    evaluation = with_mean_pose(run(people, people.perfect(people.dataset)), pose)
+    assert evaluation.per_variant()["mean-pose"]["mpjpe_mm"] > 100
+
+
+def test_without_cameras_the_metric_protocol_says_so(people):
+    dataset = dataset_of(people.samples(3, with_camera=False), skeleton=PREPOSE_27, name="field", split="val")
+    with pytest.raises(DataError, match=r"field/val: 3 of 3 samples have 3D joints but no camera.*optimal-scale"):
+        run(people, people.perfect(dataset), "true-root-depth", dataset)
+
+
+@pytest.mark.parametrize("name", ["optimal-scale", "bone-sum-4000", "mean-person"])
+def test_without_cameras_the_pose_is_taken_as_it_lies_in_the_image(people, name):
+    samples = []
+    for sample in people.samples(4, seed=2):
+        # So far away, and so strongly enlarged, that perspective is gone.
+        joints_cam = sample.joints_cam + np.array([0, 0, 4e6])
+        joints_img = joints_cam[:, :2] * 0.08 + 100
+        samples.append(replace(sample, joints_cam=joints_cam, joints_img=joints_img, camera=None))
+    dataset = dataset_of(samples, skeleton=PREPOSE_27)
+    evaluation = run(people, people.perfect(dataset), name, dataset)
+    # Single precision keeps half a millimetre of four kilometres.
+    assert evaluation.overall()["n_mpjpe_mm"] < 2
+    assert evaluation.facts["lift"] == "weak perspective (4 samples without a camera)"
+    assert np.isnan(evaluation.root_depth_mm).all()
+
+
+def test_some_samples_may_have_a_camera(people):
+    samples = [*people.samples(3), *people.samples(2, seed=1, with_camera=False)]
+    dataset = dataset_of(samples, skeleton=PREPOSE_27)
+    evaluation = run(people, people.perfect(dataset), "optimal-scale", dataset)
+    assert evaluation.facts["lift"] == "perspective (3 samples), weak perspective (2 samples without a camera)"
+    assert np.isnan(evaluation.root_depth_mm).tolist() == [False] * 3 + [True] * 2
+    assert evaluation.errors_mm[:3].max() < 0.05
+
+
+def test_samples_are_met_by_their_index(people):
+    index = np.array([7, 2, 4])
+    evaluation = run(people, people.perfect(people.dataset, index=index))
+    assert evaluation.overall()["mpjpe_mm"] == pytest.approx(0, abs=0.02)
+    assert evaluation.index.tolist() == [7, 2, 4]
+    assert evaluation.subjects == ("S1", "S0", "S0")
+    assert evaluation.actions == ("sitting", "walking", "walking")
+    assert (
+        run(people, replace(people.perfect(people.dataset, index=index), index=index[::-1].copy())).overall()[
+            "mpjpe_mm"
+        ]
+        > 50
+    )
+
+
+def test_joints_that_are_not_finite_are_an_error(people):
+    predictions = people.perfect(people.dataset)
+    predictions.joints_crop[4, 2, 1] = np.nan
+    with pytest.raises(DataError, match=r"lab/test: .* not finite for 1 of 9 samples, the first is sample 4"):
+        run(people, predictions)
+
+
+def flat_sample(skeleton, joints_img):
+    return PoseSample(
+        image=b"",
+        skeleton=skeleton,
+        box_xywh=np.array([0.0, 0, 100, 200]),
+        joints_img=joints_img,
+        joints_cam=np.full((len(skeleton), 3), np.nan),
+        states=np.zeros(len(skeleton), np.uint8),
+    )
+
+
+@pytest.mark.parametrize(
+    ("skeleton", "unscored"),
+    [
+        (LSP_14, {"upper_neck"}),
+        (COCO_17, {"l_hip", "r_hip", "pelvis", "upper_neck", "head_top"}),
+        (H36M_17, {"upper_neck"}),
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_a_2d_dataset_is_scored_in_the_image_on_joints_that_it_truly_has(people, skeleton, unscored):
+    generator = np.random.default_rng(0)
+    samples = [flat_sample(skeleton, generator.uniform(0, 100, (len(skeleton), 2))) for _ in range(3)]
+    dataset = dataset_of(samples, skeleton=skeleton, name="flat")
+    predictions = CropPredictions(
+        MPII_16, np.zeros((3, 16, 3)), np.ones((3, 16)), np.tile(np.eye(3), (3, 1, 1)), np.arange(3)
+    )
+    evaluation = run(people, predictions, "true-root-depth", dataset)
+    assert not evaluation.has_3d
+    assert "lift" not in evaluation.facts
+    assert set(MPII_16.joints) - set(evaluation.per_joint()) == unscored
+    assert np.isfinite(evaluation.overall()["error_px"])
+    assert np.isnan(evaluation.overall()["mpjpe_mm"])
+    assert not evaluation.variants
+
+
+def test_a_network_that_lacks_bones_cannot_be_sized(people):
+    predictions = people.perfect(people.dataset)
+    with pytest.raises(SkeletonMismatch, match="lsp-14 has no"):
+        run(people, replace(predictions, skeleton=LSP_14, joints_crop=predictions.joints_crop[:, :14],
+                            confidence=predictions.confidence[:, :14]), "mean-person")  # fmt: skip
+
+
+def test_only_exact_joints_and_midpoints_are_mapped():
+    joints = np.ones((1, len(LSP_14), 3))
+    found = known(truly_mapped(joints, LSP_14, MPII_16))[0]
+    assert [joint for joint, there in zip(MPII_16.joints, found, strict=True) if not there] == ["upper_neck"]
+
+
+def test_a_midpoint_is_as_badly_seen_as_the_worse_of_its_ends():
+    states = np.full((3, len(LSP_14)), JointState.VISIBLE, np.uint8)
+    states[1, LSP_14.index("l_hip")] = JointState.OUTSIDE
+    states[2, LSP_14.index("r_hip")] = JointState.UNKNOWN
+    mapped = mapped_states(states, LSP_14, MPII_16)
+    assert mapped[:, MPII_16.index("pelvis")].tolist() == [JointState.VISIBLE, JointState.OUTSIDE, JointState.UNKNOWN]
+    assert (mapped[:, MPII_16.index("upper_neck")] == JointState.UNKNOWN).all()
+
+
+def test_states_are_told_by_name(people):
+    rows = run(people, people.perfect(people.dataset)).per_state()
+    assert set(rows) <= {"visible", "occluded_by_object", "occluded_by_body", "outside"}
+    assert sum(row["num_joints"] for row in rows.values()) == 9 * 16
