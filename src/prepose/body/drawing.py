@@ -65,9 +65,8 @@ def draw_skeleton(
     radius = 0.5 + 0.9 * width
     for joint, point in enumerate(points):
         if not np.isnan(point).any():
-            _draw_joint(
-                canvas, point, radius, _faded(side_colour(skeleton.joints[joint]), sureness[joint]), rings[joint]
-            )
+            colour = _faded(side_colour(skeleton.joints[joint]), float(sureness[joint]))
+            _draw_joint(canvas, point, radius, colour, ring=bool(rings[joint]))
     return canvas
 
 
@@ -166,7 +165,7 @@ def _bone_colour(skeleton: Skeleton, bone: int) -> Rgb:
     return side_colour(skeleton.bones[bone][1])
 
 
-def _draw_joint(canvas: ImageRgb, point: np.ndarray, radius: float, colour: Rgb, ring: bool) -> None:  # noqa: FBT001
+def _draw_joint(canvas: ImageRgb, point: np.ndarray, radius: float, colour: Rgb, *, ring: bool) -> None:
     reach = round(radius * 2**_SHIFT)
     if ring:
         rim = max(1, round(radius / 3))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from prepose.body.skeleton import Skeleton
 from prepose.body.skeletons import LSP_14
@@ -17,6 +17,7 @@ from prepose.data.store import StoreDescription, describe_store, finished_sample
 from prepose.errors import DataError
 
 
+@runtime_checkable
 class Adapter(Protocol):
     """Finds one split of a dataset in its owner's layout."""
 

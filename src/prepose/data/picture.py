@@ -65,8 +65,10 @@ def image_size(data: bytes, name: str = "image") -> tuple[int, int]:
     """
     if data.startswith(JPEG_START):
         try:
-            height, width, _, _ = simplejpeg.decode_jpeg_header(data, strict=False)
+            height, width, _, _ = simplejpeg.decode_jpeg_header(data)
         except ValueError as error:
+            if HARMLESS in str(error):
+                return decode_image(data, name).shape[1::-1]
             raise DataError(f"{name}: is a truncated or damaged JPEG ({error}); fetch it again") from error
         return int(width), int(height)
     if data.startswith(PNG_START) and len(data) >= 24:
@@ -83,7 +85,7 @@ def read_image_bytes(path: Path) -> bytes:
     """
     data = _read_file(path)
     # The coarsest decode still walks through every byte of the entropy-coded data.
-    decode_shrunk(data, 8, str(path))
+    decode_shrunk(data, 8.0, str(path))
     return data
 
 
@@ -95,7 +97,7 @@ def read_photograph(path: Path) -> ImageRgb:
     """
     data = _read_file(path)
     if data.startswith(JPEG_START):
-        decode_shrunk(data, 8, str(path))  # OpenCV would fill the missing part of a truncated JPEG with grey
+        decode_shrunk(data, 8.0, str(path))  # OpenCV would fill the missing part of a truncated JPEG with grey
     return _decode_other(data, str(path), cv2.IMREAD_COLOR)
 
 

@@ -1,0 +1,137 @@
+import pickle
+
+import numpy as np
+import pytest
+
+from fakes import fake_lsp, fake_lsp_extended
+from prepose.data import catalog
+from prepose.data.catalog import DATASETS, add_dataset, get_dataset
+from prepose.data.store import describe_store, open_store
+from prepose.errors import DataError
+
+FAKES = {"lsp": fake_lsp, "lsp-extended": fake_lsp_extended}
+
+
+@pytest.fixture
+def generator() -> np.random.Generator:
+    return np.random.default_rng(8)
+
+
+@pytest.mark.parametrize("entry", DATASETS.values(), ids=DATASETS)
+def test_every_entry_is_filled_in(entry):
+    assert DATASETS[entry.name] is entry
+    for text in (entry.title, entry.about, entry.licence, entry.citation):
+        assert text.strip() == text != ""
+    assert entry.home.startswith("https://")
+    assert entry.layouts
+    assert set(entry.expected) <= set(entry.splits)
+    assert 1 <= entry.default_splits <= len(entry.splits)
+    assert entry.name in FAKES, "each dataset needs a fake in its owners' format"
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_every_dataset_is_added_end_to_end(tmp_path, generator, name):
+    true_img = FAKES[name](tmp_path / "root", generator)
+    seen = []
+    added = add_dataset(
+        name, tmp_path / "root", tmp_path / "out", progress=lambda split, done, total: seen.append((split, done, total))
+    )
+    entry = get_dataset(name)
+    summary = describe_store(tmp_path / "out")
+    assert [part.split for part in added] == list(entry.splits[: entry.default_splits])
+    assert sum(part.samples for part in added) == len(true_img)
+    assert seen[-1] == (added[-1].split, added[-1].samples, added[-1].samples)
+    for part in added:
+        dataset = open_store(tmp_path / "out", part.split)
+        assert (dataset.name, dataset.skeleton, len(dataset)) == (name, entry.skeleton, part.samples)
+        assert (dataset.licence, dataset.citation) == (entry.licence, entry.citation)
+        assert isinstance(dataset[0].image, bytes)
+        assert summary.splits[part.split].made_by["command"] == f"prepose data add {name}"
+        assert part.expected == entry.expected[part.split]
+        assert part.resumed_from == 0
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_what_an_adapter_finds_travels_to_another_process(tmp_path, generator, name):
+    FAKES[name](tmp_path, generator, count=12)
+    found = get_dataset(name).adapter(tmp_path, "train", partial=False)
+    again = pickle.loads(pickle.dumps(found))
+    assert [one.source for one in again.samples(2, 5)] == [one.source for one in found.samples(2, 5)]
+
+
+def test_images_may_stay_where_they_are(tmp_path, generator):
+    fake_lsp_extended(tmp_path / "root", generator, count=10)
+    add_dataset("lsp-extended", tmp_path / "root", tmp_path / "out", splits=["all"], by_reference=True)
+    dataset = open_store(tmp_path / "out", "all")
+    assert dataset[3].image == tmp_path / "root" / "images" / "im00004.jpg"
+    assert dataset.image_bytes(3) == (tmp_path / "root" / "images" / "im00004.jpg").read_bytes()
+    assert describe_store(tmp_path / "out").splits["all"].made_by["images"] == "by reference"
+
+
+def test_an_interrupted_addition_goes_on(tmp_path, generator, monkeypatch):
+    fake_lsp_extended(tmp_path / "root", generator, count=40)
+    real, reads = catalog.read_image_bytes, []
+
+    def dies(path):
+        reads.append(path)
+        if len(reads) == 38:  # in the second split
+            raise KeyboardInterrupt
+        return real(path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(catalog, "read_image_bytes", dies)
+        with pytest.raises(KeyboardInterrupt):
+            add_dataset("lsp-extended", tmp_path / "root", tmp_path / "out")
+    added = add_dataset("lsp-extended", tmp_path / "root", tmp_path / "out")
+    assert [(part.split, part.samples, part.resumed_from) for part in added] == [
+        ("train", 36, 36),
+        ("validation", 4, 0),
+    ]
+    add_dataset("lsp-extended", tmp_path / "root", tmp_path / "straight")
+    for split in ("train", "validation"):
+        one, two = (tmp_path / folder / split / "shard-00000.arrow" for folder in ("out", "straight"))
+        assert one.read_bytes() == two.read_bytes()
+    with pytest.raises(DataError, match=r"out: holds lsp-extended \(train, validation\) already; choose another --out"):
+        add_dataset("lsp-extended", tmp_path / "root", tmp_path / "out")
+
+
+def test_a_broken_image_stops_the_addition_and_is_named(tmp_path, generator):
+    fake_lsp_extended(tmp_path / "root", generator, count=10)
+    image = tmp_path / "root" / "images" / "im00007.jpg"
+    image.write_bytes(image.read_bytes()[:900])
+    with pytest.raises(DataError, match=r"im00007\.jpg: is a truncated or damaged JPEG"):
+        add_dataset("lsp-extended", tmp_path / "root", tmp_path / "out", splits=["all"])
+    with pytest.raises(DataError, match="'all' was interrupted after 0 of 10 samples"):
+        open_store(tmp_path / "out", "all")
+
+
+@pytest.mark.parametrize(
+    ("name", "near"), [("lsp_extended", "lsp-extended"), ("LSP", "lsp"), ("lspextended", "lsp-extended")]
+)
+def test_a_near_miss_is_suggested(name, near):
+    with pytest.raises(
+        DataError, match=rf"no dataset is named '{name}'; did you mean '{near}'\? known: lsp, lsp-extended"
+    ):
+        get_dataset(name)
+
+
+def test_a_name_far_off_gets_the_list_alone():
+    with pytest.raises(DataError, match="no dataset is named 'imagenet'; known: lsp"):
+        get_dataset("imagenet")
+
+
+def test_a_split_or_folder_that_is_not_there_is_named(tmp_path, generator):
+    with pytest.raises(DataError, match=r"nowhere: there is no such folder; unpack Leeds Sports Pose there \(https"):
+        add_dataset("lsp", tmp_path / "nowhere", tmp_path / "out")
+    fake_lsp(tmp_path / "root", generator, count=3)
+    with pytest.raises(DataError, match="lsp has no split 'val'; it has train, test"):
+        add_dataset("lsp", tmp_path / "root", tmp_path / "out", splits=["train", "val"])
+    assert not (tmp_path / "out").exists()
+
+
+def test_another_dataset_does_not_enter_a_store(tmp_path, generator):
+    fake_lsp(tmp_path / "lsp", generator, count=3)
+    fake_lsp_extended(tmp_path / "extended", generator, count=3)
+    add_dataset("lsp", tmp_path / "lsp", tmp_path / "out", splits=["train"])
+    with pytest.raises(DataError, match="holds another dataset, 'lsp'"):
+        add_dataset("lsp-extended", tmp_path / "extended", tmp_path / "out", splits=["all"])

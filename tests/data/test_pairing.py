@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+import simplejpeg
+
+from fakes import png
+from prepose.data.pairing import check_joints_lie_in_images, pair_images
+from prepose.errors import DataError
+
+NAMES = tuple(f"im{number}.jpg" for number in range(1, 7))
+
+
+def put(folder, names) -> None:
+    folder.mkdir(exist_ok=True)
+    for name in names:
+        (folder / name).write_bytes(simplejpeg.encode_jpeg(np.zeros((40, 60, 3), np.uint8)))
+
+
+@pytest.mark.parametrize("partial", [False, True])
+def test_all_pairs_pass_without_a_word(tmp_path, partial):
+    put(tmp_path, NAMES)
+    (tmp_path / "README.txt").write_text("not a picture")
+    pairing = pair_images(tmp_path, (*NAMES, NAMES[0]), partial=partial)
+    assert pairing.present.tolist() == [0, 1, 2, 3, 4, 5, 0 + 6]
+    assert pairing.notes == ()
+
+
+def test_a_label_without_image_is_an_error_unless_partial(tmp_path):
+    put(tmp_path, NAMES[4:])
+    with pytest.raises(
+        DataError, match=r"4 of 6 labels have no image \(im1\.jpg, im2\.jpg, im3\.jpg, \.\.\.\).*the 2 that"
+    ):
+        pair_images(tmp_path, NAMES, partial=False)
+    pairing = pair_images(tmp_path, NAMES, partial=True)
+    assert pairing.present.tolist() == [4, 5]
+    assert pairing.notes == ("4 of 6 labels have no image and are left out (im1.jpg, im2.jpg, im3.jpg, ...)",)
+
+
+def test_an_image_without_label_is_an_error_unless_partial(tmp_path):
+    put(tmp_path, (*NAMES, "stranger.jpg"))
+    with pytest.raises(DataError, match=r"1 images have no label \(stranger\.jpg\)"):
+        pair_images(tmp_path, NAMES, partial=False)
+    pairing = pair_images(tmp_path, NAMES, partial=True)
+    assert len(pairing.present) == 6
+    assert pairing.notes == ("1 images have no label and are left out (stranger.jpg)",)
+
+
+@pytest.mark.parametrize("partial", [False, True])
+@pytest.mark.parametrize("folder", ["empty", "missing"])
+def test_no_image_at_all_is_always_an_error(tmp_path, partial, folder):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match=r"holds none of the 6 labelled images \(im1\.jpg"):
+        pair_images(tmp_path / folder, NAMES, partial=partial)
+
+
+@pytest.mark.parametrize("factor", [0.1, 1, 1.05, 2])
+def test_labels_of_another_resolution_are_found(tmp_path, factor):
+    put(tmp_path, NAMES[:-1])
+    (tmp_path / NAMES[-1]).write_bytes(png(np.zeros((40, 60, 3), np.uint8)))
+    joints = np.random.default_rng(0).uniform([0, 0], [59, 39], (6, 14, 2))
+    joints[:, 0] = [59, 39]
+    joints[:, 1] = np.nan
+    if factor < 1.1:
+        check_joints_lie_in_images(tmp_path, NAMES, joints * factor)
+    else:
+        with pytest.raises(DataError, match=r"in 6 of 6 images looked at, joints lie far outside.*different releases"):
+            check_joints_lie_in_images(tmp_path, NAMES, joints * factor)
+
+
+def test_a_single_odd_label_among_many_is_not_a_wrong_release(tmp_path):
+    names = tuple(f"{number}.jpg" for number in range(40))
+    put(tmp_path, names)
+    joints = np.full((40, 14, 2), 20.0)
+    joints[7, 3] = -500
+    check_joints_lie_in_images(tmp_path, names, joints)

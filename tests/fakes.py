@@ -1,0 +1,136 @@
+"""Datasets in their owners' own file formats, filled with drawn people, so that adapters are tested end to end."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import scipy.io
+import simplejpeg
+
+from prepose.body.drawing import draw_skeleton
+from prepose.body.skeleton import Skeleton
+from prepose.body.skeletons import LSP_14
+from prepose.camera.camera import Camera
+from prepose.data.sample import JointState, PoseSample
+
+# A person standing in a 100 x 100 picture, facing the viewer: their right on the picture's left. LSP-14 order.
+STANDING = np.array(
+    [
+        [42, 92], [42, 74], [43, 54], [57, 54], [58, 74], [58, 92],
+        [32, 56], [34, 42], [40, 28], [60, 28], [66, 42], [68, 56], [50, 24], [50, 8],
+    ],
+    float,
+)  # fmt: skip
+
+
+def fake_people(count: int, generator: np.random.Generator, size_wh: tuple[int, int] = (100, 100)) -> np.ndarray:
+    """(count, 14, 2) LSP-14 joints, px: the standing person jittered, all inside the picture."""
+    jittered = STANDING + generator.normal(0, 1.5, (count, 14, 2))
+    return np.clip(jittered, 2, 97) * np.array(size_wh) / 100
+
+
+def fake_picture(joints_img: np.ndarray, skeleton: Skeleton, size_wh: tuple[int, int] = (100, 100)) -> np.ndarray:
+    """(H, W, 3) RGB: a skeleton on a gradient."""
+    width, height = size_wh
+    across = np.broadcast_to(np.linspace(40, 160, width), (height, width))
+    down = np.broadcast_to(np.linspace(60, 200, height)[:, None], (height, width))
+    plain = np.stack([across, down, np.full((height, width), 90.0)], axis=-1).astype(np.uint8)
+    return draw_skeleton(plain, joints_img, skeleton)
+
+
+def fake_jpeg(joints_img: np.ndarray, skeleton: Skeleton, size_wh: tuple[int, int] = (100, 100)) -> bytes:
+    return simplejpeg.encode_jpeg(fake_picture(joints_img, skeleton, size_wh), quality=90)
+
+
+def fake_lsp(
+    root: Path,
+    generator: np.random.Generator,
+    *,
+    count: int = 1004,
+    pictures: tuple[int, ...] | None = None,
+    size_wh: tuple[int, int] = (100, 100),
+) -> np.ndarray:
+    """LSP: 1-based places and a flag that is 1 where a joint is occluded; returns the (count, 14, 2) true px.
+
+    Args:
+        root: Where `joints.mat` and `images/` go.
+        generator: Draws the people; every 7th joint is occluded.
+        count: Records; the test split begins at record 1001.
+        pictures: The records (from 1) whose image is written; all of them without it.
+        size_wh: Size of the images.
+    """
+    true_img = fake_people(count, generator, size_wh)
+    occluded = (np.arange(count * 14).reshape(count, 14) % 7 == 0).astype(float)
+    joints = np.concatenate([true_img + 1, occluded[..., None]], axis=2).transpose(2, 1, 0)
+    _write_joints_and_images(root, joints, true_img, digits=4, pictures=pictures, size_wh=size_wh)
+    return true_img
+
+
+def fake_lsp_extended(
+    root: Path,
+    generator: np.random.Generator,
+    *,
+    count: int = 30,
+    pictures: tuple[int, ...] | None = None,
+    size_wh: tuple[int, int] = (100, 100),
+) -> np.ndarray:
+    """LSP-Extended: 0-based places and a flag that is 1 where a joint is labelled; returns true px, NaN where not."""
+    true_img = fake_people(count, generator, size_wh)
+    labelled = np.arange(count * 14).reshape(count, 14) % 8 != 0
+    written = np.where(labelled[..., None], true_img, np.array([0.0, -26.1]))
+    joints = np.concatenate([written, labelled[..., None]], axis=2).transpose(1, 2, 0)
+    _write_joints_and_images(root, joints, true_img, digits=5, pictures=pictures, size_wh=size_wh)
+    return np.where(labelled[..., None], true_img, np.nan)
+
+
+def _write_joints_and_images(
+    root: Path,
+    joints: np.ndarray,
+    true_img: np.ndarray,
+    *,
+    digits: int,
+    pictures: tuple[int, ...] | None,
+    size_wh: tuple,
+) -> None:
+    (root / "images").mkdir(parents=True)
+    scipy.io.savemat(root / "joints.mat", {"joints": joints}, do_compression=True)
+    nobody = fake_jpeg(np.full((14, 2), np.nan), LSP_14, size_wh)
+    for number in pictures if pictures is not None else range(1, len(true_img) + 1):
+        # Drawing takes time: of a long list only the first people are in their pictures.
+        data = fake_jpeg(true_img[number - 1], LSP_14, size_wh) if number <= 50 else nobody
+        (root / "images" / f"im{number:0{digits}d}.jpg").write_bytes(data)
+
+
+def fake_samples(
+    count: int, skeleton: Skeleton, generator: np.random.Generator, *, start: int = 0, has_3d: bool = True
+) -> list[PoseSample]:
+    """Samples of any skeleton: joints in front of a camera, projected, in a plain picture; numbered by `frame`."""
+    camera = Camera(K=np.array([[120.0, 0, 63.5], [0, 121, 47.5], [0, 0, 1]]), size_wh=(128, 96), name="side")
+    picture = simplejpeg.encode_jpeg(np.full((96, 128, 3), 127, np.uint8))
+    samples = []
+    for number in range(start, start + count):
+        joints_cam = generator.normal(0, 350, (len(skeleton), 3)) + np.array([0, 0, 4000.0])
+        joints_img = camera.project(joints_cam)
+        joints_img[number % len(skeleton)] = np.nan
+        low, high = np.nanmin(joints_img, axis=0), np.nanmax(joints_img, axis=0)
+        samples.append(
+            PoseSample(
+                image=picture,
+                skeleton=skeleton,
+                box_xywh=np.concatenate([low, high - low + 1]),
+                joints_img=joints_img,
+                joints_cam=joints_cam if has_3d else np.full_like(joints_cam, np.nan),
+                states=(np.arange(len(skeleton)) % len(JointState)).astype(np.uint8),
+                camera=camera if number % 2 == 0 else None,
+                subject=f"person {number % 3}",
+                action=("walk", "sit")[number % 2],
+                frame=number,
+                source=f"fake {number}",
+                details=f'{{"seed": {number}}}',
+            )
+        )
+    return samples
+
+
+def png(image: np.ndarray) -> bytes:
+    return cv2.imencode(".png", image[..., ::-1])[1].tobytes()
