@@ -39,7 +39,8 @@ from prepose.recipes.objective import loss_names
 from prepose.recipes.run import Run, create_run, last_step, note_environment, resume_run
 from prepose.recipes.stage import Recipe, Stage
 from prepose.recipes.stopping import stop_requests
-from prepose.recipes.train import Nets, Setting, train
+from prepose.recipes.train import train
+from prepose.recipes.training import Nets, Setting
 from prepose.recipes.validation import MEASURES, Validator
 
 OUT_OF_SPACE = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
@@ -203,7 +204,7 @@ def _nets(recipe: Recipe, fabric: Fabric) -> Nets:
 
 
 def _finish(run: Run, net: PoseNet) -> None:
-    if not run.best_weights.exists():
+    if run.recipe.validation_of(run.recipe.stages[-1]) is None:
         save_weights(net, run.best_weights)
     save_weights(net, run.last_weights)
     flush_folder(run.folder)

@@ -1,5 +1,6 @@
 """What a person sees while a network trains: a live bar on a terminal, a line now and then elsewhere."""
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -50,9 +51,9 @@ class Meter:
             self._last_line = time.perf_counter()
             rate = (self._done - self._first) / (self._last_line - self._started)
             left = (self._total - self._done) / rate
+            loss = "" if math.isnan(self._loss) else f"loss {self._loss:.4f}, "
             self._console.print(
-                f"{self._name}: {self._done:,}/{self._total:,} samples, loss {self._loss:.4f}, {rate:.0f} samples/s, "
-                f"{left:.0f} s left",
+                f"{self._name}: {self._done:,}/{self._total:,} samples, {loss}{rate:.0f} samples/s, {left:.0f} s left",
                 highlight=False,
             )
 

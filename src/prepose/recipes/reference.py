@@ -37,9 +37,11 @@ def reference_pretrain_finetune() -> Recipe:
     return _recipe(
         "reference-pretrain-finetune",
         "The published three stages: MPII; MPII and Human3.6M; the same with the geometric loss.",
-        _stage("pretrain", epochs=140, milestones=(90 / 140, 120 / 140), shares={"mpii": 1.0}, losses=HEATMAP),
-        _stage("finetune", epochs=120, milestones=(45 / 60,), shares=BOTH, losses=DEPTH),
-        _stage("geometry", epochs=20, milestones=(), shares=BOTH, losses=GEOMETRY),
+        _stage(
+            "pretrain", samples=140 * MPII_EPOCH, milestones=(90 / 140, 120 / 140), shares={"mpii": 1.0}, losses=HEATMAP
+        ),
+        _stage("finetune", samples=60 * 2 * MPII_EPOCH, milestones=(45 / 60,), shares=BOTH, losses=DEPTH),
+        _stage("geometry", samples=10 * 2 * MPII_EPOCH, milestones=(), shares=BOTH, losses=GEOMETRY),
     )
 
 
@@ -55,7 +57,7 @@ def reference_3d_only() -> Recipe:
         "The published baseline: Human3.6M alone.",
         _stage(
             "only-3d",
-            epochs=70 * H36M_EPOCH / MPII_EPOCH,
+            samples=70 * H36M_EPOCH,
             milestones=(45 / 70, 60 / 70),
             shares={"h36m": 1.0},
             losses=DEPTH,
@@ -64,12 +66,12 @@ def reference_3d_only() -> Recipe:
 
 
 def _stage(
-    name: str, *, epochs: float, milestones: tuple[float, ...], shares: dict[str, float], losses: dict[str, float]
+    name: str, *, samples: int, milestones: tuple[float, ...], shares: dict[str, float], losses: dict[str, float]
 ) -> Stage:
-    """A stage of `epochs` times MPII's length; in a stage with two sources each contributes half of that."""
+    """A stage; two sources contribute half of its samples each."""
     return Stage(
         name=name,
-        samples=round(epochs * MPII_EPOCH),
+        samples=samples,
         shares=shares,
         losses=losses,
         learning_rate=1e-3 if milestones else 1e-4,

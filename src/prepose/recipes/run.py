@@ -65,12 +65,14 @@ def create_run(folder: Path, recipe: Recipe) -> Run:
     """
     if (folder / "recipe.json").exists():
         raise DataError(f"{folder}: already holds a run; go on with it by --resume, or choose another --out")
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    # A recipe.partial is what a process that died here leaves.
+    if folder.exists() and (not folder.is_dir() or any(path.suffix != ".partial" for path in folder.iterdir())):
         raise DataError(f"{folder}: is not empty and not a run; choose another --out")
-    for part in ("checkpoints", "weights", "evaluations"):
-        (folder / part).mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "recipe.json", recipe.model_dump(mode="json"))
-    return Run(folder, recipe)
+    run = Run(folder, recipe)
+    run.evaluations.mkdir()
+    return run
 
 
 def open_run(folder: Path) -> Run:

@@ -1,117 +1,24 @@
 """The one loop."""
 
-import math
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Iterator
 
 import torch
 import torch.distributed as dist
-from lightning_fabric import Fabric
-from rich.console import Console
-from torch import Tensor, nn
 
 from prepose.data.batch import PoseBatch
-from prepose.errors import DataError, RecipeError
-from prepose.models.checkpoint import save_weights
-from prepose.models.pose_net import PoseNet
+from prepose.errors import DataError
 from prepose.recipes.across import processes
-from prepose.recipes.budget import StageCost, stage_cost
-from prepose.recipes.checkpoint import Position, Snapshot, random_state, save_checkpoint
+from prepose.recipes.budget import stage_cost
+from prepose.recipes.checkpoint import Position, Snapshot
 from prepose.recipes.learner import average_into, make_optimiser, set_learning_rate, set_trained, set_training_mode
-from prepose.recipes.log import RunLog
 from prepose.recipes.meter import meter
 from prepose.recipes.objective import Labels, loss_names, losses_of, weights_of
 from prepose.recipes.run import Run
-from prepose.recipes.schedule import learning_rate
-from prepose.recipes.stage import HIGHER_IS_BETTER, Stage, ValidationSpec
+from prepose.recipes.stage import Stage
 from prepose.recipes.stopping import TrainingStopped
-
-
-class Batches(Protocol):
-    """What the loop needs of a `BatchMaker`."""
-
-    def stream(self, first_step: int, last_step: int, *, workers: int) -> Iterator[PoseBatch]:
-        """The batches of the steps first_step .. last_step - 1."""
-        ...
-
-
-class Nets(NamedTuple):
-    """The network, and its average over steps where the recipe asks for one."""
-
-    net: PoseNet
-    averaged: PoseNet | None
-
-    @property
-    def shown(self) -> PoseNet:
-        """The one that is validated, saved and used."""
-        return self.net if self.averaged is None else self.averaged
-
-
-@dataclass(frozen=True)
-class Validated:
-    """The result of a validation.
-
-    Attributes:
-        measures: name -> value.
-        flops: What it cost.
-    """
-
-    measures: Mapping[str, float]
-    flops: float
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What surrounds a training: the machine, and what to do with its results.
-
-    Attributes:
-        fabric: Devices, precision and processes.
-        log: Where rows go; None on all processes but the first.
-        console: Where progress is shown, if at all.
-        validate: Measures a network.
-        stopping: Whether someone asked to stop.
-        workers: Processes that make batches; 0: this one.
-        checkpoint_seconds: Time between checkpoints; there is also one at the end of each stage.
-    """
-
-    fabric: Fabric
-    log: RunLog | None
-    console: Console | None
-    validate: Callable[[PoseNet, ValidationSpec], Validated]
-    stopping: Callable[[], bool]
-    workers: int = 0
-    checkpoint_seconds: float = 60.0
-
-
-@dataclass
-class Training:
-    """A stage under way: what `train` moves forward with every step."""
-
-    stage: Stage
-    run: Run
-    setting: Setting
-    nets: Nets
-    module: nn.Module
-    optimiser: Any
-    cost: StageCost
-    weights: Tensor
-    tally: Tensor  # sums since the last row of the log: steps, loss, then each loss unweighted
-    position: Position
-    row_position: Position
-    clock: float
-
-    def due(self, every: int) -> bool:
-        """Whether the stage has just seen another `every` samples, or its last ones."""
-        seen, batch = self.position.stage_step, self.run.recipe.batch_size
-        return seen * batch // every > (seen - 1) * batch // every or seen == self.run.recipe.steps(self.stage)
-
-    def count_time(self) -> None:
-        """Add the time since the last call to the training's."""
-        now = time.perf_counter()
-        self.position = replace(self.position, train_seconds=self.position.train_seconds + now - self.clock)
-        self.clock = now
+from prepose.recipes.training import Batches, Nets, Setting, Training
+from prepose.recipes.upkeep import how_to_go_on, save, write_row
 
 
 def train(stage: Stage, nets: Nets, batches: Batches, run: Run, *, setting: Setting, start: Snapshot) -> Position:
@@ -150,17 +57,17 @@ def train(stage: Stage, nets: Nets, batches: Batches, run: Run, *, setting: Sett
             validation_due = validation is not None and training.due(validation.every)
             row_due = validation_due or training.due(recipe.log_every)
             if row_due:
-                shown.show(*_write_row(training, validation if validation_due else None))
+                shown.show(*write_row(training, validation if validation_due else None))
             # With several processes the sums are whole only just after a row, and all processes must stop together.
             if processes() == 1 or row_due:
                 if _agreed(setting.stopping(), training.tally.device):
-                    _save(training)
-                    raise TrainingStopped(_how_to_go_on(training))
+                    save(training)
+                    raise TrainingStopped(how_to_go_on(training))
                 if time.perf_counter() - saved_at > setting.checkpoint_seconds:
-                    _save(training)
+                    save(training)
                     saved_at = time.perf_counter()
     training.position = training.position.in_next_stage()
-    _save(training)
+    save(training)
     return training.position
 
 
@@ -198,13 +105,13 @@ def _next_batch(training: Training, stream: Iterator[PoseBatch]) -> PoseBatch:
     except DataError as error:
         if processes() > 1:
             raise
-        _save(training)
-        raise DataError(f"{error}; {_how_to_go_on(training)}") from error
+        save(training)
+        raise DataError(f"{error}; {how_to_go_on(training)}") from error
 
 
 def _step(training: Training, batch: PoseBatch) -> None:
     recipe, fabric, nets = training.run.recipe, training.setting.fabric, training.nets
-    set_learning_rate(training.optimiser, _rate(training, training.position.stage_step))
+    set_learning_rate(training.optimiser, training.rate(training.position.stage_step))
     output = training.module(batch.image.contiguous(memory_format=torch.channels_last))
     labels = Labels(batch.joints_crop, batch.has_2d, batch.has_3d)
     losses = losses_of(training.stage, output, labels, size=recipe.model.size, skeleton=nets.net.skeleton)
@@ -224,81 +131,6 @@ def _step(training: Training, batch: PoseBatch) -> None:
     )
 
 
-def _rate(training: Training, stage_step: int) -> float:
-    return learning_rate(training.stage, stage_step * training.run.recipe.batch_size)
-
-
-def _write_row(training: Training, validation: ValidationSpec | None) -> tuple[float, float]:
-    """Write a row of the log, after a validation where one is due; returns loss and samples/s, and begins new sums."""
-    means = _means(training)
-    training.count_time()
-    before, now = training.row_position, training.position
-    seconds = max(now.train_seconds - before.train_seconds, 1e-9)
-    row: dict[str, Any] = {
-        "step": now.step,
-        "samples": now.samples,
-        "stage": training.stage.name,
-        "loss": means[0],
-        **{f"loss_{name}": mean for name, mean in zip(loss_names(training.stage), means[1:], strict=True)},
-        "learning_rate": _rate(training, now.stage_step - 1),
-        "samples_per_second": round((now.samples - before.samples) / seconds, 2),
-        "train_flops": now.train_flops,
-        "train_seconds": round(now.train_seconds, 3),
-    }
-    if validation is not None:
-        row |= _validate(training, validation)
-    if training.setting.log is not None:
-        training.setting.log.write(row)
-    training.tally.zero_()
-    training.row_position = training.position
-    return means[0], float(row["samples_per_second"])
-
-
-def _means(training: Training) -> list[float]:
-    """Mean loss, and mean of each loss, since the last row, over all processes."""
-    if processes() > 1:
-        dist.all_reduce(training.tally)
-    count, *sums = training.tally.tolist()
-    if not math.isfinite(sums[0]):
-        raise RecipeError(
-            f"stage {training.stage.name!r}: the loss is no longer finite ({sums[0]}) by step "
-            f"{training.position.step}; {_advice(training)}"
-        )
-    return [total / count for total in sums]
-
-
-def _validate(training: Training, spec: ValidationSpec) -> dict[str, float]:
-    """Validate on the first process (the others wait at their next exchange); keep the weights if they are the best."""
-    setting, nets = training.setting, training.nets
-    if not setting.fabric.is_global_zero:
-        return {}
-    began = time.perf_counter()
-    found = setting.validate(nets.shown, spec)
-    set_training_mode(nets.net, training.stage)
-    value, position = found.measures[spec.metric], training.position
-    if math.isnan(value):
-        raise RecipeError(
-            f"{spec.store}/{spec.split}: its labels cannot give {spec.metric}; choose another metric or store"
-        )
-    best = position.best if position.metric == spec.metric else None
-    if best is None or (value > best if spec.metric in HIGHER_IS_BETTER else value < best):
-        best = value
-        save_weights(nets.shown, training.run.best_weights)
-    training.clock = time.perf_counter()
-    training.position = replace(
-        position,
-        metric=spec.metric,
-        best=best,
-        validation_flops=position.validation_flops + found.flops,
-        validation_seconds=position.validation_seconds + training.clock - began,
-    )
-    measures = {f"validation_{name}": value for name, value in found.measures.items()}
-    return measures | {
-        "validation_flops": training.position.validation_flops,
-        "validation_seconds": round(training.position.validation_seconds, 3),
-    }
-
-
 def _agreed(wish: bool, device: torch.device) -> bool:  # noqa: FBT001 - a wish is a bool
     """Whether any process wishes it."""
     if processes() == 1:
@@ -306,44 +138,3 @@ def _agreed(wish: bool, device: torch.device) -> bool:  # noqa: FBT001 - a wish 
     wishes = torch.tensor([float(wish)], device=device)
     dist.all_reduce(wishes)
     return bool(wishes.item() > 0)
-
-
-def _save(training: Training) -> None:
-    """Write a checkpoint of this moment; on the first process alone."""
-    training.count_time()
-    if not training.setting.fabric.is_global_zero:
-        return
-    _check_weights(training)
-    inside = training.position.stage_step > 0
-    snapshot = Snapshot(
-        position=training.position,
-        optimiser=training.optimiser.optimizer.state_dict() if inside else None,
-        tally=training.tally.cpu() if inside else None,
-        random=random_state(),
-    )
-    if training.setting.log is not None:
-        # Its rows must be on the disk before a checkpoint counts on them.
-        training.setting.log.settle()
-    save_checkpoint(training.run.checkpoints, snapshot, training.nets.net, training.nets.averaged)
-    training.clock = time.perf_counter()
-
-
-def _check_weights(training: Training) -> None:
-    # A checkpoint of broken weights must not push out a sound one.
-    broken = [name for name, tensor in training.nets.net.state_dict().items() if not tensor.isfinite().all()]
-    if broken:
-        raise RecipeError(
-            f"stage {training.stage.name!r}: {broken[0]} is no longer finite by step {training.position.step}; "
-            f"{_advice(training)}"
-        )
-
-
-def _advice(training: Training) -> str:
-    return f"lower {training.stage.name}.learning_rate or set clip_norm; the last checkpoint is from before"
-
-
-def _how_to_go_on(training: Training) -> str:
-    return (
-        f"saved at step {training.position.step} ({training.position.samples:,} samples) in {training.run.folder}; "
-        "go on with the same command and --resume"
-    )

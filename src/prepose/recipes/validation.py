@@ -12,9 +12,9 @@ from prepose.data.store import open_store
 from prepose.metrics.protocols import get_protocol
 from prepose.models.flops import count_flops
 from prepose.models.pose_net import PoseNet
-from prepose.predict.evaluate import evaluate
+from prepose.predict.evaluate import Precision, evaluate
 from prepose.recipes.stage import Recipe, ValidationSpec
-from prepose.recipes.train import Validated
+from prepose.recipes.training import Validated
 
 # What a row of the log says of a validation, where the labels can give it.
 MEASURES = ("mpjpe_mm", "pa_mpjpe_mm", "n_mpjpe_mm", "error_px", "pck2d", "pck2d_box")
@@ -31,7 +31,7 @@ class Validator:
     """
 
     def __init__(self, recipe: Recipe) -> None:
-        self._precision = recipe.precision
+        self._precision: Precision = recipe.precision
         self._forward_flops = count_flops(recipe.model).forward
         self._datasets = {_key(spec): _held_out(spec) for spec in _specs(recipe)}
 

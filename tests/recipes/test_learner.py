@@ -1,0 +1,121 @@
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from prepose.models.pose_net import PoseNet, build_pose_net
+from prepose.recipes.builtin import RECIPES
+from prepose.recipes.learner import (
+    OPTIMISERS,
+    TRAINED,
+    average_into,
+    make_optimiser,
+    set_learning_rate,
+    set_trained,
+    set_training_mode,
+)
+from prepose.recipes.overrides import override
+from prepose.recipes.stage import Stage
+
+
+def stage(*changes: str) -> Stage:
+    return override(RECIPES["mixed"](), [f"mixed.{change}" for change in changes]).stages[0]
+
+
+@pytest.fixture
+def net() -> PoseNet:
+    return build_pose_net(RECIPES["mixed"]().model, seed=1).to(memory_format=torch.channels_last)
+
+
+def step(net: PoseNet, optimiser: torch.optim.Optimizer) -> None:
+    image = torch.randint(0, 255, (4, 3, 64, 64), generator=torch.Generator().manual_seed(1)).to(torch.uint8)
+    output = net(image)
+    (output.heatmaps.square().mean() + output.depth_maps.square().mean()).backward()
+    optimiser.step()
+    optimiser.zero_grad()
+
+
+@pytest.mark.parametrize("trained", TRAINED)
+@pytest.mark.parametrize("optimiser", OPTIMISERS)
+def test_only_the_trained_part_moves_its_statistics_included(net: PoseNet, trained: str, optimiser: str) -> None:
+    chosen = stage(f"trained={trained}", f"optimiser={optimiser}")
+    set_trained(net, chosen)
+    set_training_mode(net, chosen)
+    before = copy.deepcopy(net.state_dict())
+    step(net, make_optimiser(chosen, net))
+    moved = {name for name, tensor in net.state_dict().items() if not torch.equal(tensor, before[name])}
+    learns = {
+        "all": ("trunk", "decoder", "heatmap_head", "depth_head"),
+        "decoder-and-heads": ("decoder", "heatmap_head", "depth_head"),
+        "heads": ("heatmap_head", "depth_head"),
+    }[trained]
+    assert moved
+    assert {name.split(".")[0] for name in moved} <= set(learns)
+    assert {f"{part}.weight" for part in ("heatmap_head", "depth_head")} <= moved
+
+
+def test_frozen_batch_norm_keeps_its_statistics_but_learns_its_weights(net: PoseNet) -> None:
+    chosen = stage("frozen_batch_norm=true")
+    set_trained(net, chosen)
+    set_training_mode(net, chosen)
+    before = copy.deepcopy(net.state_dict())
+    step(net, make_optimiser(chosen, net))
+    moved = {name for name, tensor in net.state_dict().items() if not torch.equal(tensor, before[name])}
+    assert not any("running" in name or "tracked" in name for name in moved)
+    assert any(name.startswith("trunk") for name in moved)
+
+
+def one_weight() -> nn.Linear:
+    layer = nn.Linear(1, 1, bias=False)
+    nn.init.constant_(layer.weight, 2.0)
+    return layer
+
+
+def test_sgd_honours_momentum_and_weight_decay() -> None:
+    layer = one_weight()
+    optimiser = make_optimiser(stage("optimiser=sgd", "learning_rate=0.1", "momentum=0.5", "weight_decay=0.25"), layer)
+    for _ in range(2):
+        layer.weight.grad = torch.ones(1, 1)
+        optimiser.step()
+    # v1 = 1 + 0.25 * 2 = 1.5, w1 = 2 - 0.15; v2 = 0.5 * 1.5 + 1 + 0.25 * 1.85, w2 = 1.85 - 0.1 * v2
+    assert layer.weight.item() == pytest.approx(1.85 - 0.1 * (0.75 + 1 + 0.25 * 1.85))
+
+
+def test_adamw_decays_weights_apart_from_their_gradient_and_adam_does_not() -> None:
+    found = {}
+    for name in ("adamw", "adam"):
+        layer = one_weight()
+        optimiser = make_optimiser(stage(f"optimiser={name}", "learning_rate=0.1", "weight_decay=0.5"), layer)
+        layer.weight.grad = torch.ones(1, 1)
+        optimiser.step()
+        found[name] = layer.weight.item()
+    assert found["adamw"] == pytest.approx(2 * (1 - 0.1 * 0.5) - 0.1, abs=1e-6)
+    assert found["adam"] == pytest.approx(2 - 0.1, abs=1e-6)
+
+
+@pytest.mark.parametrize("optimiser", OPTIMISERS)
+def test_biases_and_normalisation_are_not_decayed(net: PoseNet, optimiser: str) -> None:
+    groups = make_optimiser(stage(f"optimiser={optimiser}", "weight_decay=0.3"), net).param_groups
+    for group in groups:
+        assert group["weight_decay"] == (0.3 if group["params"][0].ndim > 1 else 0)
+    assert {parameter.ndim > 1 for parameter in groups[1]["params"]} == {False}
+    assert sum(len(group["params"]) for group in groups) == len(list(net.parameters()))
+
+
+def test_the_rate_reaches_every_group(net: PoseNet) -> None:
+    optimiser = make_optimiser(stage(), net)
+    set_learning_rate(optimiser, 0.125)
+    assert {group["lr"] for group in optimiser.param_groups} == {0.125}
+
+
+def test_the_average_forgets_its_start_quickly_and_then_moves_by_the_decay() -> None:
+    averaged, net = nn.BatchNorm2d(1), nn.BatchNorm2d(1)
+    nn.init.constant_(averaged.weight, 0.0)
+    net.running_mean = torch.full((1,), 5.0)
+    average_into(averaged, net, 0.99, 0)
+    assert averaged.weight.item() == pytest.approx(0.9)
+    assert averaged.running_mean is not None and averaged.running_mean.item() == pytest.approx(4.5)
+    nn.init.constant_(averaged.weight, 0.0)
+    average_into(averaged, net, 0.99, 100_000)
+    assert averaged.weight.item() == pytest.approx(0.01)

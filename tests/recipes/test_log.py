@@ -1,0 +1,45 @@
+from pathlib import Path
+
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from prepose.recipes.log import RunLog, read_log
+
+COLUMNS = ("step", "stage", "loss", "validation_mpjpe_mm")
+
+
+def write(folder: Path, steps: range, *, after_step: int) -> None:
+    log = RunLog(folder, COLUMNS, after_step=after_step)
+    for step in steps:
+        log.write({"step": step, "stage": "s", "loss": step / 3})
+    log.settle()
+    log.close()
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    write(tmp_path, range(1, 4), after_step=0)
+    rows = read_log(tmp_path)
+    assert [row["step"] for row in rows] == ["1", "2", "3"]
+    # Every digit survives, so that two logs can be compared for equality.
+    assert float(rows[0]["loss"]) == 1 / 3
+    assert rows[0]["validation_mpjpe_mm"] == ""
+
+
+def test_rows_after_the_checkpoint_and_half_rows_are_dropped(tmp_path: Path) -> None:
+    write(tmp_path, range(1, 8), after_step=0)
+    with (tmp_path / "log.csv").open("a") as file:
+        file.write("8,s,2.66")
+    assert len(read_log(tmp_path)) == 7
+    write(tmp_path, range(5, 7), after_step=4)
+    assert [row["step"] for row in read_log(tmp_path)] == ["1", "2", "3", "4", "5", "6"]
+
+
+def test_the_board_shows_each_step_once(tmp_path: Path) -> None:
+    write(tmp_path, range(1, 8), after_step=0)
+    write(tmp_path, range(5, 7), after_step=4)
+    board = EventAccumulator(str(tmp_path / "tensorboard"))
+    board.Reload()
+    assert [event.step for event in board.Scalars("loss")] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_folder_without_a_log_has_no_rows(tmp_path: Path) -> None:
+    assert read_log(tmp_path) == []

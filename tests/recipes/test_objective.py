@@ -1,0 +1,36 @@
+import pytest
+import torch
+
+from prepose.models.pose_net import build_pose_net
+from prepose.recipes.builtin import RECIPES
+from prepose.recipes.objective import Labels, loss_names, losses_of, weights_of
+from prepose.recipes.overrides import override
+
+STAGES = [pytest.param(name, i, id=f"{name}-{i}") for name in RECIPES for i in range(len(RECIPES[name]().stages))]
+
+
+def labels(joints: int, *, known: float) -> Labels:
+    generator = torch.Generator().manual_seed(3)
+    mask = torch.rand(4, joints, generator=generator) < known
+    return Labels(torch.rand(4, joints, 3, generator=generator) * 40 * mask[..., None], mask, mask)
+
+
+@pytest.mark.parametrize(("name", "index"), STAGES)
+@pytest.mark.parametrize("known", [0.0, 0.5])
+def test_every_stage_has_finite_losses_and_gradients(name: str, index: int, known: float) -> None:
+    recipe = override(RECIPES[name](), ["model.backbone=small-0.7m", "model.weights=random", "model.size=64"])
+    stage, net = recipe.stages[index], build_pose_net(recipe.model, seed=1)
+    image = torch.randint(0, 255, (4, 3, 64, 64), generator=torch.Generator().manual_seed(1)).to(torch.uint8)
+    losses = losses_of(stage, net(image), labels(len(net.skeleton), known=known), size=64, skeleton=net.skeleton)
+    (losses @ weights_of(stage, losses.device)).backward()
+    assert losses.shape == (len(loss_names(stage)),)
+    assert losses.isfinite().all()
+    assert all(p.grad.isfinite().all() for p in net.parameters() if p.grad is not None)
+    if known == 0:
+        assert losses.eq(0).all()
+
+
+def test_a_loss_without_weight_is_not_computed() -> None:
+    stage = override(RECIPES["mixed"](), ["mixed.losses.depth=0"]).stages[0]
+    assert loss_names(stage) == ("joint", "heatmap_cross_entropy")
+    assert weights_of(stage, torch.device("cpu")).tolist() == pytest.approx([1.0, 0.01])

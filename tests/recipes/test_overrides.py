@@ -1,0 +1,84 @@
+import pytest
+
+from prepose.errors import RecipeError
+from prepose.recipes.builtin import RECIPES
+from prepose.recipes.overrides import override, shrink
+
+
+def test_changes_reach_fields_of_recipe_model_sources_and_stages() -> None:
+    changed = override(
+        RECIPES["pretrain-finetune"](),
+        [
+            "seed=3",
+            "batch_size=64",
+            "model.backbone=resnet-50",
+            "sources.wild.store=2024",
+            "pretrain.learning_rate=1e-3",
+            "pretrain.samples=1e5",
+            "finetune.shares.lab=0.8",
+            "geometry.losses.joint_depth=0.5",
+            "geometry.augmentation.flip_probability=0",
+            "pretrain.validation=null",
+            "validation.every=77",
+            "clip_norm=null",
+        ],
+    )
+    pretrain, finetune, geometry = changed.stages
+    assert (changed.seed, changed.batch_size, changed.model.backbone) == (3, 64, "resnet-50")
+    assert changed.sources["wild"].store == "2024"
+    assert (pretrain.learning_rate, pretrain.samples) == (1e-3, 100_000)
+    assert finetune.shares == {"wild": 0.5, "lab": 0.8}
+    assert geometry.losses["joint_depth"] == 0.5
+    assert geometry.augmentation.flip_probability == 0
+    assert pretrain.validation is None
+    assert changed.validation is not None and changed.validation.every == 77
+    assert changed.clip_norm is None
+
+
+def test_no_change_is_the_same_recipe() -> None:
+    recipe = RECIPES["mixed"]()
+    assert override(recipe, []) == recipe
+
+
+def test_a_new_group_begins_where_there_was_none() -> None:
+    changed = override(RECIPES["mixed"](), ["mixed.validation.store=data/wild", "mixed.validation.metric=pck2d"])
+    validation = changed.stages[0].validation
+    assert validation is not None and (validation.store, validation.metric) == ("data/wild", "pck2d")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("seed", "--set seed: expected FIELD=VALUE"),
+        ("=3", "expected FIELD=VALUE"),
+        (
+            "sede=3",
+            r"no field or stage 'sede' \(did you mean 'seed'\?\); known: name, .*, pretrain, finetune, geometry",
+        ),
+        ("pretrian.samples=3", r"no field or stage 'pretrian' \(did you mean 'pretrain'\?\)"),
+        ("pretrain=3", "'pretrain' is a stage; name one of its fields: name, samples"),
+        ("seed.x=3", "'seed' is a value and has no field 'x'"),
+        ("pretrain.sampels=3", r"pretrain\.sampels: no such field \(did you mean 'samples'\?\)"),
+        ("pretrain.samples=many", r"pretrain\.samples: found 'many', expected a valid integer"),
+        ("pretrain.samples=1.5", r"pretrain\.samples: found 1\.5, expected a valid integer"),
+        ("model.backbone=resnet-51", r"no backbone is named 'resnet-51'"),
+        ("precision=fp64", r"precision: found 'fp64', expected 'bf16' or 'fp32'"),
+        ("sources=3", r"sources: found 3, expected a valid dictionary"),
+    ],
+)
+def test_a_wrong_change_gets_one_line(change: str, message: str) -> None:
+    with pytest.raises(RecipeError, match=message) as caught:
+        override(RECIPES["pretrain-finetune"](), [change])
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_shrunk_recipes_keep_all_but_their_lengths(name: str) -> None:
+    recipe = RECIPES[name]()
+    small = shrink(recipe)
+    assert [small.steps(stage) for stage in small.stages] == [2] * len(recipe.stages)
+    for before, after in zip(recipe.stages, small.stages, strict=True):
+        assert before.model_copy(update={"samples": 0, "validation": None}) == after.model_copy(
+            update={"samples": 0, "validation": None}
+        )
+    assert (small.model, small.sources, small.seed) == (recipe.model, recipe.sources, recipe.seed)

@@ -1,0 +1,68 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from prepose.errors import DataError, RecipeError
+from prepose.recipes.builtin import RECIPES
+from prepose.recipes.overrides import override
+from prepose.recipes.run import create_run, last_step, note_environment, open_run, resume_run
+
+
+def test_a_run_keeps_its_whole_recipe(tmp_path: Path) -> None:
+    recipe = RECIPES["pretrain-finetune"]()
+    run = create_run(tmp_path / "run", recipe)
+    assert open_run(run.folder).recipe == recipe
+    assert resume_run(run.folder, recipe) == run
+    assert not run.finished and last_step(run) == 0
+
+
+def test_a_folder_that_holds_a_run_is_refused(tmp_path: Path) -> None:
+    create_run(tmp_path / "run", RECIPES["mixed"]())
+    with pytest.raises(
+        DataError, match=r"run: already holds a run; go on with it by --resume, or choose another --out"
+    ):
+        create_run(tmp_path / "run", RECIPES["mixed"]())
+
+
+def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(DataError, match="is not empty and not a run"):
+        create_run(tmp_path, RECIPES["mixed"]())
+    with pytest.raises(DataError, match="is not empty and not a run"):
+        create_run(tmp_path / "thesis.tex", RECIPES["mixed"]())
+
+
+def test_there_must_be_a_run_to_resume(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"holds no run \(it has no recipe\.json\)"):
+        resume_run(tmp_path, RECIPES["mixed"]())
+
+
+def test_a_different_recipe_is_refused_by_the_fields_that_differ(tmp_path: Path) -> None:
+    recipe = RECIPES["pretrain-finetune"]()
+    create_run(tmp_path / "run", recipe)
+    other = override(
+        recipe, ["seed=3", "finetune.learning_rate=0.5", "finetune.losses.joint_depth=1", "clip_norm=null"]
+    )
+    with pytest.raises(RecipeError) as caught:
+        resume_run(tmp_path / "run", other)
+    line = str(caught.value)
+    assert "finetune.learning_rate was 0.002 and is now 0.5; finetune.losses.joint_depth was " in line
+    assert "seed was 0 and is now 3; clip_norm was 1.0 and is now null" in line
+    assert "geometry" not in line and "\n" not in line
+
+
+def test_another_arm_is_refused_in_a_short_line(tmp_path: Path) -> None:
+    create_run(tmp_path / "run", RECIPES["pretrain-finetune"]())
+    with pytest.raises(
+        RecipeError, match=r"name was \"pretrain-finetune\" and is now \"mixed\"; .*resume it with the same"
+    ):
+        resume_run(tmp_path / "run", RECIPES["mixed"]())
+
+
+def test_each_sitting_adds_its_facts(tmp_path: Path) -> None:
+    run = create_run(tmp_path / "run", RECIPES["mixed"]())
+    for sitting in range(3):
+        note_environment(run, {"sitting": sitting})
+    noted = json.loads((run.folder / "environment.json").read_text())
+    assert noted == {"sitting": 0, "resumed": [{"sitting": 1}, {"sitting": 2}]}
