@@ -1,6 +1,7 @@
+import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from prepose.camera.crop import (
@@ -191,3 +192,20 @@ def test_inside_means_on_the_picture_to_its_very_edge():
 def test_an_impossible_crop_is_refused(bad):
     with pytest.raises(ValueError, match="a crop needs a finite centre and positive sides, found"):
         Crop(**{"centre": (0.0, 0.0), "side": 10.0, "size": 64, **bad})
+
+
+@given(crop=crops)
+@example(Crop((-900.0, -900.0), 50.0, 32))
+@example(Crop((0.0, 299.0), 63.9, 32, rotation=0.785))
+def test_reading_only_the_part_that_is_seen_changes_no_pixel(crop):
+    image = np.random.default_rng(0).integers(1, 255, (280, 311, 3), dtype=np.uint8)
+    seen = crop.read(image)
+    if crop.side < 2 * crop.size:
+        expected = cv2.warpAffine(image, crop.crop_from_img[:2], (crop.size, crop.size), flags=cv2.INTER_LINEAR)
+        # OpenCV rounds places to 1/32 px, here after a shift of the origin.
+        assert np.abs(seen.astype(int) - expected).max() <= 16
+        assert np.abs(seen.astype(int) - expected).mean() < 0.1
+    for channels in (1, 4):
+        alike = crop.read(np.ascontiguousarray(image[..., [0, 1, 2, 0][:channels]]))
+        assert alike.shape == (crop.size, crop.size, channels)
+        np.testing.assert_array_equal(alike[..., 0], seen[..., 0])

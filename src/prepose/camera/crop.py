@@ -65,15 +65,33 @@ class Crop:
 
     def read(self, image: UInt8[np.ndarray, "H W C"]) -> UInt8[np.ndarray, "S S C"]:
         """The crop's pixels (bilinear; area-averaged first when shrinking twice or more); black outside."""
-        matrix = self.crop_from_img
-        shrink = int(self.side / self.size)
-        if shrink >= 2:
-            width, height = image.shape[1] // shrink, image.shape[0] // shrink
-            if min(width, height) > 0:
-                kept = np.ascontiguousarray(image[: height * shrink, : width * shrink])
-                image = cv2.resize(kept, (width, height), interpolation=cv2.INTER_AREA)
-                matrix = matrix @ resize_matrix(float(shrink))
-        return cv2.warpAffine(image, matrix[:2], (self.size, self.size), flags=cv2.INTER_LINEAR)
+        shrink = max(1, int(self.side / self.size))
+        left, top, right, bottom = self._part_of(image, shrink)
+        if left >= right or top >= bottom:
+            return np.zeros((self.size, self.size, image.shape[2]), np.uint8)
+        part = image[top:bottom, left:right]
+        matrix = self.crop_from_img @ np.array([[1, 0, left], [0, 1, top], [0, 0, 1]])
+        if shrink > 1:
+            size_wh = ((right - left) // shrink, (bottom - top) // shrink)
+            part = cv2.resize(np.ascontiguousarray(part), size_wh, interpolation=cv2.INTER_AREA)
+            matrix = matrix @ resize_matrix(float(shrink))
+        if image.shape[2] != 3:
+            warped = cv2.warpAffine(part, matrix[:2], (self.size, self.size), flags=cv2.INTER_LINEAR)
+            return warped.reshape(self.size, self.size, -1)
+        # OpenCV warps four channels in under half the time of three.
+        four = cv2.cvtColor(part, cv2.COLOR_RGB2RGBA)
+        warped = cv2.warpAffine(four, matrix[:2], (self.size, self.size), flags=cv2.INTER_LINEAR)
+        return cv2.cvtColor(warped, cv2.COLOR_RGBA2RGB)
+
+    def _part_of(self, image: UInt8[np.ndarray, "H W C"], shrink: int) -> tuple[int, int, int, int]:
+        """Left, top, right, bottom of all pixels that reading looks at, in whole blocks of `shrink` pixels."""
+        reach = self.side / 2 * (abs(np.cos(self.rotation)) + abs(np.sin(self.rotation))) + 2 * shrink
+        ends = []
+        for centre, length in zip(self.centre, (image.shape[1], image.shape[0]), strict=True):
+            first = max(0, int((centre - reach) // shrink))
+            ends.append((first * shrink, min(length // shrink, int((centre + reach) // shrink) + 1) * shrink))
+        (left, right), (top, bottom) = ends
+        return left, top, right, bottom
 
 
 def crop_of_box(box_xywh: BoxXywh, size: int, margin: float = BOX_MARGIN) -> Crop:
