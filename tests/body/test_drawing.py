@@ -127,7 +127,8 @@ def test_a_figure_fills_its_square_upright():
     joints[MPII_16.index("thorax")] = (0, -500, 4000)
     drawn = draw_figure(joints, MPII_16, size=100)
     ink = (drawn != drawn[0, 0]).any(axis=2)
-    assert np.ptp(np.flatnonzero(ink.any(axis=1))) == pytest.approx(84 + 5, abs=3)  # the bones' and joints' own width comes on top
+    # The width of lines and joints comes on top of the pose's 84 px.
+    assert np.ptp(np.flatnonzero(ink.any(axis=1))) == pytest.approx(84 + 5, abs=3)
     assert not ink.all(axis=1).any()
     assert (draw_figure(np.full((16, 3), np.nan), MPII_16, size=30) == drawn[0, 0]).all()
 

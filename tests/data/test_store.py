@@ -15,6 +15,7 @@ from prepose.data.store import (
     StoreDescription,
     describe_store,
     finished_samples,
+    is_complete,
     open_store,
     store_splits,
     verify_store,
@@ -167,6 +168,18 @@ def test_a_dataset_travels_to_a_spawned_process(tmp_path):
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         # A method of the dataset itself runs there, on files that the process has opened anew.
         assert pool.apply(dataset.array, ("frame",)).tolist() == [6, 1]
+
+
+def test_a_split_counts_as_complete_only_as_described(tmp_path):
+    assert not is_complete(tmp_path / "s", "train", DESCRIPTION)
+    with pytest.raises(KeyboardInterrupt):
+        write_store(tmp_path / "s", DESCRIPTION, "train", dying(samples(5), 4), shard_size=2)
+    assert not is_complete(tmp_path / "s", "train", DESCRIPTION)
+    write_store(tmp_path / "s", DESCRIPTION, "train", samples(1, start=4), shard_size=2, resume_from=4)
+    assert is_complete(tmp_path / "s", "train", DESCRIPTION)
+    assert not is_complete(tmp_path / "s", "test", DESCRIPTION)
+    assert not is_complete(tmp_path / "s", "train", replace(DESCRIPTION, made_by={}))
+    assert not is_complete(tmp_path / "s", "train", replace(DESCRIPTION, licence="none"))
 
 
 def test_images_by_path_may_lie_beside_the_samples(tmp_path):

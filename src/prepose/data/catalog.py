@@ -13,7 +13,7 @@ from prepose.data.adapters.lsp import LSP_EXTENDED_SPLITS, LSP_SPLITS, lsp, lsp_
 from prepose.data.found import FoundDataset
 from prepose.data.picture import read_image_bytes
 from prepose.data.sample import PoseSample
-from prepose.data.store import StoreDescription, describe_store, finished_samples, write_store
+from prepose.data.store import StoreDescription, finished_samples, is_complete, write_store
 from prepose.errors import DataError
 
 
@@ -168,7 +168,8 @@ def add_dataset(  # noqa: PLR0913 - the options of one command
         description = StoreDescription(
             entry.name, found.skeleton, entry.licence, entry.citation, made_by | {"split": split} | found.facts
         )
-        done = _finished(out, split, description, others=len(wanted) > 1)
+        there = is_complete(out, split, description)
+        done = found.total if there else finished_samples(out, split, description)
         if done < found.total:
             samples = found.samples(done, found.total)
             write_store(
@@ -184,15 +185,6 @@ def add_dataset(  # noqa: PLR0913 - the options of one command
     if all(split.resumed_from == split.samples for split in added):
         raise DataError(f"{out}: holds {name} ({', '.join(wanted)}) already; choose another --out or delete it")
     return tuple(added)
-
-
-def _finished(out: Path, split: str, description: StoreDescription, *, others: bool) -> int:
-    """Samples that are there; a split that is complete does not stop the others of the same command."""
-    if others and (out / "store.json").exists():
-        there = describe_store(out).splits.get(split)
-        if there is not None and there.complete and dict(there.made_by) == dict(description.made_by):
-            return there.samples
-    return finished_samples(out, split, description)
 
 
 def _named(progress: Callable[[str, int, int | None], None], split: str) -> Callable[[int, int | None], None]:

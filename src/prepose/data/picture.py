@@ -41,14 +41,15 @@ def decode_image(data: bytes, name: str = "image") -> ImageRgb:
 def decode_shrunk(data: bytes, shrink: float, name: str = "image") -> tuple[ImageRgb, Matrix3]:
     """The picture decoded no smaller than 1 / `shrink` of its size, and the matrix from its px to the decoded px.
 
-    A JPEG can be decoded at n / 8 of its size for a part of the time; each 8 x 8 block becomes n x n pixels, so the
-    scale is n / 8 exactly even where the size is rounded up. Other formats come at their full size.
+    A JPEG can be decoded at n / 8 of its size; each 8 x 8 block becomes n x n pixels, so the scale is n / 8 exactly
+    even where the size is rounded up. Half the size and less takes a part of the time; 5/8 to 7/8 would take longer
+    than the whole, so those come whole, as do other formats.
 
     Raises:
         DataError: as `decode_image`.
     """
-    eighths = min(8, max(1, ceil(8 / max(shrink, 1.0))))
-    if eighths == 8 or not data.startswith(JPEG_START):
+    eighths = max(1, ceil(8 / max(shrink, 1.0)))
+    if eighths > 4 or not data.startswith(JPEG_START):
         return decode_image(data, name), np.eye(3)
     width, height = image_size(data, name)
     if min(width, height) < LEAST_SIDE_TO_SHRINK:

@@ -40,6 +40,7 @@ __all__ = [
     "StoreSummary",
     "describe_store",
     "finished_samples",
+    "is_complete",
     "open_store",
     "store_splits",
     "verify_store",
@@ -174,6 +175,18 @@ def finished_samples(folder: Path, split: str, description: StoreDescription) ->
     for shard in split_there.shards:
         check_shard(folder / split, shard)
     return split_there.samples
+
+
+def is_complete(folder: Path, split: str, description: StoreDescription) -> bool:
+    """Whether a split is there in full and was made as described, so that a command need not write it again.
+
+    Raises:
+        DataError: the folder holds a store of another format version, or a damaged one.
+    """
+    if not (folder / "store.json").exists() or read_store_record(folder) != _record(description):
+        return False
+    there = read_split_record(folder, split)
+    return there is not None and there.complete and there.made_by == _plain(description.made_by)
 
 
 def open_store(folder: Path, split: str) -> PoseDataset:
