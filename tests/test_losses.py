@@ -118,6 +118,14 @@ def test_bfloat16_maps_are_computed_in_float32(name: str) -> None:
     torch.testing.assert_close(found, LOSSES[name](replace(x, **same)))
 
 
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_loss_never_waits_for_the_device(name: str) -> None:
+    """Tensors without storage raise an error as soon as somebody asks for a value, or for how many entries are True."""
+    x = inputs()
+    fields = ("heatmaps", "depth_maps", "joints_crop", "target_crop", "has_2d", "has_3d")
+    assert LOSSES[name](replace(x, **{field: getattr(x, field).to("meta") for field in fields})).is_meta
+
+
 def test_joints_and_depth_have_their_minimum_at_the_truth() -> None:
     x = inputs()
     perfect = replace(x, joints_crop=x.target_crop.clone().requires_grad_())

@@ -237,7 +237,7 @@ class LossInputs:
         size: Side of the crop, px.
         skeleton: The skeleton of the joints.
         count_2d: With several processes, the mean over them of the number of True in has_2d; see `masked_mean`.
-        count_3d: Likewise of has_3d.
+        count_3d: Likewise of has_3d (every joint with a z has its x, y).
     """
 
     heatmaps: Float[Tensor, "B J S S"]

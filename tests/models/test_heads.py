@@ -88,3 +88,10 @@ def test_sampling_is_exact_on_a_plane_and_ends_at_the_border() -> None:
     maps = (10 * ramp[:, None] + ramp[None, :])[None, None].expand(1, 3, CELLS, CELLS)
     cells = torch.tensor([[[3.25, 7.5], [15.0, 15.0], [-2.0, 99.0]]])
     torch.testing.assert_close(sample_maps(maps, cells)[0], torch.tensor([78.25, 165.0, 150.0]))
+
+
+@pytest.mark.parametrize("name", READOUTS)
+def test_a_readout_never_waits_for_the_device(name: str) -> None:
+    """Tensors without storage raise an error as soon as somebody asks for a value."""
+    maps = torch.zeros(2, 3, CELLS, CELLS, device="meta")
+    assert all(part.is_meta for part in READOUTS[name](maps, maps, SIZE))

@@ -153,12 +153,11 @@ def _vertex(values: Float[Tensor, "B J n"], peak: Tensor) -> Float[Tensor, "B J"
 def sample_maps(maps: Float[Tensor, "B J h w"], cells: Float[Tensor, "B J 2"]) -> Float[Tensor, "B J"]:
     """Each map read bilinearly at its own place (x, y in cells); the border's value outside."""
     height, width = maps.shape[-2:]
-    limit = cells.new_tensor([width - 1, height - 1])
-    cells = cells.detach().clamp(min=torch.zeros_like(limit), max=limit)
-    low = cells.floor()
-    x0, y0 = low.long().unbind(-1)
+    x, y = cells.detach().unbind(-1)
+    x, y = x.clamp(0, width - 1), y.clamp(0, height - 1)
+    x0, y0 = x.long(), y.long()
     x1, y1 = (x0 + 1).clamp(max=width - 1), (y0 + 1).clamp(max=height - 1)
-    tx, ty = (cells - low).unbind(-1)
+    tx, ty = x - x0, y - y0
     corners = torch.stack([y0 * width + x0, y0 * width + x1, y1 * width + x0, y1 * width + x1], -1)
     weights = torch.stack([(1 - ty) * (1 - tx), (1 - ty) * tx, ty * (1 - tx), ty * tx], -1)
     return (maps.flatten(2).gather(2, corners) * weights).sum(-1)
