@@ -42,7 +42,7 @@ def legacy_input() -> torch.Tensor:
     return torch.from_numpy((np.sin(0.003 * i) + np.cos(0.0007 * i)).astype(np.float32)).view(1, 3, 256, 256)
 
 
-@pytest.mark.parametrize(("depth", "prefix"), [("18", ""), ("50", "module.")])
+@pytest.mark.parametrize(("depth", "prefix"), [("18", ""), pytest.param("50", "module.", marks=pytest.mark.slow)])
 def test_the_maps_of_a_legacy_checkpoint_are_the_references(tmp_path, depth: str, prefix: str) -> None:
     case = json.loads((VECTORS / f"pose_resnet{depth}.json").read_text())
     state = {prefix + name: tensor for name, tensor in legacy_state(case).items()}
