@@ -11,19 +11,24 @@ from prepose.body.skeletons import PREPOSE_27
 from prepose.synthetic import props
 from prepose.synthetic.props import Maker
 from prepose.synthetic.scene import reach_of
-from prepose.synthetic.solids import Thing, boxes, moved
+from prepose.synthetic.solids import Bounds, Thing, boxes, moved
 from prepose.synthetic.surfaces import draw_surface
 from prepose.synthetic.tracer import Mesh, build_tracer, first_hits
 from prepose.synthetic.weaves import draw_paint
 
-_CANDIDATES = 14
+# The actions of `motion` that need a seat.
+SEATED = ("sitting", "sitting_legs_crossed", "eating")
+
+_CANDIDATES = 24
 # Distances that things keep from the skin and from the camera, mm.
 _FROM_BODY, _FROM_CAMERA = 40.0, 350.0
+_NARROWEST = 180.0
 # Stretching a thing more than this in height makes it look wrong.
 _STRETCH = (0.65, 1.45)
 _TALL: tuple[Maker, ...] = (props.pillar, props.plant, props.board, props.cupboard, props.shelf, props.tree)
 _PELVIS, _KNEES = PREPOSE_27.index("pelvis"), [PREPOSE_27.index(name) for name in ("l_knee", "r_knee")]
 _HIPS = [PREPOSE_27.index(name) for name in ("l_hip", "r_hip")]
+_ANKLES = [PREPOSE_27.index(name) for name in ("l_ankle", "r_ankle")]
 _THORAX = PREPOSE_27.index("thorax")
 
 
@@ -72,27 +77,22 @@ def _aim(generator: np.random.Generator, joint: Vector3, body_world: Points3D, c
     part = float(generator.uniform(0.3, 0.9))
     sight = camera + part * (joint - camera)
     needed = float(sight[2]) + float(generator.uniform(-50, 350))
-    if needed < 250:
+    place = sight[:2] + generator.normal(0, 150, 2)
+    to_body = float(np.linalg.norm(body_world[:, :2] - place, axis=1).min())
+    # Hardly a thing is so narrow; most candidates end here, before anything is built.
+    if needed < 250 or to_body < _NARROWEST:
         return []
     makers = tuple(props.OCCLUDERS.values()) if needed < 1500 else _TALL
     thing = makers[int(generator.integers(len(makers)))](generator)
     tallest = max(float(mesh.vertices[:, 2].max()) for mesh in thing)
     stretch = float(np.clip(needed / tallest, *_STRETCH)) if tallest < 3500 else 1.0
-    if stretch * tallest < needed - 400:
+    reach = reach_of(thing)
+    below_camera = float(camera[2]) > stretch * tallest + _FROM_CAMERA
+    beside_camera = float(np.linalg.norm(camera[:2] - place)) > reach + _FROM_CAMERA
+    if stretch * tallest < needed - 400 or to_body < reach + _FROM_BODY or not (below_camera or beside_camera):
         return []
     thing = [replace(mesh, vertices=mesh.vertices * np.array([1, 1, stretch])) for mesh in thing]
-    aside = generator.normal(0, 150, 2)
-    place, yaw = sight[:2] + aside, float(generator.uniform(-np.pi, np.pi))
-    thing = moved(thing, (float(place[0]), float(place[1]), 0.0), yaw)
-    return thing if _has_room(thing, place, body_world, camera) else []
-
-
-def _has_room(thing: Thing, place: np.ndarray, body_world: Points3D, camera: Vector3) -> bool:
-    reach = reach_of(moved(thing, (-float(place[0]), -float(place[1]), 0.0), 0.0))
-    to_body = float(np.linalg.norm(body_world[:, :2] - place, axis=1).min())
-    top = max(float(mesh.vertices[:, 2].max()) for mesh in thing)
-    above = float(camera[2]) > top + _FROM_CAMERA
-    return to_body > reach + _FROM_BODY and (above or float(np.linalg.norm(camera[:2] - place)) > reach + _FROM_CAMERA)
+    return moved(thing, (float(place[0]), float(place[1]), 0.0), float(generator.uniform(-np.pi, np.pi)))
 
 
 def draw_seat(generator: np.random.Generator, joints_world: Points3D, stature: float) -> Thing:
@@ -111,27 +111,32 @@ def draw_seat(generator: np.random.Generator, joints_world: Points3D, stature: f
     thigh = float(np.linalg.norm(knees - pelvis))
     yaw = float(np.arctan2(*(knees - pelvis)[::-1])) - np.pi / 2
     cos, sin = np.cos(yaw), np.sin(yaw)
+    forward = np.array([-sin, cos])
     # How far the shoulders lean behind the pelvis: a back rest stands behind them.
-    lean = float((joints_world[_THORAX, :2] - pelvis) @ np.array([-sin, cos]))
+    lean = float((joints_world[_THORAX, :2] - pelvis) @ forward)
     front, back, half = min(0.62 * thigh, 330.0), 0.085 * stature, float(generator.uniform(0.12, 0.16)) * stature
-    seat = [((-half, -back, top - 45), (half, front, top))]
     kind = int(generator.integers(4))
-    if kind == 0:
-        bounds = [((-half, -back, 0), (half, front, top))]
-    elif kind == 1:
-        bounds = [((-4 * half, -back, 0), (3 * half, front, top))]
-    else:
-        legs = [
-            ((x * half - 22, y - 22, 0), (x * half + 22, y + 22, top - 45))
-            for x in (-0.9, 0.9) for y in (25 - back, front - 25)
-        ]  # fmt: skip
-        bounds = seat + legs
-        if kind == 2:
-            rear = -back - max(0.0, -lean) - 40
-            bounds += [
-                ((-half, rear - 30, top - 45), (half, rear, top + 430)),
-                ((-half, rear, top - 45), (half, -back, top)),
-            ]
+    # A block ends before the heels; shins may go back under a chair.
+    heels = float(((joints_world[_ANKLES, :2] - pelvis) @ forward).min()) - 0.06 * stature
+    if kind < 2 and heels < front:
+        front = max(heels, 0.03 * stature)
+    bounds = _seat_boxes(kind, (half, back, front, top), rear=back + max(0.0, -lean) + 40)
     finish: object = draw_surface(("boards", "fabric", "concrete")[int(generator.integers(3))], generator)
     mesh = boxes(bounds, finish if generator.random() < 0.6 else np.tile(draw_paint(generator), (len(bounds), 1)))
     return moved([mesh], (float(pelvis[0]), float(pelvis[1]), 0.0), yaw)
+
+
+def _seat_boxes(kind: int, sides: tuple[float, float, float, float], rear: float) -> Bounds:
+    """A block, a bench, a chair or a stool: half width, reach behind and before the pelvis, height; where a rest is."""
+    half, back, front, top = sides
+    if kind == 0:
+        return [((-half, -back, 0), (half, front, top))]
+    if kind == 1:
+        return [((-4 * half, -back, 0), (3 * half, front, top))]
+    legs = [
+        ((x * half - 22, y - 22, 0), (x * half + 22, y + 22, top - 45))
+        for x in (-0.9, 0.9) for y in (25 - back, front - 25)
+    ]  # fmt: skip
+    plate = ((-half, -rear if kind == 2 else -back, top - 45), (half, front, top))
+    rest = [((-half, -rear - 30, top - 45), (half, -rear, top + 430))] if kind == 2 else []
+    return [plate, *legs, *rest]

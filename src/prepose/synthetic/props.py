@@ -16,7 +16,7 @@ from prepose.synthetic.tracer import Mesh
 from prepose.synthetic.weaves import draw_paint, linear
 
 
-def _legs(half_x: float, half_y: float, top: float, thick: float) -> list:
+def _legs(half_x: float, half_y: float, top: float, thick: float = 55.0) -> list:
     return [
         ((sx * half_x - thick * (sx > 0), sy * half_y - thick * (sy > 0), 0),
          (sx * half_x + thick * (sx < 0), sy * half_y + thick * (sy < 0), top))
@@ -37,7 +37,7 @@ def _finished(bounds: Bounds, generator: np.random.Generator) -> Mesh:
 def table(generator: np.random.Generator) -> Thing:
     """A table or desk."""
     x, y, top = generator.uniform([400, 280, 560], [900, 500, 800])
-    return [_finished([((-x, -y, top - 40), (x, y, top)), *_legs(x - 30, y - 30, top - 40, 55)], generator)]
+    return [_finished([((-x, -y, top - 40), (x, y, top)), *_legs(x - 30, y - 30, top - 40)], generator)]
 
 
 def chair(generator: np.random.Generator) -> Thing:
@@ -48,7 +48,7 @@ def chair(generator: np.random.Generator) -> Thing:
             [
                 ((-half, -half, seat - 40), (half, half, seat)),
                 ((-half, -half - 30, seat), (half, -half + 10, top)),
-                *_legs(half, half, seat - 40, 38),
+                *_legs(half, half, seat - 40, 38.0),
             ],
             generator,
         )

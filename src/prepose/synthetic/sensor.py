@@ -95,7 +95,7 @@ def expose(linear: LinearImage, sensor: Sensor, generator: np.random.Generator) 
         sensor: What the camera does.
         generator: Where the noise comes from.
     """
-    image = _resample(_blur(np.ascontiguousarray(linear, dtype=np.float32), sensor), sensor.resolution)
+    image = _resample(_blur(np.array(linear, dtype=np.float32, order="C"), sensor), sensor.resolution)
     image *= _gain_map(image.shape[:2], metered_gain(image), sensor)
     _add_noise(image, sensor, generator)
     if sensor.saturation != 1.0:
@@ -122,9 +122,11 @@ def metered_gain(linear: LinearImage) -> float:
     luminance = cv2.resize(linear, (24, 24), interpolation=cv2.INTER_AREA) @ _LUMINANCE[0]
     axis = np.linspace(-1, 1, 24)
     weight = np.exp(-1.2 * (axis[:, None] ** 2 + axis[None, :] ** 2))
-    mean = float(np.exp((weight * np.log(luminance + 1e-4)).sum() / weight.sum()))
+    # Pitch-black places count as a thousandth of the mean, whatever the unit of light.
+    floor = 1e-3 * float(luminance.mean()) + 1e-12
+    mean = float(np.exp((weight * np.log(luminance + floor)).sum() / weight.sum()))
     bright = float(np.partition(luminance.ravel(), 558)[558])
-    wanted = _GREY / max(mean, 1e-4)
+    wanted = _GREY / mean
     # The two limits meet half-way in stops, as matrix metering compromises.
     burnt = wanted * bright
     return wanted if burnt <= 1 else wanted / float(np.sqrt(burnt))

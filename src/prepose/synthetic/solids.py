@@ -10,7 +10,8 @@ from jaxtyping import Float, Float32, Int
 from prepose.synthetic.surfaces import Surface
 from prepose.synthetic.tracer import Mesh
 
-Bounds = Sequence[tuple[tuple[float, float, float], tuple[float, float, float]]]
+Corner = Sequence[float | int]
+Bounds = Sequence[tuple[Corner, Corner]]
 Thing = list[Mesh]
 
 _FAR_BLOB_ROWS, _FAR_BLOB_SIDES = 6, 9
@@ -77,7 +78,9 @@ def panel(corner: np.ndarray, across: np.ndarray, up: np.ndarray, surface: Surfa
     return Mesh(vertices, faces, _everywhere(surface.tint, 4), surface.texture, uv)
 
 
-def turned(profile: Sequence[tuple[float, float]], finish: Surface | Float[np.ndarray, "3"], sides: int = 10) -> Mesh:
+def turned(
+    profile: Sequence[tuple[float | int, float | int]], finish: Surface | Float[np.ndarray, "3"], sides: int = 10
+) -> Mesh:
     """What a lathe makes: (radius, height) pairs from bottom to top, mm, about the z axis."""
     radius, height = np.asarray(profile, dtype=float).T
     angle = np.linspace(0, 2 * np.pi, sides + 1)
@@ -103,7 +106,7 @@ def _grid_faces(rows: int, sides: int) -> Int[np.ndarray, "F 3"]:
     return np.concatenate([np.stack([a, b, d], axis=1), np.stack([a, d, c], axis=1)]).astype(np.int32)
 
 
-def blob(radii: tuple[float, float, float], surface: Surface, generator: np.random.Generator, bumps: float) -> Mesh:
+def blob(radii: Corner, surface: Surface, generator: np.random.Generator, bumps: float) -> Mesh:
     """A lumpy ellipsoid about the origin: bushes, crowns of trees, rocks, hills."""
     rows, sides = _FAR_BLOB_ROWS, _FAR_BLOB_SIDES
     polar = np.linspace(0, np.pi, rows)
@@ -119,7 +122,7 @@ def blob(radii: tuple[float, float, float], surface: Surface, generator: np.rand
     return replace(mesh, vertices=vertices, uv=np.stack([around, -vertices[:, 2] / surface.period], axis=1))
 
 
-def moved(thing: Sequence[Mesh], place: tuple[float, float, float], yaw: float) -> Thing:
+def moved(thing: Sequence[Mesh], place: Corner, yaw: float) -> Thing:
     """A thing turned about z by `yaw` (rad) and carried to its place (mm)."""
     cos, sin = np.cos(yaw), np.sin(yaw)
     turn = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]])

@@ -18,7 +18,7 @@ from prepose.synthetic import weaves
 from prepose.synthetic.shading import Texture
 from prepose.synthetic.weaves import BRIGHTEST, DARKEST, Picture
 
-VARIANTS = 6
+VARIANTS = 10
 
 
 @dataclass(frozen=True)

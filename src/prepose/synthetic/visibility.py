@@ -1,85 +1,136 @@
 """Whether the camera sees a joint, and what hides it: an object, the own body, or the frame's edge.
 
-A joint lies inside the body, so the skin is always in front of it. What counts is how far: the own body hides a joint
-when the first skin that a ray meets is further before the joint than the flesh about that joint is thick, or when the
-ray leaves the body again before it comes to the joint.
+A joint lies inside the body, so some of its own skin is always in front of it. A ray from the camera to the joint goes
+in and out of the body on its way. The own body hides the joint when the ray has been inside another part of it (it went
+in and came out again), or when it goes through more flesh to the joint than lies over that joint: a hip is seen through
+the belly or the buttock over it, but not through the whole trunk from the other side. Cloth and hair that hang free
+hide nothing: they belong to what they cover.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
+from enum import Enum
 from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, UInt8
 
 from prepose.arrays import Points3D, Vector3
 from prepose.body.skeletons import PREPOSE_27
 from prepose.camera.camera import Camera
 from prepose.camera.crop import is_inside
 from prepose.data.sample import JointState
-
-# (origins, directions) -> (index of the mesh or -1, distance in mm or inf) of the first hit of each ray.
-FirstHits = Callable[
-    [Float[np.ndarray, "R 3"], Float[np.ndarray, "R 3"]], tuple[Int[np.ndarray, "R"], Float[np.ndarray, "R"]]
-]
+from prepose.synthetic.tracer import Tracer
 
 # The greatest thickness of flesh and clothes over a joint, seen from where it is still that joint's own flesh, as a
-# fraction of stature. Shoulders and hips: from the front through chest muscle or belly, from behind through the
-# buttock, but not from the far side through the trunk. Marks on the skin have only hair or cloth over them.
+# fraction of stature: about the 95th percentile over drawn people and the directions on the joint's own side, which for
+# the joints of the middle line are all directions.
 FLESH_OVER: Mapping[str, float] = MappingProxyType(
     {
-        "pelvis": 0.100, "spine": 0.095, "thorax": 0.090, "upper_neck": 0.068, "head": 0.078, "head_top": 0.060,
+        "pelvis": 0.125, "spine": 0.110, "thorax": 0.090, "upper_neck": 0.075, "head": 0.088, "head_top": 0.060,
         "nose": 0.022, "l_eye": 0.022, "r_eye": 0.022, "l_ear": 0.030, "r_ear": 0.030,
         **{
             f"{s}_{joint}": thickness
             for s in "lr"
             for joint, thickness in {
-                "shoulder": 0.060, "elbow": 0.042, "wrist": 0.034, "hand": 0.034,
-                "hip": 0.090, "knee": 0.050, "ankle": 0.042, "toe": 0.036,
+                "shoulder": 0.068, "elbow": 0.045, "wrist": 0.034, "hand": 0.034,
+                "hip": 0.108, "knee": 0.058, "ankle": 0.052, "toe": 0.040,
             }.items()
         },
     }
 )  # fmt: skip
 _FLESH_OVER = np.array([FLESH_OVER[name] for name in PREPOSE_27.joints])
-# A gap between two limbs, or an object this little before the joint, does not count, mm.
-_GAP = 20.0
-_STEP = 2.0
+# A gap between two limbs this small does not part them; an object this little before the joint touches it, mm.
+_GAP, _TOUCH = 15.0, 2.0
+_STEP = 0.5
+# Surfaces that a ray is followed through; a body pressed to a body makes about eight.
+_CROSSINGS = 16
+
+
+class _Crossing(NamedTuple):
+    """Where a ray meets a surface: how far along it, mm, and which kind it is."""
+
+    at: float
+    kind: "_Kind"
+
+
+class _Kind(Enum):
+    ENTERS = 0
+    LEAVES = 1
+    OBJECT = 2
 
 
 def joint_states(
-    joints_world: Points3D, camera: Camera, *, first_hits: FirstHits, person_mesh: int, stature: float
+    joints_world: Points3D, camera: Camera, tracer: Tracer, *, stature: float, num_own: int = 1
 ) -> UInt8[np.ndarray, "27"]:
     """A `JointState` for each joint of prepose-27.
 
     Args:
         joints_world: The joints, mm.
         camera: The camera of the square picture.
-        first_hits: The ray caster of the whole scene (world, mm; unit directions).
-        person_mesh: Which mesh is the person's skin.
+        tracer: The whole scene. Its first mesh is the person's skin, closed, faces counter-clockwise from outside.
         stature: The person's height, mm.
+        num_own: How many of the first meshes are the person's: the skin, then free-hanging cloth and hair.
     """
-    joints_cam = camera.cam_from_world(joints_world)
-    outside = ~is_inside(camera.project(joints_cam), camera.size_wh[0])
-    centre = camera_centre(camera)
-    along = joints_world - centre
+    outside = ~is_inside(camera.project(camera.cam_from_world(joints_world)), camera.size_wh[0])
+    along = joints_world - camera_centre(camera)
     distance = np.linalg.norm(along, axis=1)
-    directions = along / distance[:, None]
-    mesh, reached = first_hits(np.broadcast_to(centre, along.shape).copy(), directions)
-    before = np.where(mesh >= 0, distance - reached, -np.inf)
-    on_body = mesh == person_mesh
-    deep = before > _FLESH_OVER * stature
-    near_body = on_body & ~deep & (before > _GAP)
-    hidden = on_body & deep
-    if near_body.any():
-        rays = np.flatnonzero(near_body)
-        origins = centre + directions[rays] * (reached[rays] + _STEP)[:, None]
-        behind, further = first_hits(origins, directions[rays])
-        left_at = reached[rays] + _STEP + further
-        hidden[rays] = (behind == person_mesh) & (distance[rays] - left_at > _GAP)
-    states = np.full(len(joints_world), JointState.VISIBLE, dtype=np.uint8)
-    states[hidden] = JointState.OCCLUDED_BY_BODY
-    states[~on_body & (before > _STEP)] = JointState.OCCLUDED_BY_OBJECT
-    states[outside] = JointState.OUTSIDE
-    return states
+    crossings = _follow(tracer, camera_centre(camera), along / distance[:, None], distance, num_own)
+    states = [
+        _state(before, float(at), float(over))
+        for before, at, over in zip(crossings, distance, _FLESH_OVER * stature, strict=True)
+    ]
+    return np.where(outside, JointState.OUTSIDE, np.array(states)).astype(np.uint8)
+
+
+def _state(crossings: Sequence[_Crossing], joint_at: float, flesh_over: float) -> JointState:
+    """What hides a joint at that distance, given what the ray meets before it and the flesh that belongs to it (mm)."""
+    depth, went_in, came_out = 0, np.nan, np.nan
+    for at, kind in crossings:
+        if kind is _Kind.OBJECT:
+            if np.isnan(went_in):
+                return JointState.OCCLUDED_BY_OBJECT
+        elif kind is _Kind.ENTERS:
+            if depth == 0 and at - came_out > _GAP:
+                return JointState.OCCLUDED_BY_BODY
+            went_in = at if np.isnan(went_in) else went_in
+            depth += 1
+        else:
+            depth = max(depth - 1, 0)
+            came_out = at
+    if joint_at - went_in > flesh_over or (depth == 0 and joint_at - came_out > _GAP):
+        return JointState.OCCLUDED_BY_BODY
+    return JointState.VISIBLE
+
+
+def _follow(
+    tracer: Tracer,
+    centre: Vector3,
+    directions: Float[np.ndarray, "R 3"],
+    distance: Float[np.ndarray, "R"],
+    num_own: int,
+) -> list[list[_Crossing]]:
+    """What each ray meets up to its distance (mm), in order; free-hanging cloth and hair are left out."""
+    found: list[list[_Crossing]] = [[] for _ in distance]
+    travelled = np.zeros(len(distance))
+    going = np.arange(len(distance))
+    for _ in range(_CROSSINGS):
+        origins = centre + directions[going] * travelled[going, None]
+        hits = tracer.scene.first_hits(origins.T, directions[going].T)
+        travelled[going] += hits.distance
+        on_the_way = travelled[going] < distance[going] - _TOUCH
+        inward = np.einsum("kr,rk->r", hits.normal, directions[going]) < 0
+        for row in np.flatnonzero(on_the_way):
+            mesh, ray = int(tracer.face_mesh[hits.triangle[row]]), int(going[row])
+            if mesh == 0:
+                found[ray].append(_Crossing(travelled[ray], _Kind.ENTERS if inward[row] else _Kind.LEAVES))
+            elif mesh >= num_own:
+                found[ray].append(_Crossing(travelled[ray], _Kind.OBJECT))
+        going = going[on_the_way]
+        if not len(going):
+            break
+        travelled[going] += _STEP
+    return found
 
 
 def camera_centre(camera: Camera) -> Vector3:

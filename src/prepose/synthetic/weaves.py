@@ -13,9 +13,9 @@ Plane = Float[np.ndarray, "S S"]
 Picture = Float[np.ndarray, "S S 3"]
 
 
-def linear(*srgb: float) -> Float[np.ndarray, "3"]:
+def linear(red: float, green: float, blue: float) -> Float[np.ndarray, "3"]:
     """A display colour (sRGB, 0 to 1) as linear albedo. Source: IEC 61966-2-1."""
-    colour = np.asarray(srgb, dtype=float)
+    colour = np.array([red, green, blue])
     return np.where(colour <= 0.04045, colour / 12.92, ((colour + 0.055) / 1.055) ** 2.4)
 
 
@@ -162,14 +162,14 @@ def concrete(generator: np.random.Generator) -> Picture:
 
 
 def carpet(generator: np.random.Generator) -> Picture:
-    """A rug, plain or with diamonds."""
+    """A carpet, plain or with diamonds, mostly in quiet colours."""
     y, x = _axes()
-    paint = draw_paint(generator)
-    picture = np.broadcast_to(paint, (*y.shape, 3))
-    if generator.random() < 0.5:
+    ground, figure = (0.4 * draw_paint(generator) + 0.6 * linear(*(v * np.array([1, 0.93, 0.85]))) for v in (0.62, 0.4))
+    picture = np.broadcast_to(ground, (*y.shape, 3))
+    if generator.random() < 0.4:
         count = int(generator.choice([1, 2, 3]))
         diamonds = np.abs((x * count) % 1 - 0.5) + np.abs((y * count) % 1 - 0.5)
-        picture = _mix(4 * np.sin(2 * np.pi * 2 * diamonds), paint, draw_paint(generator))
+        picture = _mix(4 * np.sin(2 * np.pi * 2 * diamonds), ground, figure)
     return picture * np.exp(0.16 * _noise(generator, 0.15) + 0.08 * _noise(generator, 1.2))[..., None]
 
 

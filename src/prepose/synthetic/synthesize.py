@@ -1,0 +1,234 @@
+"""Writing a world to a store: many processes draw, one writes, and the samples come in the same order as from one."""
+
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from multiprocessing import connection, get_context, parent_process
+from pathlib import Path
+
+import cv2
+
+from prepose import __version__
+from prepose.body.skeletons import PREPOSE_27
+from prepose.data.sample import PoseSample
+from prepose.data.store import StoreDescription, describe_store, finished_samples, write_store
+from prepose.errors import PoseError, RecipeError
+from prepose.synthetic.bvh import MotionClip, poses_from_bvh
+from prepose.synthetic.worlds import VISIT, draw_sample, find_world
+
+Progress = Callable[[int, int], None]
+
+# Samples of one task: whole visits, long enough to make passing them cheap, short enough to share the last round.
+_TASK = 2 * VISIT
+# What can be lost when the command is killed.
+_SHARD = 256
+_SMALLEST, _LARGEST = 32, 1024
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class Order:
+    """The samples of one split: what they are a function of.
+
+    Attributes:
+        world: A name of `worlds.WORLDS`.
+        split: A name of `worlds.SPLITS`.
+        seed: Which series of samples.
+        size: Side of the pictures, px.
+        motion: BVH files that half of the poses are taken from.
+    """
+
+    world: str
+    split: str
+    seed: int
+    size: int
+    motion: tuple[str, ...] = ()
+
+
+def synthesize(  # noqa: PLR0913 - what to draw, where to, how
+    world: str,
+    *,
+    out: Path,
+    counts: Mapping[str, int],
+    size: int = 128,
+    seed: int = 0,
+    workers: int = 1,
+    motion: Sequence[Path] = (),
+    progress: Progress | None = None,
+) -> None:
+    """Draw samples of a world and write them to a store; go on where the same command was interrupted.
+
+    Args:
+        world: A name of `worlds.WORLDS`.
+        out: The store.
+        counts: Samples of each split.
+        size: Side of the pictures, px.
+        seed: Which series of samples.
+        workers: Processes; the samples are the same for any number of them.
+        motion: BVH files that half of the poses are taken from.
+        progress: Called with (samples that are there, samples of all splits).
+
+    Raises:
+        RecipeError: the world or a split is unknown, or a number is out of range.
+        DataError: `out` holds something else, or all of this already; or a motion file cannot be read.
+        PoseError: a worker process died.
+    """
+    orders = {split: Order(world, split, seed, size, tuple(str(path) for path in motion)) for split in counts}
+    _check(orders, counts, workers)
+    clips = tuple(poses_from_bvh(path) for path in motion)
+    total, done = sum(counts.values()), 0
+    todo = _unfinished(Path(out), orders, counts)
+    for split, count in counts.items():
+        if split in todo:
+            report = None if progress is None else _shifted(progress, done, total)
+            _write_split(Path(out), orders[split], count, clips=clips, workers=workers, progress=report)
+        done += count
+
+
+def describe(order: Order, count: int) -> StoreDescription:
+    """How a store names what an order of `count` samples draws."""
+    return StoreDescription(
+        name=order.world,
+        skeleton=PREPOSE_27,
+        licence="CC0-1.0",
+        citation=f"prepose {__version__}, synthetic world {order.world!r}",
+        made_by={"command": "synthesize", **asdict(order), "samples": count, "version": __version__},
+    )
+
+
+def _check(orders: Mapping[str, Order], counts: Mapping[str, int], workers: int) -> None:
+    if not orders:
+        raise RecipeError("nothing to draw: give a number of samples for a split, such as train=1000")
+    if workers < 1:
+        raise RecipeError(f"workers must be at least 1, found {workers}")
+    for split, order in orders.items():
+        world = find_world(order.world)
+        if split not in world.people:
+            raise RecipeError(f"world {world.name!r} has no split {split!r}; it has {', '.join(world.people)}")
+        if counts[split] < 1:
+            raise RecipeError(f"split {split!r}: the number of samples must be at least 1, found {counts[split]}")
+        if not _SMALLEST <= order.size <= _LARGEST:
+            raise RecipeError(f"size must be {_SMALLEST} to {_LARGEST} px, found {order.size}")
+        if order.seed < 0:
+            raise RecipeError(f"seed must be at least 0, found {order.seed}")
+
+
+def _unfinished(out: Path, orders: Mapping[str, Order], counts: Mapping[str, int]) -> set[str]:
+    """The splits that are still to be written; all of them where all are complete, so that the store can refuse."""
+    summaries = describe_store(out).splits if (out / "store.json").exists() else {}
+    complete = {
+        split
+        for split, order in orders.items()
+        if split in summaries
+        and summaries[split].complete
+        and dict(summaries[split].made_by) == _plain(describe(order, counts[split]))
+    }
+    return set(orders) - complete or set(orders)
+
+
+def _plain(description: StoreDescription) -> dict[str, object]:
+    """`made_by` as it comes back from JSON: tuples are lists there."""
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in description.made_by.items()}
+
+
+def _write_split(
+    out: Path,
+    order: Order,
+    count: int,
+    *,
+    clips: tuple[MotionClip, ...],
+    workers: int,
+    progress: Callable[[int, int | None], None] | None,
+) -> None:
+    description = describe(order, count)
+    first = finished_samples(out, order.split, description)
+    samples = _drawn(order, first, count, clips) if workers == 1 else _drawn_by_many(order, first, count, workers)
+    try:
+        write_store(
+            out,
+            description,
+            order.split,
+            samples,
+            total=count,
+            shard_size=_SHARD,
+            resume_from=first,
+            progress=progress,
+        )
+    except BrokenProcessPool as error:
+        raise PoseError(
+            f"{out}: a drawing process died while split {order.split!r} was written (out of memory?); finished samples "
+            "are safe: run the command again to go on, with fewer workers"
+        ) from error
+
+
+def _shifted(progress: Progress, before: int, total: int) -> Callable[[int, int | None], None]:
+    return lambda done, _: progress(before + done, total)
+
+
+def _drawn(order: Order, first: int, last: int, clips: tuple[MotionClip, ...]) -> Iterator[PoseSample]:
+    world = find_world(order.world)
+    for index in range(first, last):
+        yield draw_sample(world, order.split, order.seed, index, order.size, clips=clips)
+
+
+def _drawn_by_many(order: Order, first: int, last: int, workers: int) -> Iterator[PoseSample]:
+    """The same samples in the same order; tasks are handed out a little ahead of what has been taken."""
+    starts = deque(range(first - first % _TASK, last, _TASK))
+    waiting: deque[Future[list[PoseSample]]] = deque()
+    with (
+        _one_thread_each(),
+        ProcessPoolExecutor(workers, get_context("spawn"), initializer=_start_worker, initargs=(order.motion,)) as pool,
+    ):
+        try:
+            while starts or waiting:
+                while starts and len(waiting) < 3 * workers:
+                    start = starts.popleft()
+                    waiting.append(pool.submit(_task, order, max(start, first), min(start + _TASK, last)))
+                yield from waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+# The clips of a worker process: read once, when it starts.
+_worker_clips: tuple[MotionClip, ...] = ()
+
+
+def _start_worker(motion: tuple[str, ...]) -> None:
+    global _worker_clips
+    # Ctrl-C belongs to the process that writes; a worker goes when that one does, however it ends.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+    cv2.setNumThreads(1)
+    _worker_clips = tuple(poses_from_bvh(path) for path in motion)
+
+
+def _end_with(sentinel: int) -> None:
+    connection.wait([sentinel])
+    os._exit(1)
+
+
+def _task(order: Order, first: int, last: int) -> list[PoseSample]:
+    return list(_drawn(order, first, last, _worker_clips))
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Processes started inside inherit an environment in which numerical libraries use one thread."""
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

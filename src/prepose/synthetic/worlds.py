@@ -1,0 +1,278 @@
+"""The three worlds, and how one sample of them is drawn.
+
+- **wild** has the widest variety of people, poses, places, light and cameras; it plays the part of MPII.
+- **lab** is one room with four calibrated cameras, a fixed list of actions and a few people in fixed clothes, split by
+  person; it plays the part of Human3.6M.
+- **occluded** puts objects and furniture in front of the person; it plays the part of Occlusion-Person.
+
+A sample is a pure function of (world, split, seed, index). Splits never share a person.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from types import MappingProxyType
+from typing import NamedTuple
+from zlib import crc32
+
+import numpy as np
+
+from prepose.arrays import Points2D
+from prepose.body.skeletons import PREPOSE_27
+from prepose.camera.camera import Camera
+from prepose.camera.crop import Crop
+from prepose.data.sample import PoseSample
+from prepose.errors import RecipeError
+from prepose.synthetic.boxes import body_box, head_box
+from prepose.synthetic.bvh import MotionClip
+from prepose.synthetic.lab import FLOOR_HALF, LAB_ACTIONS, LAB_SEED, lab_cameras, lab_scene
+from prepose.synthetic.motion import ACTIONS, draw_pose
+from prepose.synthetic.occluders import SEATED, draw_occluders, draw_seat
+from prepose.synthetic.people import Model, Person, model_of, person, turned_pose
+from prepose.synthetic.render import render
+from prepose.synthetic.scene import Scene, clearing_about, draw_scene
+from prepose.synthetic.sensor import Sensor, draw_sensor, encode, expose
+from prepose.synthetic.solids import Thing
+from prepose.synthetic.tracer import build_tracer
+from prepose.synthetic.viewpoint import WIDE_VIEWS, Views, draw_square, draw_viewpoint, keep_square
+from prepose.synthetic.visibility import camera_centre, joint_states
+
+SPLITS = ("train", "validation", "test")
+# Every so many samples in a row show one person: building a figure costs more than drawing a sample of it.
+VISIT = 8
+# Share of the poses that come from motion capture where clips are given.
+MOTION_SHARE = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class World:
+    """What a world is like.
+
+    Attributes:
+        name: The name under which `WORLDS` lists it.
+        summary: What it is, in a line.
+        people: The numbers of the people of each split.
+        actions: What people do -> the actions of `motion` that it is made of.
+        breadth: How wide the poses of an action spread, 1 as the prior has it.
+        views: How cameras look.
+        indoors: Share of rooms.
+        occluded: How many pictures have things in front of the person.
+        occlusion: Range of the share of joints that those things are to hide.
+        severity: How much the camera spoils the picture, 1 as holiday pictures.
+        floor: Half the sides of the part of the floor on which people are, mm.
+        place: Finds a place and a camera for a posed person.
+    """
+
+    name: str
+    summary: str
+    people: Mapping[str, range]
+    place: "Callable[[np.random.Generator, World, Model], Setting]"
+    actions: Mapping[str, tuple[str, ...]]
+    breadth: float = 1.0
+    views: Views = WIDE_VIEWS
+    indoors: float = 0.5
+    occluded: float = 0.25
+    occlusion: tuple[float, float] = (0.05, 0.35)
+    severity: float = 1.0
+    floor: tuple[float, float] = (0.0, 0.0)
+
+
+class Setting(NamedTuple):
+    """Where a model is, which camera (of the whole frame) looks on, and what else there is to tell."""
+
+    scene: Scene
+    camera: Camera
+    facts: dict[str, object]
+
+
+def _named_actions() -> Mapping[str, tuple[str, ...]]:
+    return MappingProxyType({name: (name,) for name in ACTIONS})
+
+
+def _anywhere(generator: np.random.Generator, world: World, model: Model) -> Setting:
+    """A drawn place, a drawn camera, and perhaps something in between."""
+    skin_points = model.points_world[::7]
+    view = draw_viewpoint(generator, skin_points, world.views)
+    scene = draw_scene(generator, clearing_about(skin_points, view.centre), indoors=world.indoors)
+    wanted = float(generator.uniform(*world.occlusion)) if generator.random() < world.occluded else 0.0
+    things = draw_occluders(generator, model.joints_world, skin_points, camera=view.centre, target=wanted)
+    facts: dict[str, object] = {"field_of_view": view.field_of_view, "occluders": len(things)}
+    seat = _seat(generator, model)
+    return Setting(replace(scene, meshes=(*seat, *things, *scene.meshes)), view.camera, facts)
+
+
+def _seat(generator: np.random.Generator, model: Model) -> Thing:
+    if model.pose.action not in SEATED:
+        return []
+    return draw_seat(generator, model.joints_world, model.who.proportions.height)
+
+
+def _in_the_lab(generator: np.random.Generator, world: World, model: Model) -> Setting:
+    """The laboratory and one of its cameras."""
+    cameras = lab_cameras()
+    camera = cameras[int(generator.integers(len(cameras)))]
+    field_of_view = float(np.degrees(2 * np.arctan(camera.size_wh[0] / 2 / camera.focal)))
+    scene = lab_scene()
+    # The same kind of seat every time, as a laboratory has.
+    seat = _seat(np.random.default_rng(LAB_SEED), model)
+    return Setting(
+        replace(scene, meshes=(*seat, *scene.meshes)), camera, {"field_of_view": field_of_view, "occluders": 0}
+    )
+
+
+def _crowd(first: int) -> Mapping[str, range]:
+    starts = (first, first + 1_000_000, first + 2_000_000)
+    return MappingProxyType({split: range(at, at + 1_000_000) for split, at in zip(SPLITS, starts, strict=True)})
+
+
+WORLDS: Mapping[str, World] = MappingProxyType(
+    {
+        world.name: world
+        for world in (
+            World(
+                name="wild",
+                summary="the widest variety of people, poses, places, light and cameras",
+                people=_crowd(0),
+                place=_anywhere,
+                actions=_named_actions(),
+            ),
+            World(
+                name="lab",
+                summary="one room, four calibrated cameras, fifteen actions, eight people in fixed clothes",
+                people=MappingProxyType({"train": range(0, 5), "validation": range(5, 6), "test": range(6, 8)}),
+                place=_in_the_lab,
+                actions=LAB_ACTIONS,
+                breadth=0.6,
+                views=Views(truncated=0.0),
+                severity=0.35,
+                floor=FLOOR_HALF,
+            ),
+            World(
+                name="occluded",
+                summary="objects and furniture in front of the person",
+                people=_crowd(0),
+                place=_anywhere,
+                actions=_named_actions(),
+                views=Views(truncated=0.05, share=(0.3, 1.0)),
+                indoors=0.7,
+                occluded=0.95,
+                occlusion=(0.15, 0.50),
+                severity=0.8,
+            ),
+        )
+    }
+)
+
+
+def find_world(name: str) -> World:
+    """The world of that name.
+
+    Raises:
+        RecipeError: no world has the name.
+    """
+    if name not in WORLDS:
+        raise RecipeError(f"no world is named {name!r}; known: {', '.join(WORLDS)}")
+    return WORLDS[name]
+
+
+def draw_sample(
+    world: World, split: str, seed: int, index: int, size_px: int, *, clips: tuple[MotionClip, ...] = ()
+) -> PoseSample:
+    """One sample: always the same one for the same arguments.
+
+    Args:
+        world: One of `WORLDS`, or a variant of one.
+        split: One of `SPLITS`: which people.
+        seed: Draws another series of samples of the same people.
+        index: Which sample of the series, from 0.
+        size_px: Side of the picture.
+        clips: Motion capture that half of the poses are taken from, where there is any.
+
+    Raises:
+        ValueError: the split has no people, or index, seed or size are out of range.
+    """
+    if split not in world.people:
+        raise ValueError(f"world {world.name!r} has no split {split!r}; it has {', '.join(world.people)}")
+    if index < 0 or seed < 0 or size_px < 16:
+        raise ValueError(f"index and seed must be >= 0 and size_px >= 16, found {index}, {seed}, {size_px}")
+    key = [crc32(world.name.encode()), crc32(split.encode()), seed]
+    numbers = world.people[split]
+    visitor = np.random.default_rng([*key, 0, index // VISIT]).integers(len(numbers))
+    generator = np.random.default_rng([*key, 1, index])
+    model = _draw_model(generator, world, person(world.name, numbers[int(visitor)]), clips)
+    sample = _photograph(generator, world, model, size_px)
+    return replace(sample, frame=index, source=f"{world.name}/{split}, seed {seed}, sample {index}")
+
+
+def _draw_model(generator: np.random.Generator, world: World, who: Person, clips: tuple[MotionClip, ...]) -> Model:
+    action = tuple(world.actions)[int(generator.integers(len(world.actions)))]
+    if clips and generator.random() < MOTION_SHARE:
+        clip = clips[int(generator.integers(len(clips)))]
+        pose = clip.pose_of(int(generator.integers(len(clip.poses))), who.proportions)
+        action = clip.name
+    else:
+        pose = draw_pose(generator, proportions=who.proportions, actions=world.actions[action], breadth=world.breadth)
+    where = np.array(world.floor) * generator.uniform(-1, 1, 2)
+    return model_of(who, turned_pose(pose, float(generator.uniform(-np.pi, np.pi)), where), action)
+
+
+def _photograph(generator: np.random.Generator, world: World, model: Model, size_px: int) -> PoseSample:
+    setting = world.place(generator, world, model)
+    whole = setting.camera
+    square, cut = draw_square(
+        generator,
+        _skin_img(model, whole),
+        whole.project(whole.cam_from_world(model.joints_world)),
+        # Half a person behind furniture may not be cut as well, or there is nothing left to see.
+        views=replace(world.views, truncated=0.0) if setting.facts["occluders"] else world.views,
+        size=size_px,
+    )
+    camera = keep_square(whole, square)
+    tracer = build_tracer([*model.meshes, *setting.scene.meshes])
+    picture = render(tracer, camera=camera, lights=setting.scene.lights, background=setting.scene.background)
+    sensor = draw_sensor(generator, world.severity)
+    joints_cam = camera.cam_from_world(model.joints_world)
+    joints_img = camera.project(joints_cam)
+    states = joint_states(
+        model.joints_world, camera, tracer, stature=model.who.proportions.height, num_own=len(model.meshes)
+    )
+    return PoseSample(
+        image=encode(expose(picture.image, sensor, generator), sensor),
+        skeleton=PREPOSE_27,
+        box_xywh=body_box(np.concatenate([_skin_img(model, camera), joints_img]), camera.size_wh),
+        joints_img=joints_img,
+        joints_cam=joints_cam,
+        states=states,
+        camera=camera,
+        head_box_xywh=head_box(model.joints_world, camera),
+        subject=model.who.name,
+        action=model.action,
+        details=json.dumps(_facts(model, setting, square, sensor) | {"truncated": cut}),
+    )
+
+
+def _skin_img(model: Model, camera: Camera) -> Points2D:
+    return camera.project(camera.cam_from_world(model.points_world))
+
+
+def _facts(model: Model, setting: Setting, square: Crop, sensor: Sensor) -> dict[str, object]:
+    """What was drawn, for the record: mm, px, degrees."""
+    centre = camera_centre(setting.camera)
+    pelvis = model.joints_world[PREPOSE_27.root_index]
+    to_person = pelvis - centre
+    lights = setting.scene.lights
+    sun = lights[0].vector if lights and lights[0].kind == "sun" else None
+    facts: dict[str, object] = {
+        "scene": setting.scene.kind,
+        "pose": model.pose.action,
+        "stature": model.who.proportions.height,
+        "camera_height": centre[2],
+        "distance": float(np.linalg.norm(to_person)),
+        "pitch": float(np.degrees(np.arcsin(to_person[2] / np.linalg.norm(to_person)))),
+        "square": [*square.centre, square.side],
+        "lights": len(lights),
+        "sun_elevation": None if sun is None else float(np.degrees(np.arcsin(sun[2] / np.linalg.norm(sun)))),
+        "sensor": asdict(sensor),
+        **setting.facts,
+    }
+    return json.loads(json.dumps(facts), parse_float=lambda number: float(f"{float(number):.6g}"))
