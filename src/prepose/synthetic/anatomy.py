@@ -5,6 +5,7 @@ standing position (forearms midway between palm up and palm down). `r_` and `l_`
 the mirror image of a pose swaps the sides and negates the angles of the middle line that point to a side.
 """
 
+import math
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
@@ -34,8 +35,8 @@ ANGLE_INDEX: Mapping[str, int] = MappingProxyType({name: i for i, name in enumer
 class Limit(NamedTuple):
     """The range of an angle, degrees, and where its figures come from."""
 
-    low: float
-    high: float
+    low: int | float
+    high: int | float
     source: str
 
 
@@ -128,8 +129,9 @@ def _plane_range(reach: float) -> tuple[float, float]:
 
 def _turns_xyz(radians: Float[np.ndarray, "*N 3"]) -> Float[np.ndarray, "*N 3 3"]:
     """Rx Ry Rz of angles about x, y and z, written out: small products of matrices cost more than their arithmetic."""
-    sx, sy, sz = np.moveaxis(np.sin(radians), -1, 0)
-    cx, cy, cz = np.moveaxis(np.cos(radians), -1, 0)
+    sine, cosine = np.sin(radians), np.cos(radians)
+    sx, sy, sz = sine[..., 0], sine[..., 1], sine[..., 2]
+    cx, cy, cz = cosine[..., 0], cosine[..., 1], cosine[..., 2]
     turn = np.empty((*radians.shape, 3))
     turn[..., 0, 0], turn[..., 0, 1], turn[..., 0, 2] = cy * cz, -cy * sz, sy
     turn[..., 1, 0], turn[..., 1, 1], turn[..., 1, 2] = cx * sz + sx * sy * cz, cx * cz - sx * sy * sz, -sx * cy
@@ -139,7 +141,8 @@ def _turns_xyz(radians: Float[np.ndarray, "*N 3"]) -> Float[np.ndarray, "*N 3 3"
 
 def _turn_zxy(yaw: float, pitch: float, roll: float) -> Float[np.ndarray, "3 3"]:
     """Rz(yaw) Rx(-pitch) Ry(roll), radians: how the pelvis is turned in the world."""
-    (sz, sx, sy), (cz, cx, cy) = np.sin([yaw, -pitch, roll]), np.cos([yaw, -pitch, roll])
+    sz, sx, sy = math.sin(yaw), math.sin(-pitch), math.sin(roll)
+    cz, cx, cy = math.cos(yaw), math.cos(-pitch), math.cos(roll)
     return np.array(
         [
             [cz * cy - sz * sx * sy, -sz * cx, cz * sy + sz * sx * cy],
@@ -164,7 +167,8 @@ def shortest_turn(source: Float[np.ndarray, "*N 3"], target: Float[np.ndarray, "
 
     Source: Möller and Hughes, "Efficiently building a matrix to rotate one vector to another", 1999.
     """
-    (a, b, c), (d, e, f) = np.moveaxis(source, -1, 0), np.moveaxis(target, -1, 0)
+    a, b, c = source[..., 0], source[..., 1], source[..., 2]
+    d, e, f = target[..., 0], target[..., 1], target[..., 2]
     x, y, z = b * f - c * e, c * d - a * f, a * e - b * d
     cosine = a * d + b * e + c * f
     h = 1 / np.maximum(1 + cosine, 1e-9)
@@ -191,9 +195,17 @@ _ROWS: tuple[tuple[str, tuple[float, str] | None, tuple[float, str] | None, tupl
     ("l_shin", (-1, "l_knee_flexion"), None, None),
     ("l_foot", (1, "l_ankle_flexion"), (1, "l_ankle_inversion"), None),
 )
+_NUM_ROWS = len(_ROWS)
 _ROW_SEGMENTS = np.array([SEGMENT_NAMES.index(row[0]) for row in _ROWS])
-_ROW_SIGN = np.array([[0.0 if term is None else term[0] for term in row[1:]] for row in _ROWS])
-_ROW_ANGLE = np.array([[0 if term is None else ANGLE_INDEX[term[1]] for term in row[1:]] for row in _ROWS])
+# The arms' rows, whose turns need more than a place in `local`: as of right arms.
+_ARM_ROWS = (
+    *((f"{s}_upper_arm", (1, f"{s}_shoulder_rotation"), None, None) for s in "rl"),
+    *((f"{s}_forearm", (1, f"{s}_forearm_pronation"), None, (-1, f"{s}_elbow_flexion")) for s in "rl"),
+)
+_ROW_SIGN, _ROW_ANGLE = (
+    np.array([[blank if term is None else of(term) for term in row[1:]] for row in (*_ROWS, *_ARM_ROWS)])
+    for blank, of in ((0.0, lambda term: float(term[0])), (0, lambda term: ANGLE_INDEX[term[1]]))
+)
 _PELVIS = [ANGLE_INDEX[f"pelvis_{name}"] for name in ("yaw", "pitch", "roll")]
 _ARMS = [[ANGLE_INDEX[f"{s}_shoulder_{name}"] for name in ("elevation", "plane", "rotation")] for s in "rl"]
 _FOREARMS = [[ANGLE_INDEX[f"{s}_{name}"] for name in ("elbow_flexion", "forearm_pronation")] for s in "rl"]
@@ -217,18 +229,18 @@ def segment_turns(angles: Float[np.ndarray, "A"]) -> Float[np.ndarray, "S 3 3"]:
     """The local rotation of each segment of the rig, from the angles of `ANGLES` (degrees)."""
     radians = np.radians(angles)
     local = np.empty((len(SEGMENT_NAMES), 3, 3))
-    local[_ROW_SEGMENTS] = _turns_xyz(radians[_ROW_ANGLE] * _ROW_SIGN)
+    turns = _turns_xyz(radians[_ROW_ANGLE] * _ROW_SIGN)
+    local[_ROW_SEGMENTS] = turns[:_NUM_ROWS]
     local[_PELVIS_SEGMENT] = _turn_zxy(*radians[_PELVIS].tolist())
 
-    elevation, plane, rotation = radians[_ARMS].T
+    elevation, plane = radians[_ARMS][:, :2].T
     side = np.sin(elevation)
     directions = np.stack([side * np.cos(plane), side * np.sin(plane), -np.cos(elevation)], axis=-1)
-    flexion, pronation = radians[_FOREARMS].T
-    nil = np.zeros(2)
-    arms = _arm_frames(directions) @ _turns_xyz(np.stack([rotation, nil, nil], axis=-1))
-    # Rz Rx: the forearm turns about its own length after the elbow has bent.
-    forearms = np.swapaxes(_turns_xyz(np.stack([pronation, nil, -flexion], axis=-1)), -1, -2)
-    arms[1], forearms[1] = arms[1] * _MIRRORED, forearms[1] * _MIRRORED
+    arms = _arm_frames(directions) @ turns[_NUM_ROWS : _NUM_ROWS + 2]
+    # The row holds the inverse, Rx Rz: the forearm turns about its own length after the elbow has bent.
+    forearms = np.swapaxes(turns[_NUM_ROWS + 2 :], -1, -2).copy()
+    arms[1] *= _MIRRORED
+    forearms[1] *= _MIRRORED
     # The shoulder's angles are those of the arm against the chest; the rig hangs the arm on the clavicle.
     local[_ARM_SEGMENTS] = np.swapaxes(local[_CLAVICLE_SEGMENTS], -1, -2) @ arms
     local[_FOREARM_SEGMENTS] = forearms
@@ -241,9 +253,11 @@ def pose_angles(local: Float[np.ndarray, "S 3 3"]) -> Float[np.ndarray, "A"]:
     What a hinge cannot do (a knee that bends sideways) is left out: `hinge_error` measures it.
     """
     angles = np.zeros(len(ANGLES))
-    euler = Rotation.from_matrix(local[_ROW_SEGMENTS]).as_euler("XYZ", degrees=True)
-    used = _ROW_SIGN != 0
-    angles[_ROW_ANGLE[used]] = (euler * _ROW_SIGN)[used]
+    rows = local[_ROW_SEGMENTS]
+    about_x, about_z = np.arctan2(-rows[:, 1, 2], rows[:, 2, 2]), np.arctan2(-rows[:, 0, 1], rows[:, 0, 0])
+    euler = np.degrees(np.stack([about_x, np.arcsin(np.clip(rows[:, 0, 2], -1, 1)), about_z], axis=-1))
+    used = _ROW_SIGN[:_NUM_ROWS] != 0
+    angles[_ROW_ANGLE[:_NUM_ROWS][used]] = (euler * _ROW_SIGN[:_NUM_ROWS])[used]
     angles[_PELVIS] = pelvis_angles(local[_PELVIS_SEGMENT])
     arms = local[_CLAVICLE_SEGMENTS] @ local[_ARM_SEGMENTS]
     forearms = local[_FOREARM_SEGMENTS]

@@ -133,7 +133,10 @@ def _read_joint(tokens: _Tokens, word: str, nodes: list[_Node], parent: int) -> 
     channels: tuple[str, ...] = ()
     if word != "End":
         tokens.need("CHANNELS", of=name)
-        channels = tuple(tokens.take("a channel") for _ in range(int(tokens.number(of=name))))
+        count = tokens.number(of=name)
+        if count not in range(7):
+            raise DataError(f"{tokens.path}: joint {name!r}: expected a number of channels, found '{count:g}'")
+        channels = tuple(tokens.take("a channel") for _ in range(int(count)))
         if unknown := [channel for channel in channels if channel not in _POSITIONS + _ROTATIONS]:
             raise DataError(f"{tokens.path}: joint {name!r} has unknown channels: {', '.join(unknown)}")
     return name, parent, offset, channels

@@ -1,4 +1,4 @@
-"""What arms do while the body does something else, as data. Angles are those of `anatomy.ANGLES`, without their side."""
+"""What arms do while the body does something else, as data: angles of `anatomy.ANGLES` without their side."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,8 +16,8 @@ class Gesture:
         other: What the other arm does: a gesture's name, or any that the action allows when empty.
     """
 
-    mean: Mapping[str, float]
-    spread: Mapping[str, float] = field(default_factory=dict)
+    mean: Mapping[str, int | float]
+    spread: Mapping[str, int | float] = field(default_factory=dict)
     looseness: float = 1.0
     other: str = ""
 
@@ -28,7 +28,7 @@ _ORDER = (
 )  # fmt: skip
 
 
-def _arm(*degrees: float) -> dict[str, float]:
+def _arm(*degrees: int | float) -> dict[str, int | float]:
     return dict(zip(_ORDER, degrees, strict=False))
 
 
@@ -39,14 +39,17 @@ GESTURES: Mapping[str, Gesture] = MappingProxyType(
         "hang": Gesture(_arm(12, 35, -5, 18, 15, 3)),
         "hips": Gesture(_arm(40, -22, -72, 92, 16, -30), looseness=0.35, other="hips"),
         "hip": Gesture(_arm(40, -22, -72, 92, 16, -30), looseness=0.35),
-        "crossed": Gesture(_arm(36, 90, -66, 103, -11, 20), looseness=0.3, other="crossed"),
-        "behind": Gesture(_arm(36, -84, -61, 62, -34, 40), looseness=0.3, other="behind"),
+        # One forearm lies over the other, one hand in or under the other.
+        "crossed": Gesture(_arm(23, 90, -72, 102, -12, 18), looseness=0.25, other="crossed_over"),
+        "crossed_over": Gesture(_arm(37, 92, -62, 105, -10, 14), looseness=0.25),
+        "behind": Gesture(_arm(38, -73, -74, 70, -40, 40), looseness=0.25, other="behind_low"),
+        "behind_low": Gesture(_arm(25, -77, -67, 50, -13, 25), looseness=0.25),
         "pocket": Gesture(_arm(14, -38, -33, 49, 40, 10), looseness=0.4),
         "hold": Gesture(_arm(24, 62, -26, 90, 0, 5), {"elbow_flexion": 18, "shoulder_elevation": 12}, 0.7, "hold"),
         "phone": Gesture(_arm(90, 71, -8, 143, -25, -25), looseness=0.35),
         "mouth": Gesture(_arm(68, 81, -16, 122, 0, 8), looseness=0.35),
         "chin": Gesture(_arm(44, 100, -31, 127, 3, -10), looseness=0.35),
-        "behind_head": Gesture(_arm(143, -8, 48, 134, -30, -20), looseness=0.35, other="behind_head"),
+        "behind_head": Gesture(_arm(135, 4, 47, 138, -24, -25), looseness=0.3, other="behind_head"),
         "overhead": Gesture(_arm(158, 110, 24, 25, 0, 5), {"shoulder_plane": 20}, 0.6, "overhead"),
         "clap": Gesture(_arm(58, 80, -33, 70, -40, -15), {"shoulder_elevation": 14}, 0.5, "clap"),
         "other_shoulder": Gesture(_arm(53, 108, -57, 113, -12, 20), looseness=0.4),

@@ -6,7 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from prepose.synthetic.actions import ACTIONS, STANDING_MEAN, STANDING_SPREAD, Action, Angles
+from prepose.synthetic.action import STANDING_MEAN, STANDING_SPREAD, Action, Angles
+from prepose.synthetic.actions import ACTIONS
 from prepose.synthetic.anatomy import (
     ANGLES,
     LIMITS,
@@ -136,10 +137,12 @@ def draw_pose(
     least, best = np.inf, np.zeros(len(ANGLES))
     for attempt in range(_TRIES):
         angles = draw_angles(generator, name, breadth=breadth * _TRIES_NARROWING**attempt)
-        trouble = _trouble(angles, action, proportions)
-        if trouble < TOUCH_DEPTH and action.supports:
+        joints = _joints(angles, proportions)
+        trouble = float(penetrations(joints, 1.0).max())
+        if trouble < TOUCH_DEPTH and (action.supports or action.soles):
             angles = settle(angles, action, proportions)
-            trouble = _trouble(angles, action, proportions)
+            joints = _joints(angles, proportions)
+            trouble = max(float(penetrations(joints, 1.0).max()), sinking(joints, action))
         if trouble < least:
             least, best = trouble, angles
         if trouble < TOUCH_DEPTH:
@@ -149,10 +152,10 @@ def draw_pose(
     return ground(BodyPose(local, np.zeros(3), name), proportions, clearance=clearance)
 
 
-def _trouble(angles: Float[np.ndarray, "A"], action: Action, proportions: Proportions) -> float:
-    """How deep limbs overlap, or reach below what carries the body, in statures."""
+def _joints(angles: Float[np.ndarray, "A"], proportions: Proportions) -> Float[np.ndarray, "27 3"]:
+    """Joints about the pelvis, in statures."""
     joints, _ = pose_joints(proportions, BodyPose(segment_turns(angles), np.zeros(3)))
-    return max(float(penetrations(joints, proportions.height).max()), sinking(joints / proportions.height, action))
+    return joints / proportions.height
 
 
 def ground(pose: BodyPose, proportions: Proportions, *, clearance: float = 0.0) -> BodyPose:

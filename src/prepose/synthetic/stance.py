@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float
 
 from prepose.body.skeletons import PREPOSE_27
-from prepose.synthetic.actions import Action
+from prepose.synthetic.action import Action
 from prepose.synthetic.anatomy import ANGLE_INDEX, LIMITS, pelvis_angles, segment_turns, shortest_turn
 from prepose.synthetic.contact import FLESH_OF_JOINT
 from prepose.synthetic.rig import SEGMENT_NAMES, BodyPose, Proportions, pose_joints

@@ -1,0 +1,133 @@
+import numpy as np
+import pytest
+
+from bvh_fake import Y_UP, Z_UP, write_bvh
+from prepose.body.skeletons import PREPOSE_27
+from prepose.errors import DataError
+from prepose.synthetic.bvh import JOINT_NAMES, JointNames, poses_from_bvh
+from prepose.synthetic.contact import lowest_point
+from prepose.synthetic.motion import draw_pose, ground
+from prepose.synthetic.retarget import FRAMES, NEEDED
+from prepose.synthetic.rig import BodyPose, draw_proportions, mean_proportions, pose_joints
+
+PERSON = mean_proportions()
+BY_RIG = {names.rig: names for names in JOINT_NAMES}
+ACTIONS = ("standing", "walking", "crouching", "reaching_up", "dancing", "throwing", "sitting_ground")
+
+
+def drawn(count: int = 21, seed: int = 0) -> list[BodyPose]:
+    generator = np.random.default_rng(seed)
+    return [draw_pose(generator, proportions=PERSON, actions=(ACTIONS[i % len(ACTIONS)],)) for i in range(count)]
+
+
+def joints_of(poses, person=PERSON) -> np.ndarray:
+    return np.stack([pose_joints(person, pose)[0] for pose in poses])
+
+
+def heading(joints: np.ndarray) -> np.ndarray:
+    """The turn about z that makes the hips of the first pose face +y."""
+    right = joints[0, PREPOSE_27.index("r_hip")] - joints[0, PREPOSE_27.index("l_hip")]
+    angle = -np.arctan2(right[1], right[0])
+    return np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
+
+
+@pytest.mark.parametrize("names", JOINT_NAMES, ids=lambda names: names.rig)
+def test_a_table_names_all_that_is_needed(names):
+    assert {*NEEDED, *FRAMES, "skull"} <= set(names.joints)
+    sides = [names.joints[f"{s}_{part}"] for s in "rl" for part in ("shoulder", "hip", "hand", "toe")]
+    assert len(set(sides)) == len(sides)
+
+
+@pytest.mark.parametrize("rig", BY_RIG)
+@pytest.mark.parametrize(("axes", "limb_frames"), [(Y_UP, None), (Z_UP, 3)], ids=["y up", "z up, frames at any angle"])
+def test_poses_come_back_from_a_file(tmp_path, rig, axes, limb_frames):
+    poses = drawn()
+    path = write_bvh(tmp_path / "take.bvh", poses, PERSON, BY_RIG[rig], axes=axes, limb_frames=limb_frames)
+    clip = poses_from_bvh(path)
+    truth, found = joints_of(poses), joints_of(clip.poses)
+    truth = (truth - truth[:, :1]) @ (heading(found).T @ heading(truth)).T  # facing where the clip was made to
+    error = np.linalg.norm(found - found[:, :1] - truth, axis=-1)
+    assert np.median(error) < 5
+    assert error.mean() < 15
+    assert clip.name == "take" and {pose.action for pose in clip.poses} == {"take"}
+    assert clip.frame_time == pytest.approx(1 / 30, abs=1e-4)
+
+
+def test_the_unit_of_the_file_does_not_matter(tmp_path):
+    clips = [
+        poses_from_bvh(write_bvh(tmp_path / f"{unit}.bvh", drawn(), PERSON, BY_RIG["cgspeed"], unit=unit))
+        for unit in (0.1, 0.01773)
+    ]
+    one, other = (joints_of(clip.poses) for clip in clips)
+    np.testing.assert_allclose(one, other, atol=2)
+
+
+def test_people_stand_on_the_ground_and_jump_off_it(tmp_path):
+    person = PERSON
+    still = drawn(1)[0]
+    standing = [still] * 30
+    jump = [ground(still, person, clearance=0.15 - 0.15 * ((i - 6) / 6) ** 2) for i in range(13)]
+    clip = poses_from_bvh(write_bvh(tmp_path / "jump.bvh", standing + jump + standing, person, BY_RIG["cgspeed"]))
+    heights = np.array([lowest_point(joints, person.height) for joints in joints_of(clip.poses)]) / person.height
+    np.testing.assert_allclose(heights, clip.clearance, atol=1e-6)
+    assert (clip.clearance[:30] == 0).all() and (clip.clearance[-30:] == 0).all()
+    assert clip.clearance[36] == pytest.approx(0.15, abs=0.02)
+
+
+def test_who_stands_on_a_step_stands_on_the_ground(tmp_path):
+    still = drawn(1)[0]
+    raised = ground(still, PERSON, clearance=0.2)
+    clip = poses_from_bvh(write_bvh(tmp_path / "a.bvh", [still] * 20 + [raised] * 20, PERSON, BY_RIG["cgspeed"]))
+    assert (clip.clearance[30:] == 0).all()
+
+
+def test_a_clip_starts_facing_forward_over_the_origin_and_keeps_its_path(tmp_path):
+    poses = [
+        BodyPose(pose.local, pose.pelvis_world + np.array([400.0 + 10 * i, 300.0, 0.0]))
+        for i, pose in enumerate(drawn())
+    ]
+    clip = poses_from_bvh(write_bvh(tmp_path / "a.bvh", poses, PERSON, BY_RIG["iclone"]))
+    for pose in clip.poses:
+        np.testing.assert_array_equal(pose.pelvis_world[:2], 0)
+    assert clip.poses[0].local[0][1, 1] > 0 and abs(clip.poses[0].local[0][0, 1]) < 1e-6
+    np.testing.assert_array_equal(clip.path[0], 0)
+    assert np.linalg.norm(clip.path[-1]) == pytest.approx(200, rel=0.25)
+
+
+def test_a_frame_is_taken_by_another_person_on_the_same_ground(tmp_path):
+    clip = poses_from_bvh(write_bvh(tmp_path / "a.bvh", drawn(5), PERSON, BY_RIG["mocapbank"]))
+    person = draw_proportions(np.random.default_rng(0), 1900.0)
+    for i in range(5):
+        joints, _ = pose_joints(person, clip.pose_of(i, person))
+        assert lowest_point(joints, person.height) == pytest.approx(clip.clearance[i] * person.height, abs=1e-6)
+
+
+def test_a_stride_keeps_every_so_many_frames(tmp_path):
+    path = write_bvh(tmp_path / "a.bvh", drawn(), PERSON, BY_RIG["cgspeed"])
+    clip = poses_from_bvh(path, stride=4)
+    assert len(clip.poses) == 6 and clip.frame_time == pytest.approx(4 / 30, abs=1e-3)
+    with pytest.raises(ValueError, match="stride must be at least 1; found 0"):
+        poses_from_bvh(path, stride=0)
+
+
+def test_a_reference_pose_in_front_is_left_out(tmp_path):
+    rest = BodyPose(np.tile(np.eye(3), (len(drawn(1)[0].local), 1, 1)), np.array([0, 0, 900.0]))
+    take = [ground(drawn(1)[0], PERSON, clearance=0.001 * i) for i in range(12)]
+    path = write_bvh(tmp_path / "a.bvh", [rest, *take], PERSON, BY_RIG["cgspeed"])
+    assert len(poses_from_bvh(path).poses) == 12
+
+
+def test_missing_joints_are_listed(tmp_path):
+    path = write_bvh(tmp_path / "a.bvh", drawn(3), PERSON, BY_RIG["cgspeed"])
+    path.write_text(path.read_text().replace("LeftKnee", "Knie").replace("RightElbow", "Ellbogen"))
+    with pytest.raises(DataError, match="missing for the cgspeed rig: LeftKnee, RightElbow; found 23 joints"):
+        poses_from_bvh(path)
+
+
+def test_a_given_table_serves_a_rig_unknown_here(tmp_path):
+    foreign = JointNames("foreign", {joint: f"x{i}" for i, joint in enumerate(sorted(BY_RIG["iclone"].joints))})
+    foreign = JointNames("foreign", {**foreign.joints, "skull": foreign.joints["upper_neck"]})
+    path = write_bvh(tmp_path / "a.bvh", drawn(6), PERSON, foreign)
+    assert len(poses_from_bvh(path, names=foreign).poses) == 6
+    with pytest.raises(DataError, match="joints are missing for the"):
+        poses_from_bvh(path)

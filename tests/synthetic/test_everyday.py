@@ -1,0 +1,30 @@
+import numpy as np
+import pytest
+
+from prepose.synthetic.anatomy import ANGLE_INDEX
+from prepose.synthetic.everyday import GAIT, LOW, STANDING
+from prepose.synthetic.motion import draw_angles
+
+
+def course(action, angle):
+    """An angle (degrees) over the gait cycle, drawn without spread, in the order of the right hip's flexion."""
+    generator = np.random.default_rng(0)
+    return np.array([draw_angles(generator, action, breadth=0.0)[ANGLE_INDEX[angle]] for _ in range(300)])
+
+
+# Winter 1991: ranges of hip and knee at natural cadence; running by Novacheck 1998. Degrees, with a tolerance of 8.
+@pytest.mark.parametrize(
+    ("action", "angle", "low", "high"),
+    [("walking", "r_hip_flexion", -12, 30), ("walking", "l_knee_flexion", 3, 62), ("running", "r_hip_flexion", -14, 60),
+     ("running", "l_knee_flexion", 12, 108)],
+)  # fmt: skip
+def test_gait_goes_over_the_measured_range(action, angle, low, high):
+    degrees = course(action, angle)
+    assert degrees.min() == pytest.approx(low, abs=8)
+    assert degrees.max() == pytest.approx(high, abs=8)
+
+
+def test_standing_people_have_feet_to_stand_on_and_others_do_not_stride():
+    assert all(action.balanced and action.soles == "rl" for action in STANDING.values())
+    assert all(action.stride for action in GAIT.values())
+    assert not any(action.stride for action in LOW.values())
