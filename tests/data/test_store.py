@@ -217,6 +217,12 @@ def test_a_folder_of_other_things_is_left_alone(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
+def test_a_store_killed_in_its_very_first_write_can_be_begun_again(tmp_path):
+    (tmp_path / "store.partial").write_text('{"form')
+    write_store(tmp_path, DESCRIPTION, "train", samples(1))
+    assert len(open_store(tmp_path, "train")) == 1
+
+
 def test_resuming_at_the_wrong_place_is_refused(tmp_path):
     with pytest.raises(ValueError, match="has 0 finished samples, resume_from is 3"):
         write_store(tmp_path / "s", DESCRIPTION, "train", samples(1), resume_from=3)

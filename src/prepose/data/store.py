@@ -151,7 +151,11 @@ def finished_samples(folder: Path, split: str, description: StoreDescription) ->
         DataError: the folder holds something else, the split is complete, or it was made by another command.
     """
     if not (folder / "store.json").exists():
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        # A process killed in its very first write leaves nothing but the record it was writing.
+        empty = not folder.exists() or (
+            folder.is_dir() and {file.name for file in folder.iterdir()} <= {"store.partial"}
+        )
+        if not empty:
             raise DataError(f"{folder}: is not empty and not a store; choose another --out")
         return 0
     there, wanted = read_store_record(folder), _record(description)
