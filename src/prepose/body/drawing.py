@@ -62,7 +62,7 @@ def draw_skeleton(
     order = range(len(skeleton.bones))
     _draw_bones(canvas, points, skeleton, sureness=sureness, width=width, order=order)
     rings = np.zeros(len(skeleton), bool) if hidden is None else hidden
-    radius = 0.5 + 0.9 * width
+    radius = 0.6 + width
     for joint, point in enumerate(points):
         if not np.isnan(point).any():
             colour = _faded(side_colour(skeleton.joints[joint]), float(sureness[joint]))
