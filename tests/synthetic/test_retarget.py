@@ -71,3 +71,23 @@ def test_however_the_source_lays_its_frames_the_pose_is_the_same():
     laid = {name: turns @ (swapped if name in ("pelvis", "head") else tilted) for name, turns in source.turns.items()}
     again = retarget(Source(source.places, laid), PERSON)
     np.testing.assert_allclose(again, retarget(source, PERSON), atol=1e-6)
+
+
+def test_a_foot_level_in_the_source_is_level_in_the_rig():
+    """The source's toe joint lies lower than the rig's: its feet seem to point down by another 12 degrees."""
+    generator = np.random.default_rng(0)
+    posed = [
+        pose_joints(PERSON, draw_pose(generator, proportions=PERSON, actions=("hands_on_hips",), breadth=0.3))
+        for _ in range(COUNT)
+    ]
+    joints, turns = np.stack([p[0] for p in posed]), np.stack([p[1][:, :3, :3] for p in posed])
+    places = {name: joints[:, PREPOSE_27.index(name)] for name in NEEDED}
+    lower = {f"{s}_toe": places[f"{s}_toe"] - np.array([0, 0, 45.0]) for s in "rl"}
+    source = Source({**places, **lower}, dict.fromkeys(FRAMES, turns[:, 0]))
+    found = retargeted(source)
+    for s in "rl":
+        slope, truth = (
+            np.median(j[:, PREPOSE_27.index(f"{s}_toe"), 2] - j[:, PREPOSE_27.index(f"{s}_ankle"), 2])
+            for j in (found, joints)
+        )
+        assert slope == pytest.approx(truth, abs=8)

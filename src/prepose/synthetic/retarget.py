@@ -20,6 +20,9 @@ Turns = Float[np.ndarray, "T 3 3"]
 _UP = np.array([0.0, 0.0, 1.0])
 # A bend of less than about this sine does not tell a limb's twist; the limb's own frame then does.
 _CLEAR_BEND = 0.15
+# Share of a clip's frames in which an ankle is at its lowest; how well slopes of the foot then agree, and how far they
+# can be from the rig's, radians.
+_FLAT_SHARE, _SOLE_AGREEMENT, _SOLE_RANGE = 0.15, np.radians(8), np.radians(20)
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,5 +171,25 @@ def _leg(s: str, source: Source, rest: Mapping[str, np.ndarray], pelvis: Turns) 
     thigh = _align((along, hinge), (upper, axis))
     shin = _bent(thigh, hinge, unit(rest[f"{s}_ankle"] - rest[f"{s}_knee"]), lower)
     forward = rest[f"{s}_toe"] - rest[f"{s}_ankle"]
-    turned = _align((forward, _UP), (foot, shin[:, :, 2]))
+    turned = _align((forward, _UP), (foot, shin[:, :, 2])) @ _sole_correction(forward, foot, at[f"{s}_ankle"])
     return {f"{s}_thigh": thigh, f"{s}_shin": shin, f"{s}_foot": turned}
+
+
+def _slope(vectors: Float[np.ndarray, "T 3"]) -> Float[np.ndarray, "T"]:
+    """How steeply vectors rise, radians."""
+    return np.arcsin(np.clip(unit(vectors)[..., 2], -1, 1))
+
+
+def _sole_correction(forward: np.ndarray, foot: Track, ankle: Track) -> Float[np.ndarray, "3 3"]:
+    """The turn of a foot that makes it level where the source's is.
+
+    Rigs differ in where on ankle and foot they put their joints, so that the line between them falls by 10 to 25
+    degrees on a level foot. Where the ankle is lowest the foot stands flat: if the slopes agree there over a clip, they
+    are that of a level foot; if not, the clip has no such moments and nothing is turned.
+    """
+    flat = _slope(foot[ankle[:, 2] <= np.quantile(ankle[:, 2], _FLAT_SHARE)])
+    low, middle, high = np.quantile(flat, [0.25, 0.5, 0.75])
+    turn = float(_slope(forward[None])[0] - middle) if high - low < _SOLE_AGREEMENT else 0.0
+    turn = turn if abs(turn) < _SOLE_RANGE else 0.0
+    c, s = np.cos(turn), np.sin(turn)
+    return np.array([[1.0, 0.0, 0.0], [0.0, c, -s], [0.0, s, c]])
