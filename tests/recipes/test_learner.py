@@ -40,7 +40,7 @@ def step(net: PoseNet, optimiser: torch.optim.Optimizer) -> None:
 @pytest.mark.parametrize("optimiser", OPTIMISERS)
 def test_only_the_trained_part_moves_its_statistics_included(net: PoseNet, trained: str, optimiser: str) -> None:
     chosen = stage(f"trained={trained}", f"optimiser={optimiser}")
-    set_trained(net, chosen)
+    set_trained(net, chosen.trained)
     set_training_mode(net, chosen)
     before = copy.deepcopy(net.state_dict())
     step(net, make_optimiser(chosen, net))
@@ -57,7 +57,7 @@ def test_only_the_trained_part_moves_its_statistics_included(net: PoseNet, train
 
 def test_frozen_batch_norm_keeps_its_statistics_but_learns_its_weights(net: PoseNet) -> None:
     chosen = stage("frozen_batch_norm=true")
-    set_trained(net, chosen)
+    set_trained(net, chosen.trained)
     set_training_mode(net, chosen)
     before = copy.deepcopy(net.state_dict())
     step(net, make_optimiser(chosen, net))

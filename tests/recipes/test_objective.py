@@ -21,7 +21,9 @@ def test_every_stage_has_finite_losses_and_gradients(name: str, index: int, know
     recipe = override(RECIPES[name](), ["model.backbone=small-0.7m", "model.weights=random", "model.size=64"])
     stage, net = recipe.stages[index], build_pose_net(recipe.model, seed=1)
     image = torch.randint(0, 255, (4, 3, 64, 64), generator=torch.Generator().manual_seed(1)).to(torch.uint8)
-    losses = losses_of(stage, net(image), labels(len(net.skeleton), known=known), size=64, skeleton=net.skeleton)
+    losses = losses_of(
+        loss_names(stage), net(image), labels(len(net.skeleton), known=known), size=64, skeleton=net.skeleton
+    )
     (losses @ weights_of(stage, losses.device)).backward()
     assert losses.shape == (len(loss_names(stage)),)
     assert losses.isfinite().all()

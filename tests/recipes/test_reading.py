@@ -61,6 +61,7 @@ def put(data: dict[str, Any], path: str, value: object) -> dict[str, Any]:
         ("validation.split", "test", r"validation: expected a held-out part of the training data"),
         ("validation.protocol", "best", r"validation\.protocol: no protocol is named 'best'"),
         ("model.backbone", "resnet", r"model\.backbone: no backbone is named 'resnet'"),
+        ("model.readout", "argmax", r"stage 'pretrain' has the loss 'joint', but the place of readout 'argmax' has no"),
         ("seed", -1, r"seed: found -1, expected greater than or equal to 0"),
         ("precision", "fp16", r"precision: found 'fp16', expected 'bf16' or 'fp32'"),
     ],

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -9,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from prepose.errors import RecipeError
 from prepose.models.pose_net import ModelSpec, PoseNet
 from prepose.recipes.learner import set_trained
-from prepose.recipes.objective import Labels, losses_of
+from prepose.recipes.objective import Labels, loss_names, losses_of
 from prepose.recipes.stage import Recipe, Stage
 
 
@@ -20,7 +21,7 @@ class StageCost:
     Attributes:
         forward: Operations of one prediction.
         training: Operations of forward and backward, through what the stage trains and its losses reach.
-        reached: Names of the parameters that get a gradient; a 2D stage does not reach the depth head.
+        reached: Names of the parameters that get a gradient; a heat-map loss alone does not reach the depth head.
     """
 
     forward: int
@@ -30,6 +31,12 @@ class StageCost:
 
 def stage_cost(model: ModelSpec, stage: Stage) -> StageCost:
     """The cost of a stage, counted by running one step of it on tensors without storage."""
+    return _cost(model.model_dump_json(), stage.trained, loss_names(stage))
+
+
+@lru_cache(maxsize=64)
+def _cost(model_json: str, trained: str, losses: tuple[str, ...]) -> StageCost:
+    model = ModelSpec.model_validate_json(model_json)
     with torch.device("meta"):
         net = PoseNet(model).train()
         # Two samples, because BatchNorm refuses to learn from a single value a channel.
@@ -37,15 +44,12 @@ def stage_cost(model: ModelSpec, stage: Stage) -> StageCost:
         joints = len(net.skeleton)
         known = torch.ones(2, joints, dtype=torch.bool)
         labels = Labels(torch.zeros(2, joints, 3), known, known)
-    set_trained(net, stage)
+    set_trained(net, trained)
     counter = FlopCounterMode(display=False)
     with counter:
         output = net(image)
         forward = counter.get_total_flops()
-        total = losses_of(stage, output, labels, size=model.size, skeleton=net.skeleton).sum()
-        if not total.requires_grad:
-            raise RecipeError(f"stage {stage.name!r}: none of its losses reaches what it trains ({stage.trained!r})")
-        total.backward()
+        losses_of(losses, output, labels, size=model.size, skeleton=net.skeleton).sum().backward()
     reached = frozenset(name for name, parameter in net.named_parameters() if parameter.grad is not None)
     return StageCost(forward // 2, counter.get_total_flops() // 2, reached)
 

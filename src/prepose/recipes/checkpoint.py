@@ -135,7 +135,7 @@ def load_checkpoint(folder: Path, net: PoseNet, averaged: PoseNet | None) -> Sna
         return Snapshot(Position(**state["position"]), state["optimiser"], state["tally"], state["random"])
     except Exception as error:  # torch.load says in many ways that a file is damaged
         advice = "delete this folder to go on from the one before" if len(there) > 1 else "start the run anew"
-        raise DataError(f"{newest / 'state.pt'}: damaged ({type(error).__name__}: {error}); {advice}") from error
+        raise DataError(f"{newest / 'state.pt'}: damaged ({type(error).__name__}); {advice}") from error
 
 
 def _write_state(path: Path, snapshot: Snapshot) -> None:

@@ -19,10 +19,10 @@ TRAINED: Mapping[str, Callable[[PoseNet], tuple[nn.Module, ...]]] = MappingProxy
 )
 
 
-def set_trained(net: PoseNet, stage: Stage) -> None:
-    """Let the stage's part of the network have gradients, and nothing else."""
+def set_trained(net: PoseNet, trained: str) -> None:
+    """Let that part of the network (a name of `TRAINED`) have gradients, and nothing else."""
     net.requires_grad_(requires_grad=False)
-    for part in TRAINED[stage.trained](net):
+    for part in TRAINED[trained](net):
         part.requires_grad_(requires_grad=True)
 
 

@@ -1,5 +1,6 @@
 """The number that a stage makes small: its losses, weighted, over the global batch."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -33,8 +34,10 @@ def loss_names(stage: Stage) -> tuple[str, ...]:
     return tuple(name for name, weight in stage.losses.items() if weight > 0)
 
 
-def losses_of(stage: Stage, output: PoseOutput, labels: Labels, *, size: int, skeleton: Skeleton) -> Float[Tensor, "L"]:
-    """Each of `loss_names(stage)`, not yet weighted, each with its gradient.
+def losses_of(
+    names: Sequence[str], output: PoseOutput, labels: Labels, *, size: int, skeleton: Skeleton
+) -> Float[Tensor, "L"]:
+    """The losses of those names, not yet weighted, each with its gradient.
 
     Masked losses divide by the number of labelled joints of the *global* batch (as its mean over the processes), so
     that the gradient averaged over processes is that of one process with the whole batch, however unevenly the labels
@@ -53,7 +56,7 @@ def losses_of(stage: Stage, output: PoseOutput, labels: Labels, *, size: int, sk
         count_2d=count_2d,
         count_3d=count_3d,
     )
-    return torch.stack([LOSSES[name](inputs) for name in loss_names(stage)])
+    return torch.stack([LOSSES[name](inputs) for name in names])
 
 
 def _mean_over_processes(counts: Tensor) -> Tensor:

@@ -173,6 +173,11 @@ class Recipe(BaseModel):
                 f"a stage cannot be named {taken[0]!r}: that is a field of the recipe, --set could mean both"
             )
         for stage in self.stages:
+            if self.model.readout == "argmax" and stage.losses.get("joint"):
+                raise ValueError(
+                    f"stage {stage.name!r} has the loss 'joint', but the place of readout 'argmax' has no gradient; "
+                    "use 'heatmap', or readout 'integral'"
+                )
             for source in stage.shares:
                 if source not in self.sources:
                     raise ValueError(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import torch
 import torch.distributed as dist
 
-from prepose.data.batch import PoseBatch
+from prepose.data.batch import BatchMaker, PoseBatch
 from prepose.errors import DataError
 from prepose.recipes.across import processes
 from prepose.recipes.budget import stage_cost
@@ -17,11 +17,11 @@ from prepose.recipes.objective import Labels, loss_names, losses_of, weights_of
 from prepose.recipes.run import Run
 from prepose.recipes.stage import Stage
 from prepose.recipes.stopping import TrainingStopped
-from prepose.recipes.training import Batches, Nets, Setting, Training
+from prepose.recipes.training import Nets, Setting, Training
 from prepose.recipes.upkeep import how_to_go_on, save, write_row
 
 
-def train(stage: Stage, nets: Nets, batches: Batches, run: Run, *, setting: Setting, start: Snapshot) -> Position:
+def train(stage: Stage, nets: Nets, batches: BatchMaker, run: Run, *, setting: Setting, start: Snapshot) -> Position:
     """Train a network through one stage, from wherever `start` is in it to its end.
 
     Every process calls it; the first one alone writes. The loop waits for the device only where it writes a row of the
@@ -74,9 +74,9 @@ def train(stage: Stage, nets: Nets, batches: Batches, run: Run, *, setting: Sett
 def _begin(stage: Stage, nets: Nets, run: Run, setting: Setting, start: Snapshot) -> Training:
     fabric, net = setting.fabric, nets.net
     cost = stage_cost(run.recipe.model, stage)
-    set_trained(net, stage)
+    set_trained(net, stage.trained)
     for name, parameter in net.named_parameters():
-        # DDP waits for a gradient of everything that can have one, but a 2D stage never reaches the depth head.
+        # DDP waits for a gradient of everything that can have one, but heat-map losses never reach the depth head.
         parameter.requires_grad = parameter.requires_grad and name in cost.reached
     set_training_mode(net, stage)
     optimiser = make_optimiser(stage, net)
@@ -90,6 +90,7 @@ def _begin(stage: Stage, nets: Nets, run: Run, setting: Setting, start: Snapshot
         nets=nets,
         module=fabric.setup_module(net),
         optimiser=fabric.setup_optimizers(optimiser),
+        losses=loss_names(stage),
         cost=cost,
         weights=weights_of(stage, fabric.device),
         tally=tally.to(fabric.device),
@@ -114,7 +115,7 @@ def _step(training: Training, batch: PoseBatch) -> None:
     set_learning_rate(training.optimiser, training.rate(training.position.stage_step))
     output = training.module(batch.image.contiguous(memory_format=torch.channels_last))
     labels = Labels(batch.joints_crop, batch.has_2d, batch.has_3d)
-    losses = losses_of(training.stage, output, labels, size=recipe.model.size, skeleton=nets.net.skeleton)
+    losses = losses_of(training.losses, output, labels, size=recipe.model.size, skeleton=nets.net.skeleton)
     loss = losses @ training.weights
     fabric.backward(loss)
     if recipe.clip_norm is not None:

@@ -1,15 +1,14 @@
 """A training under way, and what surrounds it."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from lightning_fabric import Fabric
 from rich.console import Console
 from torch import Tensor, nn
 
-from prepose.data.batch import PoseBatch
 from prepose.models.pose_net import PoseNet
 from prepose.recipes.budget import StageCost
 from prepose.recipes.checkpoint import Position
@@ -17,14 +16,6 @@ from prepose.recipes.log import RunLog
 from prepose.recipes.run import Run
 from prepose.recipes.schedule import learning_rate
 from prepose.recipes.stage import Stage, ValidationSpec
-
-
-class Batches(Protocol):
-    """What the loop needs of a `BatchMaker`."""
-
-    def stream(self, first_step: int, last_step: int, *, workers: int) -> Iterator[PoseBatch]:
-        """The batches of the steps first_step .. last_step - 1."""
-        ...
 
 
 class Nets(NamedTuple):
@@ -85,6 +76,7 @@ class Training:
     nets: Nets
     module: nn.Module
     optimiser: Any
+    losses: tuple[str, ...]
     cost: StageCost
     weights: Tensor
     tally: Tensor  # sums since the last row of the log: steps, loss, then each loss unweighted

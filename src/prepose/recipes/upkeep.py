@@ -12,7 +12,6 @@ from prepose.models.checkpoint import save_weights
 from prepose.recipes.across import processes
 from prepose.recipes.checkpoint import Snapshot, random_state, save_checkpoint
 from prepose.recipes.learner import set_training_mode
-from prepose.recipes.objective import loss_names
 from prepose.recipes.stage import HIGHER_IS_BETTER, ValidationSpec
 from prepose.recipes.training import Training
 
@@ -28,7 +27,7 @@ def write_row(training: Training, validation: ValidationSpec | None) -> tuple[fl
         "samples": now.samples,
         "stage": training.stage.name,
         "loss": means[0],
-        **{f"loss_{name}": mean for name, mean in zip(loss_names(training.stage), means[1:], strict=True)},
+        **{f"loss_{name}": mean for name, mean in zip(training.losses, means[1:], strict=True)},
         "learning_rate": training.rate(now.stage_step - 1),
         "samples_per_second": round((now.samples - before.samples) / seconds, 2),
         "train_flops": now.train_flops,
