@@ -2,8 +2,8 @@ from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pytest
-from fakes import fake_samples
 
+from fakes import fake_samples
 from prepose.body.skeletons import MPII_16
 from prepose.data.sample import JointState
 
