@@ -120,3 +120,28 @@ class People:
 @pytest.fixture
 def people():
     return People(dataset_of(make_samples(9), skeleton=PREPOSE_27, name="lab", split="test"))
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory):
+    """A weights file of a small network with random weights that tell joints apart."""
+    import torch
+
+    from prepose.models.checkpoint import save_weights
+    from prepose.models.pose_net import ModelSpec, build_pose_net
+
+    net = build_pose_net(ModelSpec(backbone="small-0.7m", decoder="light", size=SIZE), seed=0)
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        # Fresh heads are nearly 0, which puts every joint into the middle of the crop.
+        for head, spread in ((net.heatmap_head, 2.0), (net.depth_head, 0.003)):
+            head.weight.copy_(torch.randn(head.weight.shape, generator=generator) * spread)
+    return save_weights(net, tmp_path_factory.mktemp("net") / "small.safetensors")
+
+
+@pytest.fixture(scope="session")
+def photograph():
+    """Pixels of a made-up photograph, 180 x 120."""
+    generator = np.random.default_rng(0)
+    coarse = generator.integers(0, 255, (6, 9, 3), dtype=np.uint8)
+    return np.asarray(cv2.resize(coarse, (180, 120), interpolation=cv2.INTER_CUBIC), np.uint8)

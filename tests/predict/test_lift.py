@@ -40,6 +40,14 @@ def test_a_pose_is_proportional_to_its_root_depth():
     np.testing.assert_allclose(far, near * np.array([3.0, 5000.0])[:, None, None])
 
 
+def test_no_joint_lies_behind_the_camera():
+    camera = Camera(K=np.array([[300.0, 0, 99], [0, 300, 99], [0, 0, 1]]), size_wh=(200, 200))
+    joints_img = np.array([[[99.0, 99, 0], [150, 20, -299], [150, 20, -301], [150, 20, -9000]]])
+    lifted = lift(joints_img, camera, np.array([4000.0]))
+    assert lifted[0, :, 2] == pytest.approx([4000, 200, 200, 200])
+    np.testing.assert_allclose(camera.project(lifted), joints_img[..., :2])
+
+
 def test_every_sample_is_lifted_with_its_own_camera(people):
     samples = [*people.samples(7), *people.samples(2, with_camera=False)]
     order = np.random.default_rng(0).permutation(len(samples))

@@ -8,7 +8,8 @@ leaves depth as it is. With a camera of focal length f and a root at depth Z_roo
     (X, Y)  = the lens' undistorted ray through (x, y), times Z_joint
 
 This is exact: a perfect prediction and the true root depth give back the pose. All of it is proportional to Z_root, so
-that an image and a camera determine a pose up to its size.
+that an image and a camera determine a pose up to its size. A joint cannot lie behind the camera that shows it: a
+relative depth that says so (an untrained network's) is taken as `NEAREST` times the root's depth.
 """
 
 import numpy as np
@@ -17,6 +18,8 @@ from jaxtyping import Bool, Float
 from prepose.camera.camera import Camera
 from prepose.camera.crop import scale_of
 from prepose.data.dataset import PoseDataset
+
+NEAREST = 0.05
 
 
 def image_from_crop(
@@ -44,7 +47,7 @@ def lift(
         camera: The camera that all the images were taken with.
         root_depth: Depth of each pose's root along z, mm.
     """
-    depth = root_depth[:, None] * (1 + joints_img[..., 2] / camera.focal)
+    depth = root_depth[:, None] * np.maximum(1 + joints_img[..., 2] / camera.focal, NEAREST)
     return camera.back_project(joints_img[..., :2].astype(float), depth)
 
 

@@ -2,12 +2,16 @@
 
 import cv2
 import numpy as np
+from jaxtyping import UInt8
 
 from prepose.arrays import ImageRgb
 from prepose.body.drawing import draw_box, draw_skeleton, draw_text
 from prepose.camera.crop import resize_matrix, transform
 from prepose.predict.prediction import Prediction
 from prepose.predict.view_3d import INK, SKY_TOP, draw_scene, scene_of
+
+# Other sides than the photograph's, so that the shape checker does not take the two for one.
+Drawing = UInt8[np.ndarray, "drawn_h drawn_w 3"]
 
 HEIGHT = 640
 VIEW_WIDTH = 420
@@ -17,7 +21,7 @@ GAP = 4
 VIEWS = (("front", 0.0), ("side", 90.0))
 
 
-def draw_prediction(photograph: ImageRgb, prediction: Prediction) -> ImageRgb:
+def draw_prediction(photograph: ImageRgb, prediction: Prediction) -> Drawing:
     """The photograph with the skeleton on it, beside the pose in space from the camera's side and from its right.
 
     Args:
@@ -36,7 +40,7 @@ def draw_prediction(photograph: ImageRgb, prediction: Prediction) -> ImageRgb:
     return np.concatenate([top, _foot(top.shape[1], prediction)], axis=0)
 
 
-def _photograph_panel(photograph: ImageRgb, prediction: Prediction) -> ImageRgb:
+def _photograph_panel(photograph: ImageRgb, prediction: Prediction) -> Drawing:
     height, width = photograph.shape[:2]
     factor = min(HEIGHT / height, WIDEST_PHOTOGRAPH / width)
     method = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
@@ -63,7 +67,7 @@ def _photograph_panel(photograph: ImageRgb, prediction: Prediction) -> ImageRgb:
     return np.asarray(padded, np.uint8)
 
 
-def _foot(width: int, prediction: Prediction) -> ImageRgb:
+def _foot(width: int, prediction: Prediction) -> Drawing:
     """A line that says what the size and the camera of the pose rest on."""
     strip = np.full((FOOT, width, 3), SKY_TOP, np.uint8)
     camera = "given" if prediction.camera_rule == "given" else f"assumed, focal length {prediction.camera.focal:.0f} px"

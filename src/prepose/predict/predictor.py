@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 
 from prepose.arrays import BoxXywh, ImageRgb
 from prepose.camera.camera import Camera, camera_from_field_of_view
@@ -20,6 +20,9 @@ from prepose.predict.evaluate import ready, run_network, weights_digest
 from prepose.predict.lift import image_from_crop, lift
 from prepose.predict.prediction import Prediction
 from prepose.predict.root_depth import ASSUMED_FIELD_OF_VIEW_DEG, depth_by_bone_sum
+
+# Photographs that come together need not be of one size.
+Photograph = UInt8[np.ndarray, "_ _ 3"]
 
 # A run's weights, best first; `recipes/run.py` writes them there.
 RUN_WEIGHTS = ("weights/best.safetensors", "weights/last.safetensors", "weights.safetensors")
@@ -77,7 +80,7 @@ class Predictor:
 
     def predict(
         self,
-        images: Sequence[Path | ImageRgb],
+        images: Sequence[Path | Photograph],
         boxes: Sequence[BoxXywh | None] | None = None,
         *,
         cameras: Sequence[Camera | None] | None = None,

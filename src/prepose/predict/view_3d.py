@@ -23,6 +23,7 @@ INK: Rgb = (70, 76, 86)
 
 GRID_MM = 250.0
 GRID_LINES = 6  # on each side of the middle
+MOST_GRID_LINES = 20
 VIEW_DISTANCE = 5.0  # in radii of the scene: a mild perspective
 FILLED = 0.78  # of the picture's width or height; what is nearer than the middle shows larger
 LIMB_MM = 42.0
@@ -126,8 +127,10 @@ def _on_ground(points: Float[np.ndarray, "P 3"], scene: Scene) -> Float[np.ndarr
 
 def _draw_ground(canvas: ImageRgb, eye: _Eye) -> None:
     scene = eye.scene
-    reach = max(GRID_LINES * GRID_MM, np.ceil(1.15 * scene.radius / GRID_MM) * GRID_MM)
-    steps = np.arange(-reach, reach + 1, GRID_MM)
+    # A pose that is out of all proportion still gets a picture: its grid is coarser.
+    spacing = GRID_MM * max(1.0, np.ceil(scene.radius / (MOST_GRID_LINES * GRID_MM)))
+    reach = spacing * max(GRID_LINES, np.ceil(1.15 * scene.radius / spacing))
+    steps = np.linspace(-reach, reach, round(2 * reach / spacing) + 1)
     corners = np.array([[-reach, 0, -reach], [reach, 0, -reach], [reach, 0, reach], [-reach, 0, reach]])
     outline, _ = eye.see(_on_ground(corners + scene.middle, scene))
     cv2.fillPoly(canvas, [_fixed(outline)], GROUND, cv2.LINE_AA, _SHIFT)
