@@ -22,11 +22,11 @@ class Piece:
     albedo: Float32[np.ndarray, "V 3"]
 
 
-def accessories(appearance: Appearance, generator: np.random.Generator) -> list[Piece]:
-    """The pieces that a person wears."""
+def accessories(appearance: Appearance, body: Float[np.ndarray, "V 3"], generator: np.random.Generator) -> list[Piece]:
+    """The pieces that a person wears over a body (the template's vertices with their build, mm)."""
     pieces = []
     if appearance.bottom_kind == "skirt":
-        pieces.append(_skirt(appearance, generator))
+        pieces.append(_skirt(appearance, body, generator))
     match appearance.hair_style:
         case "long":
             pieces.append(_hair_fall(appearance, generator))
@@ -37,6 +37,10 @@ def accessories(appearance: Appearance, generator: np.random.Generator) -> list[
         case "cap":
             pieces.append(_on_head(_ball((0, 128, 158), (66, 58, 5), tilt=-0.18), appearance.shoes))
     return pieces
+
+
+# Exponent of rings: 1 is an ellipse, less is boxier, as a trunk is.
+_ROUNDNESS = 0.85
 
 
 def _joint(name: str) -> Float[np.ndarray, "3"]:
@@ -66,9 +70,10 @@ def _loft(rings: Float[np.ndarray, "R K 3"]) -> Int32[np.ndarray, "F 3"]:
 def _rings(
     middles: Float[np.ndarray, "R 3"], halves: Float[np.ndarray, "R 2"], num_points: int
 ) -> Float[np.ndarray, "R K 3"]:
-    """Level ellipses (half widths along x and y, mm) about middles that rise along z."""
+    """Level rings (half widths along x and y, mm), boxier than ellipses, about middles that rise along z."""
     angle = np.arange(num_points) * 2 * np.pi / num_points
-    circle = np.stack([np.cos(angle), np.sin(angle), np.zeros(num_points)], axis=1)
+    flat = np.stack([np.cos(angle), np.sin(angle), np.zeros(num_points)], axis=1)
+    circle = np.sign(flat) * np.abs(flat) ** _ROUNDNESS
     widths = np.concatenate([halves, np.zeros((len(halves), 1))], axis=1)
     return middles[:, None] + circle * widths[:, None]
 
@@ -129,37 +134,67 @@ def _tail(appearance: Appearance, generator: np.random.Generator) -> Piece:
     return _piece(rings + _joint("upper_neck"), weights, appearance.hair)
 
 
-def _skirt(appearance: Appearance, generator: np.random.Generator) -> Piece:
+def _skirt(appearance: Appearance, body: Float[np.ndarray, "V 3"], generator: np.random.Generator) -> Piece:
     """A skirt with an outside and an inside, closed at its hem, that hangs on the hips and rides on the thighs."""
-    knee_to_hip = _joint("r_hip")[2] - _joint("r_ankle")[2]
-    low = _joint("r_hip")[2] - appearance.bottom_length * knee_to_hip
-    flare = generator.uniform(0.10, 0.34)
-    z = np.linspace(low, 112, 16)
-    below = np.maximum(30 - z, 0)
-    grown = 4 + 10 * max(appearance.build.weight, 0) + 6 * appearance.build.feminine
-    hips = np.exp(-0.5 * ((z + 30) / 85) ** 2)
-    # Wide enough for the bind pose's open legs.
-    half_x = 140 + 36 * hips + grown + below * max(flare, 0.16)
-    half_y = (
-        96 + 20 * hips + grown + 0.2 * below * (z < -60) + below * (flare - 0.1) + 30 * max(appearance.build.weight, 0)
-    )
-    middles = np.stack([np.zeros(16), np.full(16, -6.0), z], axis=1)
-    outer = _rings(middles, np.stack([half_x, half_y], axis=1), 48)
-    angle = np.arctan2(outer[..., 1], outer[..., 0])
-    pleats = 1 + 0.05 * np.sin(angle * int(generator.integers(8, 18))) * np.clip(below / 300, 0, 1)[:, None]
-    outer[..., :2] *= pleats[..., None]
-    inner = outer.copy()
-    inner[..., :2] *= 0.97
+    hip, ankle = _joint("r_hip")[2], _joint("r_ankle")[2]
+    z = np.linspace(hip - appearance.bottom_length * (hip - ankle), 116, 18)
+    middles, halves = _around_body(body, z)
+    below = np.maximum(-40 - z, 0)
+    halves += below[:, None] * np.array([generator.uniform(0.0, 0.2), generator.uniform(0.08, 0.3)])
+    outer = _rings(middles, halves, 48)
+    pleats = 0.05 * np.sin(np.arange(48) * 2 * np.pi / 48 * int(generator.integers(6, 14)))
+    outer += (outer - middles[:, None]) * pleats[:, None] * np.clip(below / 300, 0, 1)[:, None, None]
+    inner = middles[:, None] + 0.97 * (outer - middles[:, None])
     # Down the inside, round the hem and up the outside: one tube, capped inside the waist.
     rings = np.concatenate([inner[::-1], outer])
-    vertices = rings.reshape(-1, 3)
-    x, _, depth = vertices[:, 0], vertices[:, 1], -vertices[:, 2]
+    x, _, depth = (rings.reshape(-1, 3) * np.array([1, 1, -1])).T
     on_thighs = 0.94 * smooth_step(depth, -30, 190)
     right = smooth_step(x, -110, 110)
+    # The waistband bends with the waist.
+    chest = np.interp(-depth, *_chest_share())
     weights = _weights(
-        len(vertices), {"pelvis": 1 - on_thighs, "r_thigh": on_thighs * right, "l_thigh": on_thighs * (1 - right)}
+        len(x),
+        {
+            "chest": chest,
+            "pelvis": 1 - chest - on_thighs,
+            "r_thigh": on_thighs * right,
+            "l_thigh": on_thighs * (1 - right),
+        },
     )
     cloth = appearance.bottom
-    wave = np.sin(depth * 2 * np.pi / cloth.period)
-    share = smooth_step(wave, -0.3, 0.3) if cloth.pattern in ("stripes", "checks", "print") else np.zeros(len(wave))
+    banded = cloth.pattern in ("stripes", "checks", "print")
+    share = smooth_step(np.sin(depth * 2 * np.pi / cloth.period), -0.3, 0.3) * banded
     return _piece(rings, weights, cloth.colour + (cloth.second - cloth.colour) * share[:, None])
+
+
+def _chest_share() -> tuple[Float[np.ndarray, " K"], Float[np.ndarray, " K"]]:
+    """Heights about the waist (mm) and how far the trunk there moves with the chest; the rest moves with the pelvis."""
+    template = body_template()
+    heights = np.arange(0.0, 181.0, 20.0)
+    share = template.weights[:, SEGMENT_NAMES.index("chest")]
+    trunk = share + template.weights[:, SEGMENT_NAMES.index("pelvis")] > 0.9
+    levels = [share[trunk & (np.abs(template.vertices[:, 2] - height) < 15)].mean() for height in heights]
+    levels[0] = 0.0
+    return heights, np.array(levels)
+
+
+# How far a skirt hangs off the skin, mm.
+_SLACK = 12.0
+
+
+def _around_body(
+    body: Float[np.ndarray, "V 3"], heights: Float[np.ndarray, " R"]
+) -> tuple[Float[np.ndarray, "R 3"], Float[np.ndarray, "R 2"]]:
+    """Middles and half widths of level ellipses about trunk and legs in the bind pose."""
+    template = body_template()
+    arms = [i for i, name in enumerate(SEGMENT_NAMES) if name.endswith(("arm", "hand"))]
+    body = body[template.weights[:, arms].sum(axis=1) < 0.3]
+    extents = []
+    for height in heights:
+        level = body[np.abs(body[:, 2] - height) < 22]
+        extents.append((np.abs(level[:, 0]).max(), level[:, 1].min(), level[:, 1].max()))
+    side, back, front = np.array(extents).T
+    # Cloth falls straight from the widest place above.
+    side, front, back = (np.maximum.accumulate(edge[::-1])[::-1] for edge in (side, front, -back))
+    middles = np.stack([np.zeros_like(side), 0.5 * (front - back), heights], axis=1)
+    return middles, np.stack([side, 0.5 * (front + back)], axis=1) + _SLACK

@@ -99,6 +99,9 @@ _HAIR_SRGB = (
     (120, 116, 112), (205, 202, 198),
 )  # fmt: skip
 _HAIR_SHARES = (0.26, 0.18, 0.16, 0.13, 0.08, 0.05, 0.04, 0.06, 0.04)
+# People of darker tones than this have dark or grey hair, but for the few who dye it.
+_DARK_TONE = 4.5
+_DARK_TONE_HAIR = (1.0, 1.0, 0.4, 0.05, 0.03, 0.03, 0.03, 0.8, 0.5)
 _DENIM_SRGB = ((32, 42, 68), (52, 72, 112), (92, 118, 156), (24, 26, 34))
 _DULL_SRGB = ((24, 24, 26), (52, 52, 56), (100, 98, 96), (152, 138, 112), (92, 80, 58), (40, 52, 44), (30, 34, 58))
 
@@ -114,6 +117,7 @@ def draw_appearance(generator: np.random.Generator) -> Appearance:
     feminine = float(generator.random() < 0.5)
     sporty = bool(generator.random() < 0.25)
     hot = bool(generator.random() < 0.45)
+    skin, hair = _draw_skin_and_hair(generator)
     kind = _draw_bottom_kind(generator, feminine=feminine, hot=hot)
     top = draw_cloth(generator)
     bottom = _draw_bottom_cloth(generator, kind)
@@ -121,8 +125,8 @@ def draw_appearance(generator: np.random.Generator) -> Appearance:
         bottom = top  # a dress
     return Appearance(
         build=_draw_build(generator, feminine=feminine, sporty=sporty),
-        skin=_draw_skin(generator),
-        hair=_varied(generator, linear_from_srgb(_HAIR_SRGB[generator.choice(len(_HAIR_SRGB), p=_HAIR_SHARES)])),
+        skin=skin,
+        hair=hair,
         hair_style=_draw_hair_style(generator, feminine),
         beard=0.0 if feminine or generator.random() < 0.6 else float(generator.uniform(0.3, 1.0)),
         top=top,
@@ -177,13 +181,18 @@ def _draw_build(generator: np.random.Generator, *, feminine: float, sporty: bool
     return Build(weight, muscle * (1 - 0.5 * feminine), feminine * float(generator.uniform(0.4, 1.0)))
 
 
-def _draw_skin(generator: np.random.Generator) -> Colour:
+def _draw_skin_and_hair(generator: np.random.Generator) -> tuple[Colour, Colour]:
     tone = generator.uniform(0.0, len(_SKIN_SRGB) - 1)
     low = int(min(tone, len(_SKIN_SRGB) - 2))
     share = tone - low
     mixed = (1 - share) * np.array(_SKIN_SRGB[low], float) + share * np.array(_SKIN_SRGB[low + 1], float)
     # The scale's patches are paler than skin is in most light: blood adds red.
-    return np.clip(linear_from_srgb(mixed) * np.array([0.86, 0.68, 0.58]), 0.012, 0.8)
+    skin = np.clip(linear_from_srgb(mixed) * np.array([0.86, 0.68, 0.58]), 0.012, 0.8)
+    shares = np.array(_HAIR_SHARES)
+    if tone > _DARK_TONE:
+        shares = shares * _DARK_TONE_HAIR
+    hair = linear_from_srgb(_HAIR_SRGB[int(generator.choice(len(shares), p=shares / shares.sum()))])
+    return skin, _varied(generator, hair)
 
 
 def _draw_hair_style(generator: np.random.Generator, feminine: float) -> HairStyle:

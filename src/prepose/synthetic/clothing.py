@@ -13,12 +13,15 @@ import numpy as np
 from jaxtyping import Float, Float32
 
 from prepose.body.skeletons import PREPOSE_27
-from prepose.synthetic.appearance import Appearance, Build, Cloth, Pattern
+from prepose.synthetic.appearance import Appearance, Build, Cloth, Colour, Pattern
 from prepose.synthetic.rig import SEGMENT_NAMES
 from prepose.synthetic.template import Template, body_template
+from prepose.synthetic.tracer import Layer
 
 Field = Float[np.ndarray, " V"]
 _WAIST_Z, _CROTCH_Z, _COLLAR_Z, _SOLE_Z = 105.0, -75.0, 512.0, -900.0
+# Further from a border than any place on the body, mm.
+_NOWHERE = 1e3
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,8 +32,10 @@ class BodyMap:
         place: In the rest pose, mm.
         arm: Share of the arm segments.
         along_arm: 0 at the shoulder joint, 1 at the wrist.
+        arm_length: Shoulder to wrist, mm.
         leg: Share of the leg segments.
         along_leg: 0 at the hip joint, 1 at the ankle.
+        leg_length: Hip to ankle, mm.
         head: Share of the head.
         neck: Share of the neck.
         foot: Share of the feet.
@@ -40,8 +45,10 @@ class BodyMap:
     place: Float[np.ndarray, "V 3"]
     arm: Field
     along_arm: Field
+    arm_length: float
     leg: Field
     along_leg: Field
+    leg_length: float
     head: Field
     neck: Field
     foot: Field
@@ -68,8 +75,10 @@ def map_of(template: Template) -> BodyMap:
         place=place,
         arm=share(*(f"{s}_{part}" for s in "lr" for part in ("upper_arm", "forearm", "hand"))),
         along_arm=(np.abs(place[:, 0]) - shoulder) / (wrist - shoulder),
+        arm_length=float(wrist - shoulder),
         leg=share(*(f"{s}_{part}" for s in "lr" for part in ("thigh", "shin", "foot"))),
         along_leg=(hip - place[:, 2]) / (hip - ankle),
+        leg_length=float(hip - ankle),
         head=share("head"),
         neck=share("neck"),
         foot=share("l_foot", "r_foot"),
@@ -82,11 +91,13 @@ class Coat:
     """What lies on the template's vertices.
 
     Attributes:
-        albedo: Linear RGB.
+        albedo: Linear RGB of the bare skin and face.
+        layers: Hair, shoes and cloth over it.
         offset: How far the surface stands off the mean skin along its normal, mm.
     """
 
     albedo: Float32[np.ndarray, "V 3"]
+    layers: tuple[Layer, ...]
     offset: Field
 
 
@@ -153,53 +164,59 @@ def dress(appearance: Appearance, generator: np.random.Generator) -> Coat:
     """Paint skin, face, hair and clothes, from the skin outwards."""
     body = body_map()
     albedo = np.tile(appearance.skin.astype(np.float32), (len(body.place), 1))
-    offset = build_offset(appearance.build)
     _paint_face(albedo, appearance, body)
-    offset += _grow_hair(albedo, appearance, body, generator)
-    folds = _folds(body, generator)
-    shoe = _shoe_cover(appearance, body)
-    _blend(albedo, np.where((body.place[:, 2] < _SOLE_Z)[:, None], appearance.sole, appearance.shoes), shoe)
-    offset += 5 * shoe
-    bottom, top = _bottom_cover(appearance, body), _top_cover(appearance, body)
-    for cover, cloth in ((bottom, appearance.bottom), (top, appearance.top)):
-        _blend(albedo, _cloth_colours(cloth, body, generator), cover)
-    # The looser the cloth, the deeper its folds; under a loose top the bottom's cloth adds little.
-    stand = np.maximum(
-        bottom * _hang(appearance.bottom, body, folds), top * (_hang(appearance.top, body, folds) + 4 * bottom)
-    )
     np.clip(albedo, 0, 1, out=albedo)
-    return Coat(albedo, offset + stand)
+    layers, depth = _hair(appearance, body, generator)
+    shoe = _shoe_edge(appearance, body)
+    layers += [_layer(shoe, appearance.shoes), _layer(np.minimum(shoe, _SOLE_Z - body.place[:, 2]), appearance.sole)]
+    bottom, top = _bottom_edge(appearance, body), _top_edge(appearance, body)
+    for edge, cloth in ((bottom, appearance.bottom), (top, appearance.top)):
+        layers.append(_layer(edge, cloth.colour))
+        if cloth.pattern in _PATTERN_EDGES:
+            layers.append(_layer(np.minimum(edge, _PATTERN_EDGES[cloth.pattern](cloth, body, generator)), cloth.second))
+    # The looser the cloth, the deeper its folds; under a loose top the bottom's cloth adds little.
+    folds = _folds(body, generator)
+    under, over = _cover(bottom), _cover(top)
+    stand = np.maximum(
+        under * _hang(appearance.bottom, body, folds), over * (_hang(appearance.top, body, folds) + 4 * under)
+    )
+    return Coat(albedo, tuple(layers), build_offset(appearance.build) + depth + 5 * _cover(shoe) + stand)
+
+
+def _layer(edge: Field, colour: Colour) -> Layer:
+    return Layer(edge.astype(np.float32), np.clip(colour, 0, 1))
+
+
+def _cover(edge: Field) -> Field:
+    """How far a garment with this border (mm inside) stands off near it: all, or nothing beyond it."""
+    return smooth_step(edge, -6, 6)
 
 
 def _blend(albedo: Float32[np.ndarray, "V 3"], colour: Float[np.ndarray, "..."], share: Field) -> None:
     albedo += ((colour - albedo) * share[:, None]).astype(np.float32)
 
 
-def _top_cover(appearance: Appearance, body: BodyMap) -> Field:
+def _top_edge(appearance: Appearance, body: BodyMap) -> Field:
     x, y, z = body.place.T
-    dip = appearance.neckline * np.exp(-0.5 * (x / 48.0) ** 2) * (y > -25)
-    below_collar = smooth_step(_COLLAR_Z - dip - 0.10 * np.abs(x) * (appearance.neckline > 0) - z, -7, 7)
-    hem_z = _WAIST_Z - appearance.hem * (_WAIST_Z - _CROTCH_Z)
-    above_hem = smooth_step(z - hem_z, -6, 6)
-    on_arm = smooth_step(appearance.sleeve - body.along_arm, -0.012, 0.012)
-    arm = smooth_step(body.along_arm, -0.16, -0.08) * (np.abs(x) > 120) * (z > 330)
-    trunk_ok = 1 - arm + arm * on_arm
-    return below_collar * above_hem * trunk_ok * (body.head < 0.6)
+    dip = appearance.neckline * np.exp(-0.5 * (x / 48.0) ** 2) * smooth_step(y, -45, -5)
+    # A collar rings the neck: what lies further out is shoulder.
+    below_collar = _COLLAR_Z - dip - z + 3 * np.maximum(np.abs(x) - 68, 0)
+    above_hem = z - (_WAIST_Z - appearance.hem * (_WAIST_Z - _CROTCH_Z))
+    # Arm holes end under the arm pit.
+    on_sleeve = (appearance.sleeve - body.along_arm) * body.arm_length + 3 * np.maximum(360 - z, 0)
+    return np.minimum(np.minimum(below_collar, above_hem), on_sleeve)
 
 
-def _bottom_cover(appearance: Appearance, body: BodyMap) -> Field:
-    z = body.place[:, 2]
+def _bottom_edge(appearance: Appearance, body: BodyMap) -> Field:
     # A skirt is a piece of its own; beneath it is underwear of the same colour.
     length = 0.14 if appearance.bottom_kind == "skirt" else appearance.bottom_length
-    below_waist = smooth_step(_WAIST_Z + 8 - z, -6, 6) * (body.arm < 0.5)
-    return below_waist * smooth_step(length - body.along_leg, -0.012, 0.012) * (body.foot < 0.75)
+    return np.minimum(_WAIST_Z + 8 - body.place[:, 2], (length - body.along_leg) * body.leg_length)
 
 
-def _shoe_cover(appearance: Appearance, body: BodyMap) -> Field:
+def _shoe_edge(appearance: Appearance, body: BodyMap) -> Field:
     if appearance.shaft <= 0:
-        return np.zeros(len(body.place))
-    top = 1.03 - 0.5 * appearance.shaft
-    return smooth_step(body.along_leg - top, -0.012, 0.012) * (body.leg > 0.5)
+        return np.full(len(body.place), -_NOWHERE)
+    return (body.along_leg - 1.03 + 0.5 * appearance.shaft) * body.leg_length
 
 
 def _hang(cloth: Cloth, body: BodyMap, folds: Field) -> Field:
@@ -214,7 +231,7 @@ def _hang(cloth: Cloth, body: BodyMap, folds: Field) -> Field:
         + thin * loose * 1.1
         + 0.5 * waist * loose
         + 0.5 * wrist * loose
-        + folds * (1.0 + 0.22 * loose)
+        + folds * (0.8 + 0.2 * loose)
     )
 
 
@@ -223,59 +240,55 @@ def _folds(body: BodyMap, generator: np.random.Generator) -> Field:
     x, y, z = body.place.T
     total = np.zeros(len(x))
     for _ in range(5):
-        direction = generator.normal(size=3) * np.array([0.6, 0.6, 1.0])
+        direction = generator.normal(size=3)
         wave = 2 * np.pi / generator.uniform(70, 180) * direction / np.linalg.norm(direction)
         total += np.sin(x * wave[0] + y * wave[1] + z * wave[2] + generator.uniform(0, 6.3))
-    return total / 2.0
-
-
-def _cloth_colours(cloth: Cloth, body: BodyMap, generator: np.random.Generator) -> Float[np.ndarray, "V 3"]:
-    if cloth.pattern not in _PATTERN_SHARES:
-        return np.broadcast_to(cloth.colour, body.place.shape)
-    share = _PATTERN_SHARES[cloth.pattern](cloth, body, generator)
-    return cloth.colour + (cloth.second - cloth.colour) * share[:, None]
+    return total / 2.5
 
 
 def _stripes(cloth: Cloth, body: BodyMap, generator: np.random.Generator) -> Field:
     # Down the trunk and on along the sleeves, so that stripes ring both.
     x, _, z = body.place.T
-    down = np.where(body.along_arm > -0.12, np.abs(x), 464 - z)
-    return _square_wave(down, cloth.period)
+    return _bands(np.where(body.along_arm > -0.12, np.abs(x), 464 - z), cloth.period, 0.5)
 
 
 def _pinstripes(cloth: Cloth, body: BodyMap, generator: np.random.Generator) -> Field:
-    return smooth_step(np.sin(body.place[:, 0] * 2 * np.pi / cloth.period), 0.2, 0.6)
+    return _bands(body.place[:, 0], cloth.period, 0.3)
 
 
 def _checks(cloth: Cloth, body: BodyMap, generator: np.random.Generator) -> Field:
-    return 0.5 * _square_wave(body.place[:, 0], cloth.period) + 0.5 * _square_wave(body.place[:, 2], cloth.period)
+    x, _, z = body.place.T
+    return np.maximum(_bands(x, cloth.period, 0.35), _bands(z, cloth.period, 0.35))
 
 
 def _print(cloth: Cloth, body: BodyMap, generator: np.random.Generator) -> Field:
-    return smooth_step(_blobs(body, cloth.period, generator), 0.1, 0.5)
+    return (_blobs(body, cloth.period, generator) - 0.3) * cloth.period / 6
 
 
 def _halves(cloth: Cloth, body: BodyMap, generator: np.random.Generator) -> Field:
-    return smooth_step(body.place[:, 2], 245, 260)
+    return body.place[:, 2] - 252
 
 
 def _panels(cloth: Cloth, body: BodyMap, generator: np.random.Generator) -> Field:
-    return np.maximum((np.abs(body.place[:, 0]) > 105) * (body.arm < 0.3), body.arm > 0.5) * 1.0
+    return np.abs(body.place[:, 0]) - 112
 
 
 def _logo(cloth: Cloth, body: BodyMap, generator: np.random.Generator) -> Field:
     x, y, z = body.place.T
-    mark = np.exp(-((np.abs(x) / 75) ** 4 + ((z - 330) / (0.5 * cloth.period)) ** 4)) * (y > 40)
-    return smooth_step(mark + 0.3 * _blobs(body, 40.0, generator) * mark, 0.35, 0.6)
+    half = 0.4 * cloth.period + 20
+    inside = half * (1 - ((x / 75) ** 4 + ((z - 330) / half) ** 4) ** 0.25) - 0.25 * half * _blobs(
+        body, 90.0, generator
+    )
+    return np.minimum(inside, y - 40)
 
 
 def _jacket(cloth: Cloth, body: BodyMap, generator: np.random.Generator) -> Field:
     x, y, z = body.place.T
-    return smooth_step(45 + 0.06 * (z - 100) - np.abs(x), -8, 8) * (y > 10)
+    return np.minimum(45 + 0.06 * (z - 100) - np.abs(x), y - 10)
 
 
-# How much of a garment's second colour each vertex shows; a plain cloth shows none.
-_PATTERN_SHARES: Mapping[Pattern, Callable[[Cloth, BodyMap, np.random.Generator], Field]] = MappingProxyType(
+# Where a garment shows its second colour: mm inside the border of those parts. A plain cloth has none.
+_PATTERN_EDGES: Mapping[Pattern, Callable[[Cloth, BodyMap, np.random.Generator], Field]] = MappingProxyType(
     {
         "stripes": _stripes,
         "pinstripes": _pinstripes,
@@ -289,8 +302,9 @@ _PATTERN_SHARES: Mapping[Pattern, Callable[[Cloth, BodyMap, np.random.Generator]
 )
 
 
-def _square_wave(value: Field, period: float) -> Field:
-    return smooth_step(np.sin(value * 2 * np.pi / period), -0.3, 0.3)
+def _bands(place: Field, period: float, share: float) -> Field:
+    """Bands across `place` (mm) that take this share of each period: mm inside the nearest."""
+    return 0.5 * share * period - np.abs((place + 0.5 * period) % period - 0.5 * period)
 
 
 def _blobs(body: BodyMap, period: float, generator: np.random.Generator) -> Field:
@@ -326,8 +340,8 @@ def _paint_face(albedo: Float32[np.ndarray, "V 3"], appearance: Appearance, body
         )
     _blend(albedo, appearance.hair * 0.8, 0.9 * _spot(face, 33, 134, (19, 5)) * on_head)
     _blend(albedo, skin * 0.55, 0.5 * _spot(face, 32, 115, (20, 11)) * on_head)
-    _blend(albedo, np.full(3, 0.75), 0.85 * _spot(face, 32, 114, (15, 6)) * on_head)
-    _blend(albedo, np.full(3, 0.015), 0.95 * _spot(face, 32, 115, (7, 7)) * on_head)
+    _blend(albedo, np.full(3, 0.6), 0.6 * _spot(face, 32, 114, (15, 6)) * on_head)
+    _blend(albedo, np.full(3, 0.015), 0.95 * _spot(face, 32, 115, (9, 8)) * on_head)
 
 
 # Lower edge of the hair (mm above the upper neck joint) by place from the back to the front of the head.
@@ -344,22 +358,23 @@ _HAIRLINE_Z = {
 _HAIR_DEPTH = {"short": 9.0, "cropped": 3.0, "full": 20.0, "long": 13.0, "ponytail": 6.0, "bun": 6.0, "cap": 5.0}
 
 
-def _grow_hair(
-    albedo: Float32[np.ndarray, "V 3"], appearance: Appearance, body: BodyMap, generator: np.random.Generator
-) -> Field:
-    """Paint hair or cap; how far they stand off the skull, mm."""
+def _hair(appearance: Appearance, body: BodyMap, generator: np.random.Generator) -> tuple[list[Layer], Field]:
+    """Hair or cap, and how far they stand off the skull, mm."""
     style = appearance.hair_style
     if style == "bald":
-        return np.zeros(len(body.place))
-    _, y, z = body.face.T
-    line = np.interp(y, _HAIRLINE_Y, _HAIRLINE_Z[style])
-    scalp = smooth_step(z - line, -5, 5) * (body.head + body.neck > 0.5)
-    # Strands: light and dark streaks from the crown down.
-    streaks = 1 + 0.28 * np.sin(np.arctan2(body.face[:, 0], y) * 23 + generator.uniform(0, 6)) * np.sin(z / 9)
-    _blend(albedo, appearance.hair * streaks[:, None], scalp * (0.75 if style == "cropped" else 1.0))
-    depth = scalp * _HAIR_DEPTH[style] * generator.uniform(0.7, 1.3)
+        return [], np.zeros(len(body.place))
+    x, y, z = body.face.T
+    scalp = np.where(body.head + body.neck > 0.5, z - np.interp(y, _HAIRLINE_Y, _HAIRLINE_Z[style]), -_NOWHERE)
+    # Strands: darker and lighter locks from the crown down.
+    lock = np.sin(np.arctan2(x, y + 10) * 11 + generator.uniform(0, 6) + 0.6 * np.sin(z / 25)) * 9
+    layers = [
+        _layer(scalp, appearance.hair),
+        _layer(np.minimum(scalp, lock - 4), appearance.hair * generator.uniform(0.6, 0.85)),
+    ]
+    depth = _cover(scalp) * _HAIR_DEPTH[style] * generator.uniform(0.7, 1.3)
+    depth *= 1 + 0.03 * lock
     if style == "cap":
-        cap = smooth_step(z - 150 + 0.12 * (y - 90), -4, 4) * (body.head > 0.5)
-        _blend(albedo, appearance.shoes, cap)
-        depth = np.maximum(depth, 11 * cap)
-    return depth
+        cap = np.where(body.head > 0.5, z - 150 + 0.12 * (y - 90), -_NOWHERE)
+        layers.append(_layer(cap, appearance.shoes))
+        depth = np.maximum(depth, 11 * _cover(cap))
+    return layers, depth

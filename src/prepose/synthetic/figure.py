@@ -19,7 +19,7 @@ from prepose.synthetic.rig import (
     pose_joints,
 )
 from prepose.synthetic.template import STATURE, bind_matrices, body_template
-from prepose.synthetic.tracer import Mesh, vertex_normals
+from prepose.synthetic.tracer import Layer, Mesh, vertex_normals
 
 __all__ = ["Appearance", "Figure", "build_figure", "draw_appearance", "skin"]
 
@@ -37,7 +37,8 @@ class Figure:
         normals: Unit, in the bind pose.
         faces: Counter-clockwise seen from outside; each piece is closed. The body's come first.
         weights: Share of each rig segment in each vertex; rows sum to one.
-        albedo: Linear RGB.
+        albedo: Linear RGB of skin, hair pieces and skirt.
+        layers: Clothes and hair painted over it.
         rest_from_bind: Rigid matrix of each segment.
         num_body: How many of the vertices are the body's; the rest are skirt and hair pieces.
     """
@@ -49,6 +50,7 @@ class Figure:
     faces: Int32[np.ndarray, "F 3"]
     weights: Float32[np.ndarray, "V S"]
     albedo: Float32[np.ndarray, "V 3"]
+    layers: tuple[Layer, ...]
     rest_from_bind: Float[np.ndarray, "S 4 4"]
     num_body: int
 
@@ -63,11 +65,10 @@ def build_figure(proportions: Proportions, appearance: Appearance, generator: np
     """
     template = body_template()
     coat = dress(appearance, generator)
-    pieces = accessories(appearance, generator)
+    body = template.vertices + template.normals * coat.offset[:, None]
+    pieces = accessories(appearance, body, generator)
     starts = np.cumsum([len(template.vertices), *(len(piece.vertices) for piece in pieces)])
-    vertices = np.concatenate(
-        [template.vertices + template.normals * coat.offset[:, None], *(piece.vertices for piece in pieces)]
-    )
+    vertices = np.concatenate([body, *(piece.vertices for piece in pieces)])
     faces = np.concatenate(
         [template.faces, *(piece.faces + start for piece, start in zip(pieces, starts, strict=False))]
     ).astype(np.int32)
@@ -82,9 +83,16 @@ def build_figure(proportions: Proportions, appearance: Appearance, generator: np
         faces=faces,
         weights=weights.astype(np.float32),
         albedo=np.concatenate([coat.albedo, *(piece.albedo for piece in pieces)]),
+        layers=tuple(_off_pieces(layer, len(vertices)) for layer in coat.layers),
         rest_from_bind=np.linalg.inv(bind_from_rest),
         num_body=len(template.vertices),
     )
+
+
+def _off_pieces(layer: Layer, num_vertices: int) -> Layer:
+    """The same layer, absent from the vertices that follow the body's."""
+    absent = np.full(num_vertices - len(layer.edge), -1e3, dtype=np.float32)
+    return Layer(np.concatenate([layer.edge, absent]), layer.colour)
 
 
 # The axis along which each segment grows with a distance between two joints (along the same axis of the rest frame);
@@ -158,6 +166,7 @@ def skin(figure: Figure, pose: BodyPose) -> Mesh:
         smooth=True,
         gloss=_SKIN_GLOSS,
         normals=_turn(axis, w, figure.normals),
+        layers=figure.layers,
     )
 
 

@@ -24,16 +24,17 @@ from prepose.synthetic.tracer import vertex_normals
 STATURE = 1700.0
 # The bind pose: half way between a T-pose and arms at the sides, with the legs apart, so that arm pits and crotch are
 # open and no joint turns more than it must from here.
-_ARM_DROP, _LEG_SPREAD = np.radians(40.0), np.radians(9.0)
-_CELL = 19.0
+_ARM_DROP, _LEG_SPREAD = np.radians(50.0), np.radians(9.0)
+_CELL = 22.0
 # Head and hands are marched through a magnifying glass, or nose and thumb would fall between the cells.
-_HEAD_ZOOM, _HAND_ZOOM = 2.4, 1.8
+_HEAD_ZOOM, _HAND_ZOOM = 2.7, 2.0
 # How far a joint's bend spreads over the skin about it, mm, by the segment that a vertex lies on.
 _SOFTNESS = {
-    "pelvis": 60.0, "chest": 60.0, "neck": 28.0, "head": 14.0, "clavicle": 42.0, "upper_arm": 34.0, "forearm": 24.0,
-    "hand": 12.0, "thigh": 46.0, "shin": 32.0, "foot": 18.0,
+    "pelvis": 62.0, "chest": 62.0, "neck": 34.0, "head": 16.0, "clavicle": 46.0, "upper_arm": 44.0, "forearm": 36.0,
+    "hand": 20.0, "thigh": 58.0, "shin": 46.0, "foot": 26.0,
 }  # fmt: skip
-_MAX_INFLUENCES = 4
+# Shares of a segment below this do not count.
+_TRACE = 0.02
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +45,7 @@ class Template:
         vertices: mm; pelvis at the origin.
         normals: Unit.
         faces: Counter-clockwise from outside; the surface is closed.
-        weights: Share of each rig segment in each vertex; at most four are not zero, their sum is one.
+        weights: Share of each rig segment in each vertex; none is negative, their sum is one.
         rest: The same points carried back to the rest (T) pose by their weights, mm: where patterns are painted.
         proportions: The body it belongs to.
         bind_from_rest: Rigid matrix of each segment.
@@ -118,7 +119,7 @@ class _Lens:
         self.size = np.ceil((extent - self.start) / _CELL).astype(int) + 1
 
     def lattice(self) -> Float[np.ndarray, "X Y Z 3"]:
-        return self.start + np.stack(np.indices(tuple(int(n) for n in self.size)), axis=-1) * _CELL
+        return self.start + np.moveaxis(np.indices(tuple(int(n) for n in self.size)), 0, -1) * _CELL
 
     def bind_from_lens(self, points: Float[np.ndarray, "*P 3"]) -> Float[np.ndarray, "*P 3"]:
         """Points of the bind pose (mm) under points of the lens."""
@@ -185,8 +186,8 @@ def _weights(
     weights = np.eye(len(SEGMENT_NAMES))[own]
     for _ in range(2):
         weights = spread.solve(area[:, None] * weights)
-    strongest = np.sort(weights, axis=1)[:, -_MAX_INFLUENCES, None]
-    weights = np.where((weights >= strongest) & (weights > 0.015), weights, 0)
+    # Far segments' last traces would let a raised arm tug at the belly.
+    weights = np.maximum(weights - _TRACE, 0)
     return weights / weights.sum(axis=1, keepdims=True)
 
 

@@ -11,6 +11,20 @@ from prepose.synthetic.shading import Texture
 
 
 @dataclass(frozen=True, eq=False)
+class Layer:
+    """One colour over a part of a mesh, with a border as sharp as the picture can show.
+
+    Attributes:
+        edge: How far each vertex lies inside the border, mm; negative outside. Interpolated over faces, so that a
+            border may cross them in a straight line.
+        colour: Linear RGB albedo.
+    """
+
+    edge: Float32[np.ndarray, " V"]
+    colour: Float[np.ndarray, "3"]
+
+
+@dataclass(frozen=True, eq=False)
 class Mesh:
     """A surface of triangles, seen from both sides.
 
@@ -23,6 +37,7 @@ class Mesh:
         smooth: Whether normals are interpolated over faces or flat.
         gloss: Strength of its highlights, 0 is matt, 1 is polished.
         normals: Unit normals of the vertices; None computes them from the faces where `smooth`.
+        layers: Colours painted over albedo and texture, the last on top.
     """
 
     vertices: Float[np.ndarray, "V 3"]
@@ -33,6 +48,7 @@ class Mesh:
     smooth: bool = False
     gloss: float = 0.0
     normals: Float[np.ndarray, "V 3"] | None = None
+    layers: tuple[Layer, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.texture is None) != (self.uv is None):
@@ -41,15 +57,16 @@ class Mesh:
 
 @dataclass(frozen=True, eq=False)
 class Tracer:
-    """Meshes sorted for ray casting, to be built once a scene; see `build_tracer`."""
+    """Meshes sorted for ray casting, to be built once a scene; see `build_tracer`. Arrays hold coordinates first."""
 
     meshes: tuple[Mesh, ...]
+    first_vertex: Int[np.ndarray, " M"]
     scene: TriangleScene
-    faces: Int32[np.ndarray, "F 3"]
+    faces: Int32[np.ndarray, "3 F"]
     face_mesh: Int32[np.ndarray, " F"]
-    normals: Float32[np.ndarray, "V 3"]
-    albedo: Float32[np.ndarray, "V 3"]
-    uv: Float32[np.ndarray, "V 2"]
+    normals: Float32[np.ndarray, "3 V"]
+    albedo: Float32[np.ndarray, "3 V"]
+    uv: Float32[np.ndarray, "2 V"]
     uv_per_mm: Float32[np.ndarray, " F"]
     smooth: Bool[np.ndarray, " M"]
     gloss: Float32[np.ndarray, " M"]
@@ -72,12 +89,15 @@ def build_tracer(meshes: Sequence[Mesh]) -> Tracer:
     all_faces = _joined(faces, (0, 3), np.int32)
     return Tracer(
         meshes=tuple(meshes),
+        first_vertex=offsets[:-1],
         scene=TriangleScene(_joined([mesh.vertices for mesh in meshes], (0, 3), np.float32), all_faces),
-        faces=all_faces,
+        faces=np.ascontiguousarray(all_faces.T),
         face_mesh=np.repeat(np.arange(len(meshes), dtype=np.int32), [len(part) for part in faces]),
-        normals=_joined([_normals(mesh) for mesh in meshes], (0, 3), np.float32),
-        albedo=_joined([_albedo(mesh) for mesh in meshes], (0, 3), np.float32),
-        uv=_joined([np.zeros((len(m.vertices), 2)) if m.uv is None else m.uv for m in meshes], (0, 2), np.float32),
+        normals=np.ascontiguousarray(_joined([_normals(mesh) for mesh in meshes], (0, 3), np.float32).T),
+        albedo=np.ascontiguousarray(_joined([_albedo(mesh) for mesh in meshes], (0, 3), np.float32).T),
+        uv=np.ascontiguousarray(
+            _joined([np.zeros((len(m.vertices), 2)) if m.uv is None else m.uv for m in meshes], (0, 2), np.float32).T
+        ),
         uv_per_mm=_joined([_uv_density(mesh) for mesh in meshes], (0,), np.float32),
         smooth=np.array([mesh.smooth for mesh in meshes], dtype=bool),
         gloss=np.array([mesh.gloss for mesh in meshes], dtype=np.float32),
@@ -121,7 +141,7 @@ def first_hits(
     Returns:
         Index of the mesh (-1: none) and the distance in units of the direction's length (inf: none).
     """
-    hits = tracer.scene.first_hits(origins, directions)
+    hits = tracer.scene.first_hits(origins.T, directions.T)
     mesh = np.full(len(hits.triangle), -1, dtype=np.int32)
     met = hits.triangle >= 0
     mesh[met] = tracer.face_mesh[hits.triangle[met]]
