@@ -30,14 +30,20 @@ def test_every_skeleton_can_be_shown(skeleton):
     assert np.ptp(contact_sheet(data, cell_px=96)) > 100
 
 
-def test_the_inset_is_there_where_3d_is():
-    flat, solid = (data[0] for data in (dataset(1, has_3d=False), dataset(1)))
-    with_inset = draw_sample(solid, solid.image, size=100)
-    without = draw_sample(flat, flat.image, size=100)
-    changed = (with_inset != without).any(axis=2)
-    assert changed[60:, 60:].mean() > 0.9
-    assert not changed[:60].any()
-    assert not changed[:, :60].any()
+@pytest.mark.parametrize("empty", [(1, 1), (0, 1), (1, 0)])
+def test_the_inset_is_there_where_3d_is_and_hides_the_fewest_joints(empty):
+    solid = dataset(1)[0]
+    corners = np.array([[10, 90], [90, 10], [90, 90]], float)
+    kept = [corner for corner in corners if (corner > 50).astype(int).tolist() != list(empty)]
+    joints = np.full((16, 2), np.nan)
+    joints[:2] = kept
+    solid = replace(solid, joints_img=joints, box_xywh=np.array([13.5, 13.5, 74.0, 74.0]))
+    flat = replace(solid, joints_cam=np.full((16, 3), np.nan))
+    changed = (draw_sample(solid, solid.image, size=100) != draw_sample(flat, solid.image, size=100)).any(axis=2)
+    left, top = (60 * side for side in empty)
+    assert changed[top : top + 40, left : left + 40].mean() > 0.9
+    changed[top : top + 40, left : left + 40] = False
+    assert not changed.any()
 
 
 def test_drawn_samples_follow_the_generator():

@@ -4,7 +4,7 @@ from math import ceil
 
 import numpy as np
 
-from prepose.arrays import ImageRgb
+from prepose.arrays import ImageRgb, Joints2D
 from prepose.body.drawing import SIDE_VIEW, draw_box, draw_figure, draw_skeleton, draw_text
 from prepose.camera.crop import crop_of_box, transform
 from prepose.data.dataset import PoseDataset
@@ -81,11 +81,20 @@ def draw_sample(sample: PoseSample, image: bytes, *, size: int, title: str = "")
     drawn = draw_skeleton(drawn, joints, sample.skeleton, hidden=np.isin(sample.states, HIDDEN))
     if sample.has_3d:
         inset = size * 2 // 5
+        left, top = _emptiest_corner(joints, size, inset)
         figure = draw_figure(sample.joints_cam, sample.skeleton, size=inset, view=SIDE_VIEW)
-        drawn[size - inset :, size - inset :] = figure
+        drawn[top : top + inset, left : left + inset] = figure
     if title:
         draw_text(drawn, title, (0, 0), height=max(7, size // 22))
     return drawn
+
+
+def _emptiest_corner(joints: Joints2D, size: int, inset: int) -> tuple[int, int]:
+    """Left and top of the corner whose square hides the fewest joints; the title has the upper left one."""
+    far = size - inset
+    corners = [(far, far), (0, far), (far, 0)]
+    hidden = [int(((joints >= corner) & (joints <= np.add(corner, inset))).all(axis=1).sum()) for corner in corners]
+    return corners[int(np.argmin(hidden))]
 
 
 def _title(dataset: PoseDataset, index: int) -> str:
