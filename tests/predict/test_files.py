@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 
 from prepose.errors import DataError
-from prepose.predict.files import parse_box, predict_files
+from prepose.predict.files import predict_files
+
+BOX = np.array([10.0, 5, 90, 100])
 
 
 @pytest.fixture
@@ -22,9 +24,7 @@ def names(folder):
 def test_a_drawing_and_the_numbers_are_written(weights, image, tmp_path):
     before = image.read_bytes()
     told = []
-    written = predict_files(
-        weights, [image], tmp_path / "out", box=parse_box("10,5,90,100"), progress=lambda *at: told.append(at)
-    )
+    written = predict_files(weights, [image], tmp_path / "out", box=BOX, progress=lambda *at: told.append(at))
     assert written == [tmp_path / "out" / "beach_pose.json"]
     assert names(tmp_path / "out") == ["beach_pose.json", "beach_pose.png"]
     assert json.loads(written[0].read_text())["box_xywh"] == [10, 5, 90, 100]
@@ -36,7 +36,7 @@ def test_a_drawing_and_the_numbers_are_written(weights, image, tmp_path):
 
 
 def test_results_are_replaced_by_later_ones(weights, image, tmp_path):
-    for box in (None, parse_box("10,5,90,100")):
+    for box in (None, BOX):
         written = predict_files(weights, [image], tmp_path, box=box)
     assert json.loads(written[0].read_text())["box_xywh"] == [10, 5, 90, 100]
     assert names(tmp_path) == ["beach.jpg", "beach_pose.json", "beach_pose.png"]
@@ -82,7 +82,7 @@ def test_a_photograph_that_cannot_be_read_is_said(weights, image, tmp_path, cont
 
 def test_a_box_outside_names_the_file(weights, image, tmp_path):
     with pytest.raises(DataError, match=r"beach\.jpg: the box 500,5,90,100 lies outside the image, which is 180 x 120"):
-        predict_files(weights, [image], tmp_path / "out", box=parse_box("500,5,90,100"))
+        predict_files(weights, [image], tmp_path / "out", box=np.array([500.0, 5, 90, 100]))
 
 
 def test_no_photograph_is_said(weights, tmp_path):
@@ -93,15 +93,3 @@ def test_no_photograph_is_said(weights, tmp_path):
 def test_the_folder_to_write_must_be_one(weights, image):
     with pytest.raises(DataError, match="is a file; --out must be a folder"):
         predict_files(weights, [image], image)
-
-
-@pytest.mark.parametrize(
-    ("text", "message"), [("a,b", "found no four numbers"), ("1,2,3", "found 3 numbers"), ("", "no four numbers")]
-)
-def test_a_box_is_four_numbers(text, message):
-    with pytest.raises(DataError, match=message):
-        parse_box(text)
-
-
-def test_a_box_is_read():
-    np.testing.assert_array_equal(parse_box("1,2.5,-3,4"), [1, 2.5, -3, 4])

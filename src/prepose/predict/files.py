@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
-import numpy as np
 
 from prepose.arrays import BoxXywh, ImageRgb
 from prepose.data.picture import read_photograph
@@ -58,21 +57,6 @@ def predict_files(
         if progress is not None:
             progress(done, len(images))
     return written
-
-
-def parse_box(text: str) -> BoxXywh:
-    """A box from `x,y,w,h` in px.
-
-    Raises:
-        DataError: the text is not four numbers.
-    """
-    try:
-        values = np.array([float(part) for part in text.split(",")])
-    except ValueError as error:
-        raise DataError(f"--box {text}: found no four numbers; give x,y,w,h in px, such as 120,40,200,380") from error
-    if values.shape != (4,):
-        raise DataError(f"--box {text}: found {len(values)} numbers; give x,y,w,h in px, such as 120,40,200,380")
-    return values
 
 
 def write_prediction(photograph: ImageRgb, prediction: Prediction, target: Path) -> Path:

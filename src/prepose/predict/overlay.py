@@ -73,7 +73,7 @@ def _foot(width: int, prediction: Prediction) -> Drawing:
     camera = "given" if prediction.camera_rule == "given" else f"assumed, focal length {prediction.camera.focal:.0f} px"
     text = (
         f"person's right warm, left cool   |   root at {prediction.root_depth_mm / 1000:.2f} m if of mean size   |   "
-        f"camera {camera}   |   grid 25 cm"
+        f"camera {camera}   |   grid 25 cm, level with the camera"
     )
     cv2.putText(strip, text, (12, 25), cv2.FONT_HERSHEY_SIMPLEX, 0.45, INK, 1, cv2.LINE_AA)
     return strip
