@@ -59,6 +59,8 @@ class Camera:
         return self._distort(rays) @ self.K[:2, :2].T + self.K[:2, 2]
 
     def _distort(self, rays: Points2D) -> Points2D:
+        if not self.distortion.any():
+            return rays
         x, y = np.moveaxis(rays, -1, 0)
         k1, k2, p1, p2, k3 = self.distortion
         r2 = x * x + y * y

@@ -71,7 +71,7 @@ def lab_scene() -> Scene:
     # The middle is kept free as if someone as wide as the whole floor stood there.
     clearing = Clearing(np.zeros(2), float(np.linalg.norm(FLOOR_HALF)) + 500, 2000.0, np.array([0.0, 0.0, 5000.0]))
     high = np.array(ROOM_HALF)
-    meshes = shell(generator, -high, high, CEILING)
+    meshes = shell(generator, -high, high, CEILING, finish=("concrete", "plaster"))
     meshes += furnish(generator, clearing, -high, high)
     lights, background = lamplight(generator, -high, high, CEILING)
     return Scene("lab", tuple(meshes), lights, background)

@@ -64,7 +64,7 @@ def lamplight(generator: np.random.Generator, low: Vector2, high: Vector2, ceili
     """One to three lamps or windows of a room with these corners (xy, mm), and the light that its walls throw back."""
     warm = blackbody(float(np.exp(generator.uniform(np.log(2700), np.log(7000))))) ** _ADAPTED
     lights = []
-    for number in range(int(generator.integers(1, 4))):
+    for number in range(int(generator.choice([1, 2, 3], p=[0.5, 0.4, 0.1]))):
         share = generator.uniform(0.12, 0.88, 2)
         if number > 0 and generator.random() < 0.5:
             # Daylight from a window: at the wall, broad, cool.

@@ -5,7 +5,7 @@ from functools import lru_cache
 from zlib import crc32
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from prepose.arrays import Points3D
 from prepose.synthetic.figure import Figure, build_figure, draw_appearance, skin
@@ -58,7 +58,7 @@ class Model:
     @property
     def points_world(self) -> Points3D:
         """The corners of the skin and of what hangs from it, mm."""
-        return np.asarray(self.meshes[0].vertices, dtype=float)
+        return np.concatenate([mesh.vertices for mesh in self.meshes], dtype=float)
 
 
 def model_of(who: Person, pose: BodyPose, action: str) -> Model:
@@ -68,11 +68,17 @@ def model_of(who: Person, pose: BodyPose, action: str) -> Model:
 
 
 def _pieces(mesh: Mesh, num_body: int) -> tuple[Mesh, ...]:
-    """The closed skin and the rest of a figure's mesh; both keep all vertices."""
-    on_skin = mesh.faces.max(axis=1) < num_body
-    if on_skin.all():
+    """The closed skin of a figure's mesh and, where there is one, the rest."""
+    if num_body == len(mesh.vertices):
         return (mesh,)
-    return replace(mesh, faces=mesh.faces[on_skin]), replace(mesh, faces=mesh.faces[~on_skin])
+    on_skin = mesh.faces[:, 0] < num_body
+    skin_part, rest = slice(None, num_body), slice(num_body, None)
+    return _part(mesh, skin_part, mesh.faces[on_skin]), _part(mesh, rest, mesh.faces[~on_skin] - num_body)
+
+
+def _part(mesh: Mesh, rows: slice, faces: Int[np.ndarray, "F 3"]) -> Mesh:
+    albedo, uv, normals = (None if column is None else column[rows] for column in (mesh.albedo, mesh.uv, mesh.normals))
+    return replace(mesh, vertices=mesh.vertices[rows], faces=faces, albedo=albedo, uv=uv, normals=normals)
 
 
 def turned_pose(pose: BodyPose, yaw: float, where: Float[np.ndarray, "2"]) -> BodyPose:

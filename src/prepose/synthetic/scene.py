@@ -117,22 +117,38 @@ def light_turned(light: Light, yaw: float) -> Light:
     return Light(light.kind, turn @ light.vector, light.colour, light.radius)
 
 
-def shell(generator: np.random.Generator, low: Vector2, high: Vector2, ceiling: float) -> Thing:
-    """Floor, ceiling and walls of a room with corners `low` and `high`, and what hangs on the walls."""
+def shell(
+    generator: np.random.Generator,
+    low: Vector2,
+    high: Vector2,
+    ceiling: float,
+    *,
+    finish: tuple[str, str] | None = None,
+) -> Thing:
+    """Floor, ceiling and walls of a room, and what hangs on the walls.
+
+    Args:
+        generator: Where the numbers come from.
+        low: The room's corner of least x and y, mm.
+        high: The opposite corner, mm.
+        ceiling: Its height, mm.
+        finish: Materials of floor and walls; drawn when None.
+    """
+    floor_kind, wall_kind = finish or (_pick(generator, _FLOORS), _pick(generator, _WALLS))
     x, y = np.array([high[0] - low[0], 0, 0]), np.array([0, high[1] - low[1], 0])
     up = np.array([0.0, 0.0, ceiling])
     corner = np.array([low[0], low[1], 0.0])
-    wall = draw_surface(_pick(generator, _WALLS), generator)
-    accent = draw_surface(_pick(generator, _WALLS), generator) if generator.random() < 0.3 else wall
+    wall = draw_surface(wall_kind, generator)
+    accent = draw_surface(_pick(generator, _WALLS), generator) if finish is None and generator.random() < 0.3 else wall
     meshes = [
-        panel(corner, x, y, draw_surface(_pick(generator, _FLOORS), generator)),
+        panel(corner, x, y, draw_surface(floor_kind, generator)),
         panel(corner + up + y, x, -y, draw_surface("plaster", generator)),
     ]
     sides = [(corner + y, x), (corner + x + y, -y), (corner + x, -x), (corner, y)]
     for number, (start, along) in enumerate(sides):
         meshes.append(panel(start, along, up, accent if number == 0 else wall))
         meshes += _wall_things(generator, start, along, ceiling)
-    if generator.random() < 0.35:
+    if finish is None and generator.random() < 0.35:
         centre, half = (low + high) / 2, generator.uniform(600, 1700, 2)
         rug = np.array([*(centre - half), 2.0])
         meshes.append(
