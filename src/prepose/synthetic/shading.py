@@ -11,7 +11,7 @@ from jaxtyping import Float, Float32, Int, Shaped
 from prepose.arrays import Vector3
 
 # Coordinates or colours first, points last: each channel is one run of memory, three times as fast as rows of three.
-Columns = Float32[np.ndarray, "3 N"]
+Columns = Float[np.ndarray, "3 N"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +137,7 @@ def ambient_irradiance(background: Background, normals: Columns) -> Columns:
 
 def light_rays(
     light: Light, positions: Columns
-) -> tuple[Columns, Float32[np.ndarray, " N"] | float, Float32[np.ndarray, " N"] | float]:
+) -> tuple[Columns, Float[np.ndarray, " N"] | float, Float[np.ndarray, " N"] | float]:
     """From each position: unit direction to the light, distance to it (mm) and how much the distance dims it."""
     towards = _column(light.vector)
     if light.kind == "sun":
@@ -148,8 +148,8 @@ def light_rays(
 
 
 def reflect(
-    normals: Columns, towards_light: Columns, towards_eye: Columns, gloss: Float32[np.ndarray, " N"]
-) -> tuple[Float32[np.ndarray, " N"], Float32[np.ndarray, " N"]]:
+    normals: Columns, towards_light: Columns, towards_eye: Columns, gloss: Float[np.ndarray, " N"]
+) -> tuple[Float[np.ndarray, " N"], Float[np.ndarray, " N"]]:
     """Diffuse and specular share of a light's irradiance. Source: Lambert; Blinn, SIGGRAPH 1977 (half vector)."""
     diffuse = np.maximum(dot(normals, towards_light), 0)
     specular = np.zeros_like(diffuse)
@@ -164,7 +164,7 @@ def reflect(
 
 
 def jitter_directions(
-    directions: Columns, spread: Float32[np.ndarray, " N"] | float, cell: Int[np.ndarray, " N"]
+    directions: Columns, spread: Float[np.ndarray, " N"] | float, cell: Int[np.ndarray, " N"]
 ) -> Columns:
     """Unit directions moved within a cone of that tangent, by one of sixteen fixed offsets named by `cell` (0..15)."""
     first, second = _tangents(directions)
@@ -188,7 +188,7 @@ def _tangents(normals: Columns) -> tuple[Columns, Columns]:
     return np.stack([1 + sign * x * x * a, sign * b, -sign * x]), np.stack([b, sign + y * y * a, -y])
 
 
-def dot(first: Columns, second: Columns) -> Float32[np.ndarray, " N"]:
+def dot(first: Float[np.ndarray, "3 *N"], second: Float[np.ndarray, "3 *N"]) -> Float[np.ndarray, "*N"]:
     """Scalar products, faster than einsum over rows of three."""
     return first[0] * second[0] + first[1] * second[1] + first[2] * second[2]
 
