@@ -23,7 +23,8 @@ class Views:
     """How cameras look at people.
 
     Attributes:
-        field_of_view: Range of the angle that a side of the frame spans, degrees (drawn uniformly in its tangent).
+        field_of_view: Range of the angle that a side of the frame spans, degrees; the focal length is drawn evenly in
+            its logarithm.
         height: Range of the camera's height above the ground, mm.
         share: Range of the person's longest extent over the frame's side.
         distance: Range of the distance to the person, mm; wins over `share`.
@@ -92,8 +93,7 @@ def draw_viewpoint(generator: np.random.Generator, body_world: Points3D, views: 
     """
     low, high = body_world.min(axis=0), body_world.max(axis=0)
     middle, extent = (low + high) / 2, float((high - low).max())
-    tangents = np.tan(np.radians(views.field_of_view) / 2)
-    tangent = float(generator.uniform(tangents[0], tangents[1]))
+    tangent = float(np.exp(generator.uniform(*np.log(np.tan(np.radians(views.field_of_view) / 2)))))
     share = float(np.exp(generator.uniform(*np.log(views.share))))
     distance = float(np.clip(extent / (2 * tangent * share), *views.distance))
     height = _draw_height(generator, views.height)
@@ -114,7 +114,7 @@ def draw_viewpoint(generator: np.random.Generator, body_world: Points3D, views: 
 def _draw_height(generator: np.random.Generator, limits: tuple[float, float]) -> float:
     """Mostly a hand's or an eye's height, now and then anywhere in the range."""
     anywhere, usual = float(generator.uniform(*limits)), float(generator.normal(1500, 250))
-    return float(np.clip(usual, *limits)) if generator.random() < 0.55 else anywhere
+    return float(np.clip(usual, *limits)) if generator.random() < 0.7 else anywhere
 
 
 def keep_square(camera: Camera, square: Crop) -> Camera:

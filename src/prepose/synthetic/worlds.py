@@ -59,7 +59,7 @@ class World:
         breadth: How wide the poses of an action spread, 1 as the prior has it.
         views: How cameras look.
         indoors: Share of rooms.
-        occluded: How many pictures have things in front of the person.
+        occluded: Share of the pictures that have things in front of the person.
         occlusion: Range of the share of joints that those things are to hide.
         severity: How much the camera spoils the picture, 1 as holiday pictures.
         floor: Half the sides of the part of the floor on which people are, mm.
@@ -74,7 +74,7 @@ class World:
     breadth: float = 1.0
     views: Views = WIDE_VIEWS
     indoors: float = 0.5
-    occluded: float = 0.25
+    occluded: float = 0.35
     occlusion: tuple[float, float] = (0.05, 0.35)
     severity: float = 1.0
     floor: tuple[float, float] = (0.0, 0.0)
