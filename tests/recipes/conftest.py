@@ -3,23 +3,27 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from lightning_fabric import Fabric
 
 from prepose.body.skeleton import joint_map
 from prepose.body.skeletons import MPII_16, PREPOSE_27
 from prepose.camera.camera import camera_from_field_of_view
 from prepose.data.sample import JointState, PoseSample
 from prepose.data.store import StoreDescription, write_store
+from prepose.models.pose_net import PoseNet
 from prepose.recipes.builtin import RECIPES
+from prepose.recipes.log import RunLog
 from prepose.recipes.overrides import override, shrink
 from prepose.recipes.run import write_json
-from prepose.recipes.stage import Recipe
+from prepose.recipes.stage import Recipe, ValidationSpec
+from prepose.recipes.training import Setting, Validated
 from prepose.synthetic.rig import SEGMENTS, BodyPose, draw_proportions, pose_joints
 
 SIDE = 96
@@ -112,7 +116,7 @@ def tiny(stores: Path) -> Recipe:
 
 TOGETHER = """
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -169,6 +173,22 @@ def _together(stores: Path) -> Recipe:
     changes = [
         f"{stage.name}.{change}"
         for stage in recipe.stages
-        for change in ("optimiser=sgd", "samples=12", "learning_rate=0.3")
+        for change in ("optimiser=sgd", "samples=12", "learning_rate=0.02")
     ]
     return override(recipe, [*changes, "finetune.shares.lab=0.2", "log_every=8"])
+
+
+@pytest.fixture
+def setting_for() -> Callable[..., Setting]:
+    """A setting on one CPU thread: where rows go, and a validation that gives these values in turn."""
+
+    def make(log: RunLog | None, values: Sequence[float] = (), *, stop_after: int = 10**9) -> Setting:
+        results, asked = iter(values), iter(range(10**9))
+
+        def validate(net: PoseNet, spec: ValidationSpec) -> Validated:
+            return Validated({spec.metric: next(results)}, 1000.0)
+
+        fabric = Fabric(accelerator="cpu", devices=1, precision="32-true")
+        return Setting(fabric, log, None, validate, lambda: next(asked) >= stop_after)
+
+    return make

@@ -289,7 +289,7 @@ def test_two_processes_end_like_one_with_the_same_batches(
             # Beside rounding (some biases get no gradient but that), a thousandth of what the training changed.
             moved, apart = (tensor - start[name]).norm(), (found[name] - tensor).norm()
             assert moved > 0
-            assert apart < 1e-3 * moved + 1e-5 * math.sqrt(tensor.numel()), name
+            assert apart < 1e-3 * moved + 1e-6 * math.sqrt(tensor.numel()), name
     rows = [read_log(folder) for folder in (two_processes / "together", alone.folder)]
     for ours, theirs in zip(*rows, strict=True):
         assert (ours["step"], ours["stage"]) == (theirs["step"], theirs["stage"])

@@ -12,7 +12,6 @@ from typing import Literal
 
 import torch
 from lightning_fabric import Fabric
-from lightning_fabric.strategies.ddp import DDPStrategy
 from numpy.random import SeedSequence
 from rich.console import Console
 
@@ -118,8 +117,7 @@ def _launch(recipe: Recipe, machine: Machine) -> Fabric:
     world = devices * nodes
     if recipe.batch_size % world:
         raise RecipeError(f"batch_size {recipe.batch_size} cannot be shared by {world} processes; make it a multiple")
-    # Statistics of BatchNorm are shared already (`across`), so that there is nothing to send before a step.
-    strategy = DDPStrategy(broadcast_buffers=False) if world > 1 else "auto"
+    strategy = "ddp" if world > 1 else "auto"
     # Fabric announces the precision; `_announce` says it too, in its place.
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     try:
