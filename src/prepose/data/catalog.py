@@ -5,61 +5,14 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
-from typing import Protocol, runtime_checkable
 
-from prepose.body.skeleton import Skeleton
 from prepose.body.skeletons import LSP_14
 from prepose.data.adapters.lsp import LSP_EXTENDED_SPLITS, LSP_SPLITS, lsp, lsp_extended
-from prepose.data.found import FoundDataset
+from prepose.data.entry import CatalogEntry
 from prepose.data.picture import read_image_bytes
 from prepose.data.sample import PoseSample
 from prepose.data.store import StoreDescription, finished_samples, is_complete, write_store
 from prepose.errors import DataError
-
-
-@runtime_checkable
-class Adapter(Protocol):
-    """Finds one split of a dataset in its owner's layout."""
-
-    def __call__(self, root: Path, split: str, *, partial: bool) -> FoundDataset:
-        """Look at the files below `root`; `partial` leaves out what has no partner instead of refusing it."""
-        ...
-
-
-@dataclass(frozen=True)
-class CatalogEntry:
-    """What there is to know about a dataset before having it.
-
-    Attributes:
-        name: The name on the command line.
-        title: The name in papers.
-        about: What it is, in a sentence.
-        has_3d: Whether its labels are 3D.
-        skeleton: The skeleton of its labels.
-        licence: On which terms its owners give it.
-        citation: What to cite.
-        home: Where its owners give it.
-        layouts: The layouts that are read, one line each.
-        expected: Samples of each split when it is complete.
-        splits: The splits that there are; the first `default_splits` of them are added unless others are asked for.
-        default_splits: How many splits are added unless others are asked for.
-        adapter: The function that finds it.
-    """
-
-    name: str
-    title: str
-    about: str
-    has_3d: bool
-    skeleton: Skeleton
-    licence: str
-    citation: str
-    home: str
-    layouts: tuple[str, ...]
-    expected: Mapping[str, int]
-    splits: tuple[str, ...]
-    default_splits: int
-    adapter: Adapter
-
 
 _ENTRIES = (
     CatalogEntry(

@@ -15,7 +15,7 @@ def print_datasets(console: Console | None = None) -> None:
         table.add_row(
             entry.name,
             f"{entry.title}: {entry.about} ({counts})",
-            f"{'3D' if entry.has_3d else '2D'}\n{entry.skeleton.name}",
+            f"{'3D' if entry.has_3d else '2D'}\n{entry.skeleton.name if entry.skeleton else 'your own'}",
             f"{entry.licence}\n{entry.home}",
             "\n".join(entry.layouts),
             end_section=True,
