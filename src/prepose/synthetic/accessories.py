@@ -79,7 +79,7 @@ def _rings(
 
 
 def _ball(
-    centre: tuple[float, float, float], radii: tuple[float, float, float], tilt: float = 0.0
+    centre: tuple[int, int, int], radii: tuple[int, int, int], tilt: float = 0.0
 ) -> Float[np.ndarray, "R K 3"]:
     """Rings of an ellipsoid (mm from the upper neck joint), tilted about x."""
     turn = np.linspace(-0.48 * np.pi, 0.48 * np.pi, 9)

@@ -101,15 +101,13 @@ class Coat:
     offset: Field
 
 
-def smooth_step(value: Field, low: float, high: float) -> Field:
+def smooth_step(value: Field, low: float | int, high: float | int) -> Field:
     """0 up to `low`, 1 from `high` on, an S between."""
     t = np.clip((value - low) / (high - low), 0, 1)
     return t * t * (3 - 2 * t)
 
 
-def _bump(
-    place: Float[np.ndarray, "V 3"], centre: tuple[float, float, float], size: tuple[float, float, float]
-) -> Field:
+def _bump(place: Float[np.ndarray, "V 3"], centre: tuple[int, int, int], size: tuple[int, int, int]) -> Field:
     """A soft hill of height one, on both sides of the body."""
     mirrored = np.concatenate([np.abs(place[:, :1]), place[:, 1:]], axis=1)
     return np.exp(-0.5 * (((mirrored - centre) / size) ** 2).sum(axis=1))
@@ -313,9 +311,7 @@ def _blobs(body: BodyMap, period: float, generator: np.random.Generator) -> Fiel
     return np.sin(body.place @ waves.T + generator.uniform(0, 6.3, 6)).sum(axis=1) / 2
 
 
-def _spot(
-    face: Float[np.ndarray, "V 3"], x: float, z: float, half: tuple[float, float], sharpness: float = 2.0
-) -> Field:
+def _spot(face: Float[np.ndarray, "V 3"], x: int, z: int, half: tuple[int, int], sharpness: float = 2.0) -> Field:
     """A soft-edged patch of the face's front, on both sides."""
     reach = (np.abs(np.abs(face[:, 0]) - x) / half[0]) ** 2 + ((face[:, 2] - z) / half[1]) ** 2
     return np.exp(-(reach**sharpness)) * (face[:, 1] > 55)

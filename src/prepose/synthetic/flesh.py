@@ -28,7 +28,7 @@ class Flesh:
 
     segment: str
     axis: int
-    stations: tuple[tuple[float, float, float, float, float], ...]
+    stations: tuple[tuple[int, int, int, int, int], ...]
     blend: float = 25.0
     power: float = 2.0
 
@@ -38,8 +38,8 @@ class Ball:
     """An ellipsoid: `centre` and `radii`, mm; see `Flesh` for the rest."""
 
     segment: str
-    centre: tuple[float, float, float]
-    radii: tuple[float, float, float]
+    centre: tuple[int, int, int]
+    radii: tuple[int, int, int]
     blend: float
 
 
@@ -115,12 +115,15 @@ FLESH: tuple[Flesh | Ball, ...] = (*_MIDDLE, *(side for piece in _RIGHT for side
 # Beyond this distance from a piece's box its exact distance does not matter, mm.
 _REACH = 50.0
 _FAR = 1e3
+# So near its middle (as a share of the way out) a direction to the skin is not defined.
+_MIDDLE_SHARE = 0.01
 
 
 def _box(piece: Flesh | Ball) -> tuple[Float[np.ndarray, "3"], Float[np.ndarray, "3"]]:
     if isinstance(piece, Ball):
-        return np.subtract(piece.centre, piece.radii), np.add(piece.centre, piece.radii)
-    t, a, b, ca, cb = np.array(piece.stations).T
+        centre, radii = np.array(piece.centre, dtype=float), np.array(piece.radii, dtype=float)
+        return centre - radii, centre + radii
+    t, a, b, ca, cb = np.array(piece.stations, dtype=float).T
     low, high = [(ca - a).min(), (cb - b).min()], [(ca + a).max(), (cb + b).max()]
     return np.insert(low, piece.axis, t[0]), np.insert(high, piece.axis, t[-1])
 
@@ -130,18 +133,21 @@ def _distance(piece: Flesh | Ball, local: Float[np.ndarray, "P 3"]) -> Float[np.
     return _ball_distance(piece, local) if isinstance(piece, Ball) else _tube_distance(piece, local)
 
 
-def _outside(reach: Float[np.ndarray, " P"], radius: Float[np.ndarray, " P"]) -> Float[np.ndarray, " P"]:
+def _outside(
+    offset: Float[np.ndarray, "P C"], halves: Float[np.ndarray, "*P C"], power: float
+) -> Float[np.ndarray, " P"]:
     """Distance from the middle times the share of it that lies outside: true along the axes of an ellipse."""
-    return reach * (1 - 1 / np.maximum(radius, 1e-3))
+    radius = ((np.abs(offset) / halves) ** power).sum(axis=1) ** (1 / power)
+    outside = np.linalg.norm(offset, axis=1) * (1 - 1 / np.maximum(radius, 1e-3))
+    return np.where(radius > _MIDDLE_SHARE, outside, -halves.min(axis=-1))
 
 
 def _ball_distance(ball: Ball, local: Float[np.ndarray, "P 3"]) -> Float[np.ndarray, " P"]:
-    offset = local - ball.centre
-    return _outside(np.linalg.norm(offset, axis=1), np.linalg.norm(offset / ball.radii, axis=1))
+    return _outside(local - np.array(ball.centre), np.array(ball.radii, dtype=float), 2.0)
 
 
 def _tube_distance(piece: Flesh, local: Float[np.ndarray, "P 3"]) -> Float[np.ndarray, " P"]:
-    stations = np.array(piece.stations)
+    stations = np.array(piece.stations, dtype=float)
     first, last = stations[0, 0], stations[-1, 0]
     # A table in half mm: a spline for each of half a million points would take longer than all the rest.
     table = PchipInterpolator(stations[:, 0], stations[:, 1:])(np.arange(first, last + 0.5, 0.5))
@@ -149,9 +155,7 @@ def _tube_distance(piece: Flesh, local: Float[np.ndarray, "P 3"]) -> Float[np.nd
     across = np.delete(local, piece.axis, axis=1)
     place = np.clip((along - first) * 2 + 0.5, 0, len(table) - 1).astype(np.int64)
     halves, centres = table[place, :2], table[place, 2:]
-    offset = across - centres
-    radius = ((np.abs(offset) / halves) ** piece.power).sum(axis=1) ** (1 / piece.power)
-    radial = _outside(np.linalg.norm(offset, axis=1), radius)
+    radial = _outside(across - centres, halves, piece.power)
     beyond = np.maximum(first - along, along - last)
     return np.minimum(np.maximum(radial, beyond), 0) + np.hypot(np.maximum(radial, 0), np.maximum(beyond, 0))
 

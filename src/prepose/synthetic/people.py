@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from prepose.arrays import Points3D
 from prepose.synthetic.figure import Figure, build_figure, draw_appearance, skin
 from prepose.synthetic.rig import BodyPose, Proportions, draw_proportions, pose_joints
-from prepose.synthetic.tracer import Mesh
+from prepose.synthetic.tracer import Layer, Mesh
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +78,10 @@ def _pieces(mesh: Mesh, num_body: int) -> tuple[Mesh, ...]:
 
 def _part(mesh: Mesh, rows: slice, faces: Int[np.ndarray, "F 3"]) -> Mesh:
     albedo, uv, normals = (None if column is None else column[rows] for column in (mesh.albedo, mesh.uv, mesh.normals))
-    return replace(mesh, vertices=mesh.vertices[rows], faces=faces, albedo=albedo, uv=uv, normals=normals)
+    layers = tuple(Layer(layer.edge[rows], layer.colour) for layer in mesh.layers if layer.edge[rows].max() > 0)
+    return replace(
+        mesh, vertices=mesh.vertices[rows], faces=faces, albedo=albedo, uv=uv, normals=normals, layers=layers
+    )
 
 
 def turned_pose(pose: BodyPose, yaw: float, where: Float[np.ndarray, "2"]) -> BodyPose:
