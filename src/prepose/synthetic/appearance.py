@@ -182,8 +182,9 @@ def _draw_build(generator: np.random.Generator, *, feminine: float, sporty: bool
 
 
 def _draw_skin_and_hair(generator: np.random.Generator) -> tuple[Colour, Colour]:
-    tone = generator.uniform(0.0, len(_SKIN_SRGB) - 1)
-    low = int(min(tone, len(_SKIN_SRGB) - 2))
+    # The scale's last tone is darker than almost anyone's skin.
+    tone = generator.uniform(0.0, len(_SKIN_SRGB) - 1.6)
+    low = int(tone)
     share = tone - low
     mixed = (1 - share) * np.array(_SKIN_SRGB[low], float) + share * np.array(_SKIN_SRGB[low + 1], float)
     # The scale's patches are paler than skin is in most light: blood adds red.
