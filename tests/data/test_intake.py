@@ -4,7 +4,16 @@ import pytest
 import scipy.io
 
 from prepose.data import intake
-from prepose.data.intake import hdf5_shapes, mat_shapes, read_hdf5, read_json, read_mat
+from prepose.data.intake import (
+    hdf5_shapes,
+    mat_shapes,
+    read_hdf5,
+    read_hdf5_texts,
+    read_json,
+    read_mat,
+    read_mat_struct,
+    records_of,
+)
 from prepose.errors import DataError
 
 JOINTS = np.random.default_rng(5).random((3, 14, 20))
@@ -106,3 +115,63 @@ def test_json_that_is_broken_is_an_error(tmp_path, content):
 def test_json_is_read(tmp_path):
     (tmp_path / "labels.json").write_text('[{"image": "a.jpg", "joints": [[1, 2.5]]}]')
     assert read_json(tmp_path / "labels.json") == [{"image": "a.jpg", "joints": [[1, 2.5]]}]
+
+
+def people() -> dict:
+    one = {"name": "a.jpg", "points": [{"x": 1.5, "visible": "1"}, {"x": 2, "visible": np.zeros((0, 0))}]}
+    return {"version": "12", "list": [one, {"name": "b.jpg", "points": {"x": 3, "visible": 0}}], "train": np.ones(2)}
+
+
+@pytest.mark.parametrize("do_compression", [False, True])
+def test_a_matlab_struct_is_read_as_plain_values(tmp_path, do_compression):
+    scipy.io.savemat(tmp_path / "a.mat", {"RELEASE": people(), "joints": JOINTS}, do_compression=do_compression)
+    found = read_mat_struct(tmp_path / "a.mat", "RELEASE")
+    first, second = records_of(found["list"])
+    assert (first["name"], second["name"], found["train"].tolist()) == ("a.jpg", "b.jpg", [1, 1])
+    assert [point["x"] for point in records_of(first["points"])] == [1.5, 2]
+    assert [point["x"] for point in records_of(second["points"])] == [3]
+    assert records_of(np.zeros((0, 0))) == []
+    with pytest.raises(DataError, match=r"has no struct 'joints'; it has RELEASE \(struct\), joints \(double\)"):
+        read_mat_struct(tmp_path / "a.mat", "joints")
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.99])
+@pytest.mark.parametrize("do_compression", [False, True])
+def test_a_truncated_struct_is_an_error(tmp_path, share, do_compression):
+    scipy.io.savemat(tmp_path / "a.mat", {"RELEASE": people()}, do_compression=do_compression)
+    whole = (tmp_path / "a.mat").read_bytes()
+    (tmp_path / "a.mat").write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(DataError, match=r"a\.mat: (is truncated, damaged|has no struct)"):
+        read_mat_struct(tmp_path / "a.mat", "RELEASE")
+
+
+def test_a_struct_that_inflates_without_end_is_refused(tmp_path, monkeypatch):
+    scipy.io.savemat(tmp_path / "a.mat", {"RELEASE": {"a": np.zeros(400_000)}}, do_compression=True)
+    assert (tmp_path / "a.mat").stat().st_size < 10_000
+    read_mat_struct(tmp_path / "a.mat", "RELEASE")
+    monkeypatch.setattr(intake, "MOST_STRUCT_BYTES", 2**21)
+    with pytest.raises(DataError, match=r"a\.mat: inflates to more than 0 GiB"):
+        read_mat_struct(tmp_path / "a.mat", "RELEASE")
+
+
+def test_a_struct_of_format_73_says_how_to_save_it(tmp_path):
+    with h5py.File(tmp_path / "a.mat", "w") as file:
+        file["RELEASE/a"] = JOINTS
+    with pytest.raises(DataError, match=r"format 7\.3; open it there and save it with save"):
+        read_mat_struct(tmp_path / "a.mat", "RELEASE")
+
+
+def test_texts_in_hdf5_may_be_strings_or_codes(tmp_path):
+    names = ("015601864.jpg", "short.jpg")
+    codes = np.zeros((2, 16))
+    for row, name in zip(codes, names, strict=True):
+        row[: len(name)] = [ord(letter) for letter in name]
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["codes"], file["bytes"], file["numbers"] = codes, np.array(names, "S20"), JOINTS
+        file.create_dataset("texts", data=list(names), dtype=h5py.string_dtype())
+        file["wrong"] = codes - 1
+    for name in ("codes", "bytes", "texts"):
+        assert read_hdf5_texts(tmp_path / "a.h5", name) == names
+    assert read_hdf5_texts(tmp_path / "a.h5", "none") is None
+    with pytest.raises(DataError, match="'wrong' should hold character codes"):
+        read_hdf5_texts(tmp_path / "a.h5", "wrong")

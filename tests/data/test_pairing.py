@@ -72,3 +72,29 @@ def test_a_single_odd_label_among_many_is_not_a_wrong_release(tmp_path):
     joints = np.full((40, 14, 2), 20.0)
     joints[7, 3] = -500
     check_joints_lie_in_images(tmp_path, names, joints)
+
+
+def test_images_without_label_may_belong_to_the_release(tmp_path):
+    put(tmp_path, (*NAMES, "stranger.jpg"))
+    pairing = pair_images(tmp_path, NAMES, partial=False, unlabelled_expected=True)
+    assert pairing.present.tolist() == list(range(6))
+    assert pairing.notes == ("1 images have no label, as is expected here, and are left out (stranger.jpg)",)
+    with pytest.raises(DataError, match="1 of 7 labels have no image"):
+        pair_images(tmp_path, (*NAMES, "missing.jpg"), partial=False, unlabelled_expected=True)
+
+
+def test_images_may_lie_in_folders_below(tmp_path):
+    put(tmp_path / "a", NAMES[:3])
+    put(tmp_path / "b", NAMES[3:])
+    names = [f"a/{name}" for name in NAMES[:3]] + [f"b/{name}" for name in NAMES[3:]]
+    assert pair_images(tmp_path, names, partial=False).present.tolist() == list(range(6))
+    with pytest.raises(DataError, match=r"2 images have no label \(b/im5\.jpg, b/im6\.jpg\)"):
+        pair_images(tmp_path, names[:4], partial=False)
+
+
+@pytest.mark.parametrize("name", ["../secret.jpg", "a/../../secret.jpg", "/etc/secret.jpg", "C:/x.jpg", r"..\up/x.jpg"])
+def test_a_name_that_leads_out_of_the_folder_is_refused(tmp_path, name):
+    put(tmp_path, ["secret.jpg"])
+    put(tmp_path / "images", NAMES)
+    with pytest.raises(DataError, match="names must be paths from this folder, inside it"):
+        pair_images(tmp_path / "images", (*NAMES, name), partial=True)

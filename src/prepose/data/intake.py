@@ -1,9 +1,12 @@
 """Reading label files that strangers wrote: sizes checked before anything is loaded, one clear line when it fails.
 
-MATLAB files (level 5 through scipy, 7.3 through h5py), HDF5 and JSON. Nothing here can run code from a file.
+MATLAB files (level 5 through scipy, 7.3 through h5py; structs as plain dictionaries), HDF5 and JSON. Nothing here can
+run code from a file.
 """
 
 import json
+import struct
+import zlib
 from collections.abc import Callable, Mapping
 from math import prod
 from pathlib import Path
@@ -17,6 +20,10 @@ from prepose.errors import DataError
 
 # Far above any label file of the field, far below what a crafted header can claim.
 MOST_BYTES = 8 * 2**30
+
+# A struct is built of small Python objects, several times its size in the file; the largest of the field has 0.2 GiB.
+MOST_STRUCT_BYTES = 2**30
+MAT_HEADER_BYTES, MAT_COMPRESSED = 128, 15
 
 Shape = tuple[int | None, ...]
 T = TypeVar("T")
@@ -77,6 +84,43 @@ def read_mat(path: Path, variable: str, shape: Shape) -> np.ndarray:
     return _guarded(path, "MATLAB file", load)
 
 
+def read_mat_struct(path: Path, variable: str) -> Any:
+    """A struct variable of a MATLAB file (level 5), as dictionaries, lists, numbers, text and arrays of numbers.
+
+    Struct arrays and single structs come as MATLAB shows them; `records_of` makes one list of either.
+
+    Raises:
+        DataError: the file is missing, truncated, foreign, of format 7.3, inflates beyond 1 GiB, or has no such struct.
+    """
+    check_file(path)
+    if h5py.is_hdf5(path):
+        raise DataError(f"{path}: is of MATLAB's format 7.3; open it there and save it with save(..., '-v7')")
+    listed = _guarded(path, "MATLAB file", lambda: scipy.io.whosmat(str(path)))
+    structs = [name for name, _, kind in listed if kind == "struct"]
+    if variable not in structs:
+        others = ", ".join(f"{name} ({kind})" for name, _, kind in listed) or "nothing"
+        raise DataError(f"{path}: has no struct {variable!r}; it has {others}")
+    inflated = _guarded(path, "MATLAB file", lambda: _inflated_size(path))
+    if inflated > MOST_STRUCT_BYTES:
+        raise DataError(
+            f"{path}: inflates to more than {MOST_STRUCT_BYTES / 2**30:.0f} GiB; no label file is that large"
+        )
+
+    def load() -> Any:
+        loaded = scipy.io.loadmat(str(path), variable_names=[variable], simplify_cells=True)
+        return loaded[variable]
+
+    return _guarded(path, "MATLAB file", load)
+
+
+def records_of(value: Any) -> list[dict[str, Any]]:
+    """The structs of a simplified MATLAB value: none of an empty one, one of a single struct, all of an array."""
+    if isinstance(value, dict):
+        return [value]
+    items = value.ravel().tolist() if isinstance(value, np.ndarray) else value if isinstance(value, list) else []
+    return [item for item in items if isinstance(item, dict)]
+
+
 def hdf5_shapes(path: Path, *, reverse_axes: bool = False) -> dict[str, tuple[int, ...]]:
     """The numeric datasets of an HDF5 file, by path inside it, and their shapes.
 
@@ -113,6 +157,29 @@ def read_hdf5(path: Path, name: str, shape: Shape) -> np.ndarray:
     return _read_hdf5_array(path, name)
 
 
+def read_hdf5_texts(path: Path, name: str) -> tuple[str, ...] | None:
+    """A list of short texts in an HDF5 file, be it strings or rows of character codes; None where it has no such list.
+
+    Raises:
+        DataError: the file is missing, truncated or foreign, or the list is not one of texts.
+    """
+    if name in hdf5_shapes(path):
+        codes = read_hdf5(path, name, (None, None))
+        if not np.isfinite(codes).all() or not ((codes >= 0) & (codes < 128)).all():
+            raise DataError(f"{path}: {name!r} should hold character codes, and does not; fetch it again")
+        return tuple(bytes(row).decode("ascii").rstrip("\0 ") for row in codes.astype(np.uint8))
+
+    def load() -> tuple[str, ...] | None:
+        with h5py.File(path, "r") as file:
+            found = file.get(name)
+            if not isinstance(found, h5py.Dataset) or h5py.check_string_dtype(found.dtype) is None:
+                return None
+            _check_bytes(path, repr(name), found.size * found.dtype.itemsize)
+            return tuple(str(text).rstrip("\0 ") for text in np.atleast_1d(found.asstr()[()]).ravel())
+
+    return _guarded(path, "HDF5 file", load)
+
+
 def read_json(path: Path) -> Any:
     """The content of a JSON file.
 
@@ -125,6 +192,27 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: is truncated or not JSON ({error}); fetch it again") from error
+
+
+def _inflated_size(path: Path) -> int:
+    """Bytes of a MATLAB file's variables, compressed ones inflated and thrown away piece by piece."""
+    total, end = 0, path.stat().st_size
+    with path.open("rb") as file:
+        order = "<" if file.read(MAT_HEADER_BYTES)[126:128] == b"IM" else ">"
+        while file.tell() + 8 <= end and total <= MOST_STRUCT_BYTES:
+            kind, size = struct.unpack(f"{order}II", file.read(8))
+            after = file.tell() + size
+            total += _inflate(file.read(size)) if kind == MAT_COMPRESSED else size
+            file.seek(after)
+    return total
+
+
+def _inflate(data: bytes) -> int:
+    inflater, total = zlib.decompressobj(), 0
+    while data and not inflater.eof and total <= MOST_STRUCT_BYTES:
+        total += len(inflater.decompress(data, 2**20))
+        data = inflater.unconsumed_tail
+    return total
 
 
 def _read_hdf5_array(path: Path, name: str) -> np.ndarray:
@@ -154,6 +242,8 @@ def _check_bytes(path: Path, what: str, size: int) -> None:
 def _guarded(path: Path, kind: str, read: Callable[[], T]) -> T:
     try:
         return read()
+    except DataError:
+        raise
     # On damaged bytes scipy and h5py raise whatever the parser happened to stumble over.
     except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -29,19 +29,21 @@ class Pairing:
     notes: tuple[str, ...]
 
 
-def pair_images(folder: Path, names: Sequence[str], *, partial: bool) -> Pairing:
+def pair_images(folder: Path, names: Sequence[str], *, partial: bool, unlabelled_expected: bool = False) -> Pairing:
     """Look for the image of each label.
 
     Args:
         folder: Where the images lie.
-        names: The file name of each label's image; several labels may share one.
+        names: The path of each label's image from there; several labels may share one.
         partial: Whether labels without image and images without label are left out instead of refused.
+        unlabelled_expected: Whether images without label belong to the release (of other splits, or of nobody), so
+            that they are counted but never refused.
 
     Raises:
-        DataError: there are no images, or some are missing or unlabelled and `partial` is not set.
+        DataError: there are no images, or some are missing or unlabelled and `partial` is not set; a name leads out of
+            the folder.
     """
-    entries = folder.iterdir() if folder.is_dir() else ()
-    files = {entry.name for entry in entries if entry.suffix.lower() in PICTURE_SUFFIXES}
+    files = _pictures(folder, names)
     present = np.flatnonzero([name in files for name in names])
     missing = [name for name in names if name not in files]
     strangers = sorted(files - set(names))
@@ -54,7 +56,7 @@ def pair_images(folder: Path, names: Sequence[str], *, partial: bool) -> Pairing
             f"{folder}: {len(missing)} of {len(names)} labels have no image ({_first(missing)}); add the images, or "
             f"pass --partial to take the {len(present)} that are there"
         )
-    if strangers and not partial:
+    if strangers and not partial and not unlabelled_expected:
         raise DataError(
             f"{folder}: {len(strangers)} images have no label ({_first(strangers)}); take them away, or pass --partial "
             f"to leave them out"
@@ -63,7 +65,8 @@ def pair_images(folder: Path, names: Sequence[str], *, partial: bool) -> Pairing
     if missing:
         notes.append(f"{len(missing)} of {len(names)} labels have no image and are left out ({_first(missing)})")
     if strangers:
-        notes.append(f"{len(strangers)} images have no label and are left out ({_first(strangers)})")
+        why = ", as is expected here," if unlabelled_expected else ""
+        notes.append(f"{len(strangers)} images have no label{why} and are left out ({_first(strangers)})")
     return Pairing(present, tuple(notes))
 
 
@@ -82,6 +85,19 @@ def check_joints_lie_in_images(
             f"{folder}: in {len(outside)} of {len(chosen)} images looked at, joints lie far outside the picture "
             f"({_first(outside)}); labels and images are of different releases or sizes"
         )
+
+
+def _pictures(folder: Path, names: Sequence[str]) -> set[str]:
+    """The pictures in the folders that the names speak of, as paths from `folder`."""
+    inside = {PurePosixPath(name).parent for name in set(names)}
+    for place in inside:
+        if place.is_absolute() or ".." in place.parts or any("\\" in part or ":" in part for part in place.parts):
+            stranger = next(name for name in names if PurePosixPath(name).parent == place)
+            raise DataError(
+                f"{folder}: an image is named {stranger!r}; names must be paths from this folder, inside it"
+            )
+    entries = [entry for place in inside if (folder / place).is_dir() for entry in (folder / place).iterdir()]
+    return {entry.relative_to(folder).as_posix() for entry in entries if entry.suffix.lower() in PICTURE_SUFFIXES}
 
 
 def _far_out(path: Path, joints_img: Float[np.ndarray, "J 2"]) -> bool:
