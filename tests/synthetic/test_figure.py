@@ -193,6 +193,10 @@ def test_long_limbs_belong_to_long_bones():
     ]
     low = [skin(f, BodyPose(STILL, np.zeros(3))).vertices[:, 2].min() for f in figures]
     assert low[0] - low[1] == pytest.approx(80, abs=2)
+    shin = figures[0].weights[:, SEGMENT_NAMES.index("l_shin")] > 0.99
+    length = [np.ptp(f.vertices[shin, 2]) for f in figures]
+    bone = one.rest[PREPOSE_27.index("l_knee"), 2] - one.rest[PREPOSE_27.index("l_ankle"), 2]
+    assert length[1] / length[0] == pytest.approx((bone + 80) / bone, rel=0.01)
 
 
 def test_same_seed_same_figure():
