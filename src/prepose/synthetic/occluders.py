@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 
 from prepose.arrays import Points3D, Vector3
 from prepose.body.skeletons import PREPOSE_27
@@ -34,8 +34,8 @@ _THORAX = PREPOSE_27.index("thorax")
 
 def draw_occluders(
     generator: np.random.Generator,
-    joints_world: Points3D,
-    body_world: Points3D,
+    joints_world: Float[np.ndarray, "J 3"],
+    body_world: Float[np.ndarray, "V 3"],
     *,
     camera: Vector3,
     target: float,
