@@ -12,6 +12,7 @@ def test_every_recipe_is_listed_with_its_summary_stages_and_cost() -> None:
     lines = text.getvalue().splitlines()
     assert len(lines) == 2 * len(RECIPES)
     for first, second, (name, make) in zip(lines[::2], lines[1::2], RECIPES.items(), strict=True):
-        assert first == f"{name}  {make().summary}"
-        assert make().model.backbone in second and second.endswith(" training FLOPs")
-        assert all(f"{stage.name} {stage.samples:,}" in second for stage in make().stages)
+        recipe = make()
+        assert first == f"{name}  {recipe.summary}"
+        assert recipe.model.backbone in second and second.endswith(" training FLOPs")
+        assert all(f"{stage.name} {recipe.steps(stage) * recipe.batch_size:,}" in second for stage in recipe.stages)
