@@ -1,0 +1,147 @@
+"""How much light reaches points, and what they send to the eye."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Bool, Float32, Int, Int32
+
+from prepose.synthetic.hits import Samples
+from prepose.synthetic.shading import (
+    Background,
+    Light,
+    ambient_irradiance,
+    dot,
+    hemisphere_directions,
+    jitter_directions,
+    light_rays,
+    picked,
+    put,
+    reflect,
+)
+from prepose.synthetic.tracer import Tracer
+
+# Rays to a lamp or the sky start this far off the surface (mm), or a curved skin of flat triangles would shade itself.
+_LIFT = 3.0
+# How far away things still keep soft light out, mm.
+_OCCLUSION_REACH = 450.0
+_DIMMEST = 0.15
+# Normals closer than this cosine belong to one surface.
+SAME_FACING = 0.7
+
+
+@dataclass(frozen=True)
+class Quality:
+    """How much work goes into a picture.
+
+    Attributes:
+        num_shadows: So many of the lights, from the first on, cast shadows.
+        occlusion_rays: Rays a pixel that look for things nearby which keep the soft light out; 0 for none.
+        edge_samples: Further rays a pixel where it lies on an edge; 0 leaves edges ragged.
+    """
+
+    num_shadows: int = 2
+    occlusion_rays: int = 1
+    edge_samples: int = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Lamps:
+    """What lights a scene, and how much work goes into its shadows."""
+
+    lights: tuple[Light, ...]
+    background: Background
+    quality: Quality
+
+
+@dataclass(frozen=True, eq=False)
+class Film:
+    """What the middle of each pixel showed: reused by further samples near by; mesh is -1 for the background."""
+
+    mesh: Int32[np.ndarray, "H W"]
+    normal: Float32[np.ndarray, "3 H W"]
+    visible: Float32[np.ndarray, "channels H W"]
+
+
+def visibility(
+    tracer: Tracer, samples: Samples, lamps: Lamps, cell: Int[np.ndarray, " S"]
+) -> Float32[np.ndarray, "channels S"]:
+    """How much of each light that casts shadows, then of the sky, reaches each point (0..1)."""
+    start = samples.position + _LIFT * samples.flat_normal
+    shadowing = lamps.lights[: lamps.quality.num_shadows]
+    visible = np.empty((len(shadowing) + 1, len(cell)), dtype=np.float32)
+    for k, light in enumerate(shadowing):
+        visible[k] = _lit(tracer, samples, start, light, cell)
+    visible[-1] = _open_sky(tracer, samples, start, lamps.quality.occlusion_rays, cell)
+    return visible
+
+
+def _lit(
+    tracer: Tracer,
+    samples: Samples,
+    start: Float32[np.ndarray, "3 S"],
+    light: Light,
+    cell: Int[np.ndarray, " S"],
+) -> Bool[np.ndarray, " S"]:
+    directions, distance, _ = light_rays(light, start)
+    lit = dot(samples.normal, directions) > 0
+    rows = np.flatnonzero(lit)
+    ray = picked(directions, rows)
+    far = distance[rows] * np.float32(0.999) if isinstance(distance, np.ndarray) else distance
+    if light.radius > 0:
+        ray = jitter_directions(ray, light.radius if light.kind == "sun" else light.radius / far, cell[rows])
+    lit[rows] = ~tracer.scene.occluded(picked(start, rows), ray, far)
+    return lit
+
+
+def _open_sky(
+    tracer: Tracer, samples: Samples, start: Float32[np.ndarray, "3 S"], num_rays: int, cell: Int[np.ndarray, " S"]
+) -> Float32[np.ndarray, " S"]:
+    """The share of nearby directions, weighted by their cosine, that nothing blocks."""
+    open_share = np.ones(len(cell), dtype=np.float32)
+    for k in range(num_rays):
+        ray = hemisphere_directions(samples.normal, (cell + k * 16 // num_rays) % 16)
+        open_share -= tracer.scene.occluded(start, ray, _OCCLUSION_REACH) * np.float32(1 / num_rays)
+    # Light that bounces about reaches into every fold.
+    return np.maximum(open_share, _DIMMEST)
+
+
+def film_of(samples: Samples, visible: Float32[np.ndarray, "channels S"], size_hw: tuple[int, int]) -> Film:
+    """Samples of the middle of each pixel, laid out as the picture is."""
+    mesh = np.full(size_hw, -1, dtype=np.int32)
+    normal = np.zeros((3, *size_hw), dtype=np.float32)
+    grid = np.zeros((len(visible), *size_hw), dtype=np.float32)
+    mesh.reshape(-1)[samples.rows] = samples.mesh
+    put(normal.reshape(3, -1), samples.rows, samples.normal)
+    put(grid.reshape(len(visible), -1), samples.rows, visible)
+    return Film(mesh, normal, grid)
+
+
+def smoothed(film: Film) -> Film:
+    """Visibility as the mean over 4 x 4 pixels of the same mesh that face the same way.
+
+    The sixteen directions of `jitter_directions` repeat every four pixels, so this mean sees each of them once.
+    Source: Keller and Heidrich, "Interleaved sampling", 2001.
+    """
+    for axis in (0, 1):
+        total, weight = film.visible.copy(), np.ones(film.mesh.shape, dtype=np.float32)
+        for shift in (-1, 1, 2):
+            near = np.roll(film.mesh, shift, axis) == film.mesh
+            near &= dot(np.roll(film.normal, shift, axis + 1), film.normal) > SAME_FACING
+            total += np.roll(film.visible, shift, axis + 1) * near
+            weight += near
+        film = replace(film, visible=total / weight)
+    return film
+
+
+def radiance(samples: Samples, lamps: Lamps, visible: Float32[np.ndarray, "channels S"]) -> Float32[np.ndarray, "3 S"]:
+    """What the points send to the eye, given how much light reaches them."""
+    light_in = ambient_irradiance(lamps.background, samples.normal) * visible[-1]
+    shine = np.zeros_like(light_in)
+    for k, light in enumerate(lamps.lights):
+        directions, _, dimming = light_rays(light, samples.position)
+        diffuse, specular = reflect(samples.normal, directions, samples.towards_eye, samples.gloss)
+        reaching = dimming * visible[k] if k < lamps.quality.num_shadows else dimming
+        colour = light.colour.astype(np.float32)[:, None]
+        light_in += diffuse * reaching * colour
+        shine += specular * reaching * colour
+    return samples.albedo * light_in + shine
