@@ -10,7 +10,8 @@ from prepose.camera.crop import is_inside
 from prepose.data.sample import JointState
 from prepose.errors import RecipeError
 from prepose.synthetic.lab import lab_cameras
-from prepose.synthetic.worlds import SPLITS, VISIT, WORLDS, draw_sample, find_world
+from prepose.synthetic.motion import ACTIONS
+from prepose.synthetic.worlds import ODDS, SPLITS, VISIT, WORLDS, draw_sample, find_world
 
 SIZE = 48
 
@@ -163,3 +164,9 @@ def test_bad_arguments_are_named():
         draw_sample(WORLDS["lab"], "dev", 0, 0, SIZE)
     with pytest.raises(ValueError, match="index and seed must be >= 0"):
         draw_sample(WORLDS["lab"], "train", 0, -1, SIZE)
+
+
+def test_the_wild_shows_more_walking_than_handstands():
+    odds = ODDS
+    assert set(odds) <= set(ACTIONS)
+    assert odds["walking"] > 1 > odds["handstand"] > 0

@@ -10,7 +10,7 @@ A sample is a pure function of (world, split, seed, index). Splits never share a
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from types import MappingProxyType
 from typing import NamedTuple
 from zlib import crc32
@@ -43,6 +43,18 @@ _LIMBS_AND_TRUNK = [
 SPLITS = ("train", "validation", "test")
 # Every so many samples in a row show one person: building a figure costs more than drawing a sample of it.
 VISIT = 8
+# How often an action is seen, 1 where nothing else is said: in pictures of people most stand, walk or sit, and few are
+# on their hands. Without these odds every sixth picture would show someone lying, on all fours or upside down.
+ODDS: Mapping[str, float] = MappingProxyType(
+    {
+        **dict.fromkeys(("standing", "sitting"), 2.0),
+        "walking": 3.0,
+        **dict.fromkeys(("running", "holding", "reaching_forward"), 1.5),
+        **dict.fromkeys(("lying_on_back", "lying_on_side", "lying_on_belly", "push_up", "on_all_fours"), 0.25),
+        **dict.fromkeys(("balancing", "sitting_ground", "climbing", "random"), 0.5),
+        **dict.fromkeys(("handstand", "cartwheel", "swimming"), 0.1),
+    }
+)
 # Share of the poses that come from motion capture where clips are given.
 MOTION_SHARE = 0.5
 
@@ -56,6 +68,7 @@ class World:
         summary: What it is, in a line.
         people: The numbers of the people of each split.
         actions: What people do -> the actions of `motion` that it is made of.
+        odds: How often an action is drawn, relative to the others; 1 where it is not named.
         breadth: How wide the poses of an action spread, 1 as the prior has it.
         views: How cameras look.
         indoors: Share of rooms.
@@ -71,6 +84,7 @@ class World:
     people: Mapping[str, range]
     place: "Callable[[np.random.Generator, World, Model], Setting]"
     actions: Mapping[str, tuple[str, ...]]
+    odds: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     breadth: float = 1.0
     views: Views = WIDE_VIEWS
     indoors: float = 0.5
@@ -138,6 +152,7 @@ WORLDS: Mapping[str, World] = MappingProxyType(
                 people=_crowd(0),
                 place=_anywhere,
                 actions=_named_actions(),
+                odds=ODDS,
             ),
             World(
                 name="lab",
@@ -156,6 +171,7 @@ WORLDS: Mapping[str, World] = MappingProxyType(
                 people=_crowd(0),
                 place=_anywhere,
                 actions=_named_actions(),
+                odds=ODDS,
                 views=Views(truncated=0.05, share=(0.3, 1.0)),
                 indoors=0.7,
                 occluded=0.95,
@@ -208,7 +224,8 @@ def draw_sample(
 
 
 def _draw_model(generator: np.random.Generator, world: World, who: Person, clips: tuple[MotionClip, ...]) -> Model:
-    action = tuple(world.actions)[int(generator.integers(len(world.actions)))]
+    odds = np.array([world.odds.get(name, 1.0) for name in world.actions])
+    action = tuple(world.actions)[int(generator.choice(len(odds), p=odds / odds.sum()))]
     if clips and generator.random() < MOTION_SHARE:
         clip = clips[int(generator.integers(len(clips)))]
         pose = clip.pose_of(int(generator.integers(len(clip.poses))), who.proportions)
