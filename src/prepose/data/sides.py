@@ -1,0 +1,107 @@
+"""Whether a dataset's right is the person's right: sides against the direction that faces and knees look to."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from prepose.body.skeleton import Skeleton, mirror_name
+
+LEGS = ("hip", "knee", "ankle", "foot", "toe")
+ARMS = ("clavicle", "collar", "shoulder", "elbow", "wrist", "hand")
+# Below this, mm, a face or knee says nothing about where it looks.
+LEAST_FORWARD = 30.0
+# Mean agreement (-1 to 1) beyond which a release's order is taken as known; sound recordings have above 0.8.
+CLEAR = 0.3
+
+
+@dataclass(frozen=True)
+class SideCheck:
+    """How well the sides agree with the facing direction, over many poses.
+
+    Attributes:
+        legs: Mean cosine between right minus left hip and the right by the facing direction; NaN if nothing faces.
+        arms: The same with the shoulders.
+        poses: How many poses had a facing direction.
+    """
+
+    legs: float
+    arms: float
+    poses: int
+
+    @property
+    def legs_swapped(self) -> bool:
+        """Whether left and right legs are exchanged."""
+        return self.legs < -CLEAR
+
+    @property
+    def arms_swapped(self) -> bool:
+        """Whether left and right arms are exchanged."""
+        return self.arms < -CLEAR
+
+    @property
+    def clear(self) -> bool:
+        """Whether both can be told."""
+        return bool(abs(self.legs) > CLEAR and abs(self.arms) > CLEAR)
+
+
+def check_sides(joints: Float[np.ndarray, "N J 3"], skeleton: Skeleton) -> SideCheck:
+    """Compare named sides with the sides that follow from where faces and knees point.
+
+    A nose lies before the line from thorax to head top, and a knee before the line from hip to ankle, whichever leg it
+    is; with up = thorax - pelvis, a person's right is forward x up in a right-handed frame. A mirrored (left-handed)
+    frame therefore looks like legs and arms exchanged together.
+
+    Args:
+        joints: Poses in any right-handed metric frame, mm.
+        skeleton: Has hips, knees, ankles, shoulders, pelvis and thorax or neck; a nose and a head top help.
+    """
+    up = _first(joints, skeleton, ("thorax", "neck")) - _first(joints, skeleton, ("pelvis",))
+    right = np.cross(forward(joints, skeleton), up / np.maximum(_length(up), 1e-9))
+    facing = _length(right)[:, 0] > LEAST_FORWARD
+    if not facing.any():
+        return SideCheck(np.nan, np.nan, 0)
+    right = (right / np.maximum(_length(right), 1e-9))[facing]
+    legs, arms = (_agreement(joints[facing], skeleton, part, right) for part in ("hip", "shoulder"))
+    return SideCheck(legs, arms, int(facing.sum()))
+
+
+def forward(joints: Float[np.ndarray, "N J 3"], skeleton: Skeleton) -> Float[np.ndarray, "N 3"]:
+    """Where the person faces, as far as nose and bent knees show it; its length (mm) says how clearly."""
+    lines = [(f"{side}_hip", f"{side}_knee", f"{side}_ankle") for side in "rl"]
+    nose = next((name for name in ("nose_neck", "nose") if name in skeleton.joints), None)
+    if nose is not None and "head_top" in skeleton.joints:
+        lines.append(("thorax" if "thorax" in skeleton.joints else "neck", nose, "head_top"))
+    total = np.zeros((len(joints), 3))
+    for start, before, end in lines:
+        a, b, c = (joints[:, skeleton.index(name)] for name in (start, before, end))
+        along = (c - a) / np.maximum(_length(c - a), 1e-9)
+        total += np.nan_to_num(b - a - ((b - a) * along).sum(axis=-1, keepdims=True) * along)
+    return total
+
+
+def exchanged(skeleton: Skeleton, parts: tuple[str, ...]) -> np.ndarray:
+    """The joint order with left and right of some body parts exchanged: the index each joint is to be taken from."""
+    order = np.arange(len(skeleton))
+    for row, joint in enumerate(skeleton.joints):
+        if joint[:2] in ("l_", "r_") and joint[2:] in parts:
+            order[row] = skeleton.index(mirror_name(joint))
+    return order
+
+
+def side_order(skeleton: Skeleton, *, legs: bool, arms: bool) -> np.ndarray:
+    """The joint order that exchanges the sides of legs, arms, both or neither."""
+    return exchanged(skeleton, (*(LEGS if legs else ()), *(ARMS if arms else ())))
+
+
+def _agreement(joints: np.ndarray, skeleton: Skeleton, part: str, right: np.ndarray) -> float:
+    named = joints[:, skeleton.index(f"r_{part}")] - joints[:, skeleton.index(f"l_{part}")]
+    return float(np.nanmean((named * right).sum(axis=-1) / np.maximum(_length(named)[:, 0], 1e-9)))
+
+
+def _first(joints: np.ndarray, skeleton: Skeleton, names: tuple[str, ...]) -> np.ndarray:
+    return joints[:, skeleton.index(next(name for name in names if name in skeleton.joints))]
+
+
+def _length(vectors: np.ndarray) -> np.ndarray:
+    return np.linalg.norm(vectors, axis=-1, keepdims=True)

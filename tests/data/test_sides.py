@@ -1,0 +1,120 @@
+import numpy as np
+import pytest
+
+from prepose.body.pose import mirror
+from prepose.body.skeleton import joint_map
+from prepose.body.skeletons import H36M_17, PREPOSE_27, SKELETONS, SMPL_24
+from prepose.data.sides import check_sides, exchanged, forward, side_order
+from prepose.synthetic.motion import ACTIONS, draw_pose
+from prepose.synthetic.rig import draw_proportions, mean_proportions, pose_joints
+
+
+def people(generator: np.random.Generator, actions: tuple[str, ...], count: int) -> np.ndarray:
+    """(count, 27, 3) world, mm, each turned about the vertical by a random angle."""
+    poses = []
+    for _ in range(count):
+        proportions = draw_proportions(generator)
+        pose = draw_pose(generator, proportions=proportions, actions=actions)
+        joints, _ = pose_joints(proportions, pose)
+        turn = generator.uniform(-np.pi, np.pi)
+        rotation = np.array([[np.cos(turn), -np.sin(turn), 0], [np.sin(turn), np.cos(turn), 0], [0, 0, 1]])
+        poses.append(joints @ rotation.T)
+    return np.stack(poses)
+
+
+def as_h36m(joints: np.ndarray) -> np.ndarray:
+    mapped = joint_map(PREPOSE_27, H36M_17).apply(joints)
+    mapped[:, H36M_17.index("nose_neck")] = joints[:, PREPOSE_27.index("nose")]
+    return mapped
+
+
+@pytest.fixture(scope="module")
+def poses() -> np.ndarray:
+    return as_h36m(people(np.random.default_rng(0), tuple(ACTIONS), 120))
+
+
+def test_sound_sides_agree_over_all_actions(poses):
+    check = check_sides(poses, H36M_17)
+    assert check.poses > 100
+    assert min(check.legs, check.arms) > 0.8
+    assert (check.clear, check.legs_swapped, check.arms_swapped) == (True, False, False)
+
+
+@pytest.mark.parametrize(("legs", "arms"), [(True, False), (False, True), (True, True)])
+def test_exchanged_limbs_are_told_apart(poses, legs, arms):
+    check = check_sides(poses[:, side_order(H36M_17, legs=legs, arms=arms)], H36M_17)
+    assert (check.legs_swapped, check.arms_swapped, check.clear) == (legs, arms, True)
+
+
+def test_a_mirrored_frame_looks_like_both_exchanged_and_a_mirrored_person_does_not(poses):
+    flipped = poses * np.array([-1.0, 1, 1])
+    check = check_sides(flipped, H36M_17)
+    assert check.legs_swapped
+    assert check.arms_swapped
+    assert not check_sides(mirror(poses, H36M_17), H36M_17).legs_swapped
+
+
+def test_half_of_each_is_not_clear(poses):
+    mixed = poses.copy()
+    mixed[::2] = poses[::2][:, side_order(H36M_17, legs=True, arms=False)]
+    check = check_sides(mixed, H36M_17)
+    assert not check.clear
+    assert abs(check.legs) < 0.3
+    assert check.arms > 0.8
+
+
+def test_any_frame_will_do(poses):
+    rotation = np.linalg.qr(np.random.default_rng(1).normal(size=(3, 3)))[0]
+    rotation *= np.sign(np.linalg.det(rotation))
+    turned = check_sides(poses @ rotation.T + 5000.0, H36M_17)
+    straight = check_sides(poses, H36M_17)
+    assert turned.legs == pytest.approx(straight.legs)
+    assert turned.arms == pytest.approx(straight.arms)
+
+
+def test_bent_knees_are_enough_without_a_nose(poses):
+    joints = people(np.random.default_rng(2), ("sitting", "walking", "squatting"), 40)
+    check = check_sides(joint_map(PREPOSE_27, SMPL_24).apply(joints), SMPL_24)
+    assert check.poses > 20
+    assert check.legs > 0.8
+
+
+def test_nobody_who_faces_anywhere_gives_nan():
+    straight = np.zeros((3, 17, 3))
+    straight[..., 2] = np.linspace(0, 1600, 17)
+    check = check_sides(straight, H36M_17)
+    assert check.poses == 0
+    assert np.isnan([check.legs, check.arms]).all()
+    assert not (check.clear or check.legs_swapped or check.arms_swapped)
+
+
+def test_forward_is_where_the_rest_pose_looks():
+    direction = forward(as_h36m(mean_proportions().rest[None]), H36M_17)[0]
+    assert direction[1] == pytest.approx(np.linalg.norm(direction), rel=0.05)
+
+
+@pytest.mark.parametrize("skeleton", SKELETONS.values(), ids=SKELETONS)
+def test_orders_are_their_own_inverse(skeleton):
+    for legs in (False, True):
+        for arms in (False, True):
+            order = side_order(skeleton, legs=legs, arms=arms)
+            np.testing.assert_array_equal(order[order], np.arange(len(skeleton)))
+    every = (
+        *[
+            "hip",
+            "knee",
+            "ankle",
+            "foot",
+            "toe",
+            "clavicle",
+            "collar",
+            "shoulder",
+            "elbow",
+            "wrist",
+            "hand",
+            "eye",
+            "ear",
+        ],
+    )
+    limbs = exchanged(skeleton, (*every, "upper_arm", "lower_arm", "upper_leg", "lower_leg"))
+    np.testing.assert_array_equal(limbs, skeleton.mirror)
