@@ -9,17 +9,16 @@ import torch
 
 from prepose.body.skeletons import MPII_16, SKELETONS
 from prepose.camera.crop import cell_from_crop, transform
+from prepose.loss_maps import gaussian_maps
 from prepose.losses import (
     LOSSES,
     LossInputs,
     bone_ratio_loss,
     depth_loss,
-    gaussian_maps,
     heatmap_cross_entropy,
     heatmap_loss,
     joint_loss,
     masked_mean,
-    read_at,
 )
 
 VECTORS = Path(__file__).parent / "vectors"
@@ -182,15 +181,6 @@ def test_bone_ratios_are_zero_for_canonical_bones_and_for_a_person_in_one_point(
     assert point.grad.isfinite().all()
 
 
-def test_gaussian_maps_follow_the_formula_below_the_cell() -> None:
-    joints = torch.tensor([[[3.3, 5.8], [9.0, 2.0]]])
-    maps = gaussian_maps(joints, torch.tensor([[True, False]]), CELLS, sigma=2.0)
-    distance = (4 - 3.3) ** 2 + (7 - 5.8) ** 2
-    assert maps[0, 0, 7, 4].item() == pytest.approx(torch.tensor(-distance / 8).exp().item())
-    assert (maps[0, 1] == 0).all()
-    assert gaussian_maps(joints.round(), torch.ones(1, 2, dtype=torch.bool), CELLS)[0, 0, 6, 3].item() == 1
-
-
 def test_the_heatmap_loss_is_the_mean_square_over_the_cells_of_labelled_joints() -> None:
     x = inputs()
     cells = x.target_cell
@@ -225,13 +215,6 @@ def test_joint_loss_is_the_mean_absolute_error_over_labelled_coordinates() -> No
 
 def test_masked_mean_ignores_what_is_not_a_number() -> None:
     assert masked_mean(torch.tensor([2.0, float("nan")]), torch.tensor([True, False])).item() == 2
-
-
-def test_reading_at_a_place_is_bilinear_and_ends_at_the_border() -> None:
-    rows, columns = torch.meshgrid(torch.arange(16.0), torch.arange(16.0), indexing="ij")
-    maps = (10 * rows + columns)[None, None].expand(1, 3, 16, 16)
-    places = torch.tensor([[[3.25, 7.5], [0.0, 15.0], [-4.0, 20.0]]])
-    torch.testing.assert_close(read_at(maps, places)[0], torch.tensor([78.25, 150.0, 150.0]))
 
 
 def test_targets_reach_cells_by_the_pixel_centre_rule() -> None:

@@ -17,8 +17,8 @@ from torch.nn import functional
 
 from prepose.body.skeleton import Skeleton
 from prepose.camera.crop import cell_from_crop
+from prepose.loss_maps import HEATMAP_SIGMA, gaussian_maps, read_at
 
-HEATMAP_SIGMA = 2.0  # cells; Xiao et al., ECCV 2018
 DISTRIBUTION_SIGMA = 1.0  # cells
 
 
@@ -36,22 +36,6 @@ def masked_mean(
     total = torch.where(mask, values, 0).sum()
     number = mask.sum() if count is None else count
     return total / torch.clamp(number, min=1)
-
-
-def gaussian_maps(
-    joints_cell: Float[Tensor, "B J 2"], mask: Bool[Tensor, "B J"], size: int, sigma: float = HEATMAP_SIGMA
-) -> Float[Tensor, "B J S S"]:
-    """A Gaussian of peak 1 about each joint's exact (sub-pixel) place; empty where masked.
-
-    Args:
-        joints_cell: x, y in map cells.
-        mask: Joints to draw.
-        size: Side of the map, cells.
-        sigma: Standard deviation, cells.
-    """
-    cells = torch.arange(size, device=joints_cell.device, dtype=torch.float32)
-    columns, rows = torch.exp(-((cells - joints_cell.float()[..., None]) ** 2) / (2 * sigma**2)).unbind(2)
-    return (rows * mask[..., None])[..., :, None] * columns[..., None, :]
 
 
 def heatmap_loss(
@@ -276,20 +260,6 @@ class LossInputs:
     def without_3d(self) -> Bool[Tensor, "B J"]:
         """Joints labelled in 2D, of samples with no 3D label at all."""
         return self.has_2d & ~self.has_3d.any(1, keepdim=True)
-
-
-def read_at(maps: Float[Tensor, "B J S S"], cells: Float[Tensor, "B J 2"]) -> Float[Tensor, "B J"]:
-    """Each joint's map read bilinearly at its own place (x, y in cells); the nearest border's value outside."""
-    batch, joints, size, _ = maps.shape
-    # grid_sample's -1 and 1 are the outer edges of the map, half a cell beyond the first and last centre.
-    grid = (2 * cells.float() + 1) / size - 1
-    read = functional.grid_sample(
-        maps.float().reshape(batch * joints, 1, size, size),
-        grid.reshape(batch * joints, 1, 1, 2),
-        padding_mode="border",
-        align_corners=False,
-    )
-    return read.view(batch, joints)
 
 
 def _heatmap(x: LossInputs) -> Tensor:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from prepose.camera.crop import resize_matrix, transform
-from prepose.losses import gaussian_maps
+from prepose.loss_maps import gaussian_maps
 from prepose.models.heads import DECODERS, READOUTS, STRIDE, read_argmax, read_integral, sample_maps
 
 CELLS, SIZE = 16, 64
