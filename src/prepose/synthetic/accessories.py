@@ -7,7 +7,7 @@ from jaxtyping import Float, Float32, Int32
 
 from prepose.body.skeletons import PREPOSE_27
 from prepose.synthetic.appearance import Appearance, Colour
-from prepose.synthetic.clothing import smooth_step
+from prepose.synthetic.body_map import smooth_step
 from prepose.synthetic.rig import SEGMENT_NAMES
 from prepose.synthetic.template import body_template
 
@@ -78,9 +78,7 @@ def _rings(
     return middles[:, None] + circle * widths[:, None]
 
 
-def _ball(
-    centre: tuple[int, int, int], radii: tuple[int, int, int], tilt: float = 0.0
-) -> Float[np.ndarray, "R K 3"]:
+def _ball(centre: tuple[int, int, int], radii: tuple[int, int, int], tilt: float = 0.0) -> Float[np.ndarray, "R K 3"]:
     """Rings of an ellipsoid (mm from the upper neck joint), tilted about x."""
     turn = np.linspace(-0.48 * np.pi, 0.48 * np.pi, 9)
     middles = np.stack([np.zeros(9), np.zeros(9), radii[2] * np.sin(turn)], axis=1)

@@ -1,89 +1,21 @@
-"""Painting a person: which skin is covered, in which colour, and how far cloth, hair and fat stand off the mean body.
+"""Dressing a person: which skin is covered, in which colour, and how far cloth stands off it.
 
-All fields live on the template's vertices. Places are read in its rest pose (mm, for a stature of 1700): arms stretched
-out along x, legs along z.
+A garment is a field over the body: mm inside its border. The renderer draws the border where the field is zero.
 """
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
-from types import MappingProxyType
 
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Float32
 
-from prepose.body.skeletons import PREPOSE_27
-from prepose.synthetic.appearance import Appearance, Build, Cloth, Colour, Pattern
-from prepose.synthetic.rig import SEGMENT_NAMES
-from prepose.synthetic.template import Template, body_template
+from prepose.synthetic.appearance import Appearance, Cloth
+from prepose.synthetic.body_map import NOWHERE, BodyMap, Field, body_map, cover_of, layer_of, smooth_step
+from prepose.synthetic.girth import build_offset
+from prepose.synthetic.head import hair_layers, paint_face
+from prepose.synthetic.patterns import PATTERN_EDGES
 from prepose.synthetic.tracer import Layer
 
-Field = Float[np.ndarray, " V"]
 _WAIST_Z, _CROTCH_Z, _COLLAR_Z, _SOLE_Z = 105.0, -75.0, 512.0, -900.0
-# Further from a border than any place on the body, mm.
-_NOWHERE = 1e3
-
-
-@dataclass(frozen=True, eq=False)
-class BodyMap:
-    """Where each vertex of the template is, in terms a tailor or a barber would use.
-
-    Attributes:
-        place: In the rest pose, mm.
-        arm: Share of the arm segments.
-        along_arm: 0 at the shoulder joint, 1 at the wrist.
-        arm_length: Shoulder to wrist, mm.
-        leg: Share of the leg segments.
-        along_leg: 0 at the hip joint, 1 at the ankle.
-        leg_length: Hip to ankle, mm.
-        head: Share of the head.
-        neck: Share of the neck.
-        foot: Share of the feet.
-        face: Place relative to the upper neck joint, mm.
-    """
-
-    place: Float[np.ndarray, "V 3"]
-    arm: Field
-    along_arm: Field
-    arm_length: float
-    leg: Field
-    along_leg: Field
-    leg_length: float
-    head: Field
-    neck: Field
-    foot: Field
-    face: Float[np.ndarray, "V 3"]
-
-
-@cache
-def body_map() -> BodyMap:
-    """The map of the template."""
-    return map_of(body_template())
-
-
-def map_of(template: Template) -> BodyMap:
-    """The map of a template."""
-    rest, place = template.proportions.rest, template.rest
-    joint = {name: rest[PREPOSE_27.index(name)] for name in PREPOSE_27.joints}
-
-    def share(*names: str) -> Field:
-        return template.weights[:, [SEGMENT_NAMES.index(name) for name in names]].sum(axis=1)
-
-    shoulder, wrist = joint["r_shoulder"][0], joint["r_wrist"][0]
-    hip, ankle = joint["r_hip"][2], joint["r_ankle"][2]
-    return BodyMap(
-        place=place,
-        arm=share(*(f"{s}_{part}" for s in "lr" for part in ("upper_arm", "forearm", "hand"))),
-        along_arm=(np.abs(place[:, 0]) - shoulder) / (wrist - shoulder),
-        arm_length=float(wrist - shoulder),
-        leg=share(*(f"{s}_{part}" for s in "lr" for part in ("thigh", "shin", "foot"))),
-        along_leg=(hip - place[:, 2]) / (hip - ankle),
-        leg_length=float(hip - ankle),
-        head=share("head"),
-        neck=share("neck"),
-        foot=share("l_foot", "r_foot"),
-        face=place - joint["upper_neck"],
-    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,97 +33,32 @@ class Coat:
     offset: Field
 
 
-def smooth_step(value: Field, low: float | int, high: float | int) -> Field:
-    """0 up to `low`, 1 from `high` on, an S between."""
-    t = np.clip((value - low) / (high - low), 0, 1)
-    return t * t * (3 - 2 * t)
-
-
-def _bump(place: Float[np.ndarray, "V 3"], centre: tuple[int, int, int], size: tuple[int, int, int]) -> Field:
-    """A soft hill of height one, on both sides of the body."""
-    mirrored = np.concatenate([np.abs(place[:, :1]), place[:, 1:]], axis=1)
-    return np.exp(-0.5 * (((mirrored - centre) / size) ** 2).sum(axis=1))
-
-
-@cache
-def _build_fields() -> Float[np.ndarray, "5 V"]:
-    """How many mm one step adds: slimness, stoutness, muscle, feminine form, and its share of fat."""
-    body = body_map()
-    place, face = body.place, body.face
-    soft = 1 - smooth_step(np.maximum(body.head, body.foot), 0.3, 0.7)
-    hand = smooth_step(body.along_arm, 0.95, 1.02) * (body.arm > 0.5)
-    trunk = (1 - body.arm) * (1 - body.leg) * soft
-    thigh, calf = body.leg * (1 - smooth_step(body.along_leg, 0.3, 0.6)), body.leg * soft
-    slim = -soft * (1 - hand) * (4 + 4 * trunk + 3 * thigh)
-    stout = (
-        soft * (1 - hand) * (5 + 9 * trunk + 9 * thigh + 2 * body.arm)
-        + 42 * _bump(place, (0, 105, 110), (95, 70, 95))
-        + 20 * _bump(place, (150, 0, 90), (40, 90, 70))
-        + 10 * _bump(place, (75, 90, 360), (50, 40, 45))
-        + 5 * body.head * _bump(face, (40, 50, 20), (35, 50, 30))
-    )
-    muscle = (
-        7 * body.arm * np.exp(-0.5 * ((body.along_arm - 0.22) / 0.16) ** 2)
-        + 4 * body.arm * np.exp(-0.5 * ((body.along_arm - 0.65) / 0.1) ** 2)
-        + 8 * _bump(place, (85, 95, 385), (55, 40, 45))
-        + 7 * _bump(place, (130, -80, 380), (60, 60, 70))
-        + 6 * calf * np.exp(-0.5 * ((body.along_leg - 0.68) / 0.08) ** 2)
-        + 5 * thigh
-        + 5 * body.neck
-    )
-    feminine = (
-        34 * _bump(place, (72, 100, 350), (38, 50, 40))
-        - 9 * _bump(place, (135, 0, 170), (60, 200, 60))
-        + 10 * _bump(place, (165, 0, -40), (50, 90, 80))
-        + 9 * _bump(place, (75, -110, -45), (60, 50, 60))
-        - 5 * body.arm * soft * (1 - hand)
-        - 5 * body.neck
-        - 6 * _bump(place, (190, -20, 470), (50, 60, 50))
-        - 2 * body.head * _bump(face, (40, 40, 15), (40, 60, 30))
-    )
-    return np.stack([slim, stout, muscle, feminine, -3 * soft * trunk])
-
-
-def build_offset(build: Build) -> Field:
-    """How a build stands off the mean body, mm."""
-    shares = [max(-build.weight, 0), max(build.weight, 0), build.muscle, build.feminine, build.feminine]
-    return np.array(shares) @ _build_fields()
-
-
 def dress(appearance: Appearance, generator: np.random.Generator) -> Coat:
     """Paint skin, face, hair and clothes, from the skin outwards."""
     body = body_map()
     albedo = np.tile(appearance.skin.astype(np.float32), (len(body.place), 1))
-    _paint_face(albedo, appearance, body)
+    paint_face(albedo, appearance, body)
     np.clip(albedo, 0, 1, out=albedo)
-    layers, depth = _hair(appearance, body, generator)
+    layers, depth = hair_layers(appearance, body, generator)
     shoe = _shoe_edge(appearance, body)
-    layers += [_layer(shoe, appearance.shoes), _layer(np.minimum(shoe, _SOLE_Z - body.place[:, 2]), appearance.sole)]
+    layers += [
+        layer_of(shoe, appearance.shoes),
+        layer_of(np.minimum(shoe, _SOLE_Z - body.place[:, 2]), appearance.sole),
+    ]
     bottom, top = _bottom_edge(appearance, body), _top_edge(appearance, body)
     for edge, cloth in ((bottom, appearance.bottom), (top, appearance.top)):
-        layers.append(_layer(edge, cloth.colour))
-        if cloth.pattern in _PATTERN_EDGES:
-            layers.append(_layer(np.minimum(edge, _PATTERN_EDGES[cloth.pattern](cloth, body, generator)), cloth.second))
+        layers.append(layer_of(edge, cloth.colour))
+        if cloth.pattern in PATTERN_EDGES:
+            layers.append(
+                layer_of(np.minimum(edge, PATTERN_EDGES[cloth.pattern](cloth, body, generator)), cloth.second)
+            )
     # The looser the cloth, the deeper its folds; under a loose top the bottom's cloth adds little.
     folds = _folds(body, generator)
-    under, over = _cover(bottom), _cover(top)
+    under, over = cover_of(bottom), cover_of(top)
     stand = np.maximum(
         under * _hang(appearance.bottom, body, folds), over * (_hang(appearance.top, body, folds) + 4 * under)
     )
-    return Coat(albedo, tuple(layers), build_offset(appearance.build) + depth + 5 * _cover(shoe) + stand)
-
-
-def _layer(edge: Field, colour: Colour) -> Layer:
-    return Layer(edge.astype(np.float32), np.clip(colour, 0, 1))
-
-
-def _cover(edge: Field) -> Field:
-    """How far a garment with this border (mm inside) stands off near it: all, or nothing beyond it."""
-    return smooth_step(edge, -6, 6)
-
-
-def _blend(albedo: Float32[np.ndarray, "V 3"], colour: Float[np.ndarray, "..."], share: Field) -> None:
-    albedo += ((colour - albedo) * share[:, None]).astype(np.float32)
+    return Coat(albedo, tuple(layers), build_offset(appearance.build) + depth + 5 * cover_of(shoe) + stand)
 
 
 def _top_edge(appearance: Appearance, body: BodyMap) -> Field:
@@ -213,7 +80,7 @@ def _bottom_edge(appearance: Appearance, body: BodyMap) -> Field:
 
 def _shoe_edge(appearance: Appearance, body: BodyMap) -> Field:
     if appearance.shaft <= 0:
-        return np.full(len(body.place), -_NOWHERE)
+        return np.full(len(body.place), -NOWHERE)
     return (body.along_leg - 1.03 + 0.5 * appearance.shaft) * body.leg_length
 
 
@@ -242,135 +109,3 @@ def _folds(body: BodyMap, generator: np.random.Generator) -> Field:
         wave = 2 * np.pi / generator.uniform(70, 180) * direction / np.linalg.norm(direction)
         total += np.sin(x * wave[0] + y * wave[1] + z * wave[2] + generator.uniform(0, 6.3))
     return total / 2.5
-
-
-def _stripes(cloth: Cloth, body: BodyMap, generator: np.random.Generator) -> Field:
-    # Down the trunk and on along the sleeves, so that stripes ring both.
-    x, _, z = body.place.T
-    return _bands(np.where(body.along_arm > -0.12, np.abs(x), 464 - z), cloth.period, 0.5)
-
-
-def _pinstripes(cloth: Cloth, body: BodyMap, generator: np.random.Generator) -> Field:
-    return _bands(body.place[:, 0], cloth.period, 0.3)
-
-
-def _checks(cloth: Cloth, body: BodyMap, generator: np.random.Generator) -> Field:
-    x, _, z = body.place.T
-    return np.maximum(_bands(x, cloth.period, 0.35), _bands(z, cloth.period, 0.35))
-
-
-def _print(cloth: Cloth, body: BodyMap, generator: np.random.Generator) -> Field:
-    return (_blobs(body, cloth.period, generator) - 0.3) * cloth.period / 6
-
-
-def _halves(cloth: Cloth, body: BodyMap, generator: np.random.Generator) -> Field:
-    return body.place[:, 2] - 252
-
-
-def _panels(cloth: Cloth, body: BodyMap, generator: np.random.Generator) -> Field:
-    return np.abs(body.place[:, 0]) - 112
-
-
-def _logo(cloth: Cloth, body: BodyMap, generator: np.random.Generator) -> Field:
-    x, y, z = body.place.T
-    half = 0.4 * cloth.period + 20
-    inside = half * (1 - ((x / 75) ** 4 + ((z - 330) / half) ** 4) ** 0.25) - 0.25 * half * _blobs(
-        body, 90.0, generator
-    )
-    return np.minimum(inside, y - 40)
-
-
-def _jacket(cloth: Cloth, body: BodyMap, generator: np.random.Generator) -> Field:
-    x, y, z = body.place.T
-    return np.minimum(45 + 0.06 * (z - 100) - np.abs(x), y - 10)
-
-
-# Where a garment shows its second colour: mm inside the border of those parts. A plain cloth has none.
-_PATTERN_EDGES: Mapping[Pattern, Callable[[Cloth, BodyMap, np.random.Generator], Field]] = MappingProxyType(
-    {
-        "stripes": _stripes,
-        "pinstripes": _pinstripes,
-        "checks": _checks,
-        "print": _print,
-        "halves": _halves,
-        "panels": _panels,
-        "logo": _logo,
-        "jacket": _jacket,
-    }
-)
-
-
-def _bands(place: Field, period: float, share: float) -> Field:
-    """Bands across `place` (mm) that take this share of each period: mm inside the nearest."""
-    return 0.5 * share * period - np.abs((place + 0.5 * period) % period - 0.5 * period)
-
-
-def _blobs(body: BodyMap, period: float, generator: np.random.Generator) -> Field:
-    waves = generator.normal(size=(6, 3))
-    waves *= (2 * np.pi / period / np.linalg.norm(waves, axis=1) * generator.uniform(0.6, 1.5, 6))[:, None]
-    return np.sin(body.place @ waves.T + generator.uniform(0, 6.3, 6)).sum(axis=1) / 2
-
-
-def _spot(face: Float[np.ndarray, "V 3"], x: int, z: int, half: tuple[int, int], sharpness: float = 2.0) -> Field:
-    """A soft-edged patch of the face's front, on both sides."""
-    reach = (np.abs(np.abs(face[:, 0]) - x) / half[0]) ** 2 + ((face[:, 2] - z) / half[1]) ** 2
-    return np.exp(-(reach**sharpness)) * (face[:, 1] > 55)
-
-
-def _paint_face(albedo: Float32[np.ndarray, "V 3"], appearance: Appearance, body: BodyMap) -> None:
-    face, skin, on_head = body.face, appearance.skin, body.head > 0.5
-    red = skin * np.array([1.0, 0.72, 0.72])
-    _blend(albedo, red, 0.5 * _spot(face, 42, 80, (20, 18)) * on_head)
-    _blend(albedo, skin * np.array([0.85, 0.45, 0.45]), 0.9 * _spot(face, 0, 44, (24, 9)) * on_head)
-    _blend(albedo, skin * 0.25, 0.7 * _spot(face, 0, 45, (19, 3)) * on_head)
-    if appearance.beard > 0:
-        jaw = (
-            smooth_step(78 - 0.25 * face[:, 1] - face[:, 2], -4, 10) * (face[:, 1] > -5) * (body.head + body.neck > 0.5)
-        )
-        lip = _spot(face, 0, 45, (19, 8))
-        moustache = _spot(face, 0, 58, (26, 6))
-        _blend(
-            albedo,
-            appearance.hair,
-            appearance.beard * np.maximum(jaw * (face[:, 2] > -25) * (1 - lip), moustache) * 0.9,
-        )
-    _blend(albedo, appearance.hair * 0.8, 0.9 * _spot(face, 33, 134, (19, 5)) * on_head)
-    _blend(albedo, skin * 0.55, 0.5 * _spot(face, 32, 115, (20, 11)) * on_head)
-    _blend(albedo, np.full(3, 0.6), 0.6 * _spot(face, 32, 114, (15, 6)) * on_head)
-    _blend(albedo, np.full(3, 0.015), 0.95 * _spot(face, 32, 115, (9, 8)) * on_head)
-
-
-# Lower edge of the hair (mm above the upper neck joint) by place from the back to the front of the head.
-_HAIRLINE_Y = (-95.0, -50.0, -12.0, 10.0, 24.0, 62.0, 92.0)
-_HAIRLINE_Z = {
-    "short": (38.0, 52.0, 84.0, 118.0, 152.0, 170.0, 176.0),
-    "cropped": (45.0, 60.0, 92.0, 122.0, 156.0, 178.0, 186.0),
-    "full": (22.0, 22.0, 45.0, 78.0, 128.0, 164.0, 168.0),
-    "long": (0.0, 0.0, 12.0, 40.0, 105.0, 166.0, 172.0),
-    "ponytail": (42.0, 56.0, 90.0, 118.0, 152.0, 172.0, 180.0),
-    "bun": (42.0, 56.0, 90.0, 118.0, 152.0, 172.0, 180.0),
-    "cap": (38.0, 52.0, 84.0, 118.0, 150.0, 168.0, 176.0),
-}
-_HAIR_DEPTH = {"short": 9.0, "cropped": 3.0, "full": 20.0, "long": 13.0, "ponytail": 6.0, "bun": 6.0, "cap": 5.0}
-
-
-def _hair(appearance: Appearance, body: BodyMap, generator: np.random.Generator) -> tuple[list[Layer], Field]:
-    """Hair or cap, and how far they stand off the skull, mm."""
-    style = appearance.hair_style
-    if style == "bald":
-        return [], np.zeros(len(body.place))
-    x, y, z = body.face.T
-    scalp = np.where(body.head + body.neck > 0.5, z - np.interp(y, _HAIRLINE_Y, _HAIRLINE_Z[style]), -_NOWHERE)
-    # Strands: darker and lighter locks from the crown down.
-    lock = np.sin(np.arctan2(x, y + 10) * 11 + generator.uniform(0, 6) + 0.6 * np.sin(z / 25)) * 9
-    layers = [
-        _layer(scalp, appearance.hair),
-        _layer(np.minimum(scalp, lock - 4), appearance.hair * generator.uniform(0.6, 0.85)),
-    ]
-    depth = _cover(scalp) * _HAIR_DEPTH[style] * generator.uniform(0.7, 1.3)
-    depth *= 1 + 0.03 * lock
-    if style == "cap":
-        cap = np.where(body.head > 0.5, z - 150 + 0.12 * (y - 90), -_NOWHERE)
-        layers.append(_layer(cap, appearance.shoes))
-        depth = np.maximum(depth, 11 * _cover(cap))
-    return layers, depth

@@ -126,6 +126,8 @@ def smoothed(film: Film) -> Film:
         total, weight = film.visible.copy(), np.ones(film.mesh.shape, dtype=np.float32)
         for shift in (-1, 1, 2):
             near = np.roll(film.mesh, shift, axis) == film.mesh
+            # What rolled round from the far side of the picture is no neighbour.
+            near.swapaxes(0, axis)[slice(shift, None) if shift < 0 else slice(shift)] = False
             near &= dot(np.roll(film.normal, shift, axis + 1), film.normal) > SAME_FACING
             total += np.roll(film.visible, shift, axis + 1) * near
             weight += near
