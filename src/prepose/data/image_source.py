@@ -1,0 +1,134 @@
+"""Images that labels name by a path: below a folder, or still inside the zip archive in which they came."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool
+
+from prepose.data.archive import check_name, open_archive
+from prepose.data.pairing import HEADER_BYTES, Pairing
+from prepose.data.picture import image_size
+from prepose.errors import DataError
+
+# Enough names to tell a layout by, also where only some images are there.
+LOOKED_AT = 200
+
+
+@dataclass(frozen=True)
+class ImageSource:
+    """Where images lie.
+
+    Attributes:
+        place: A folder or a zip archive.
+        names: The path of each label's image below it.
+    """
+
+    place: Path
+    names: tuple[str, ...]
+
+    @property
+    def zipped(self) -> bool:
+        """Whether the images are still inside an archive."""
+        return self.place.is_file()
+
+
+def find_images(places: Sequence[Path], names: Sequence[str], labels: Path) -> ImageSource:
+    """The place that holds the most of the images: one of the folders or archives, under one of its first folders.
+
+    People unpack with or without the archive's outermost folder, so a name is looked for as it stands, below
+    `images`, and without its first part.
+
+    Args:
+        places: Folders and archives, the preferred first; they need not exist.
+        names: The path of each label's image.
+        labels: The file that gives the names.
+
+    Raises:
+        DataError: a name leads outside, or none of the places exists.
+    """
+    plain = [str(check_name(name, labels)) for name in names]
+    step = max(1, len(plain) // LOOKED_AT)
+    sources = [
+        ImageSource(place.resolve(), tuple(map(spell, plain)))
+        for place in places
+        if place.exists()
+        for spell in (str, _below_images, _without_first)
+    ]
+    if not sources:
+        raise DataError(f"{labels}: its images are not there; looked for {' and '.join(map(str, places))}")
+    counts = [int(_present(ImageSource(source.place, source.names[::step])).sum()) for source in sources]
+    return sources[int(np.argmax(counts))]
+
+
+def pair_source(source: ImageSource, *, partial: bool) -> Pairing:
+    """Look for the image of each label.
+
+    Args:
+        source: Where the images lie.
+        partial: Whether labels without image are left out instead of refused. Images without label are no trouble here:
+            they are the other splits'.
+
+    Raises:
+        DataError: there are no images, or some are missing and `partial` is not set.
+    """
+    present = np.flatnonzero(_present(source))
+    missing = sorted(set(range(len(source.names))) - set(present.tolist()))
+    if not missing:
+        return Pairing(present, ())
+    total = len(source.names)
+    first = ", ".join(source.names[index] for index in missing[:3]) + (", ..." if len(missing) > 3 else "")
+    if len(present) == 0:
+        raise DataError(f"{source.place}: holds none of the {total} labelled images ({first}); unpack them there")
+    if not partial:
+        raise DataError(
+            f"{source.place}: {len(missing)} of {total} labels have no image ({first}); add the images, or pass "
+            f"--partial to take the {len(present)} that are there"
+        )
+    return Pairing(present, (f"{len(missing)} of {total} labels have no image and are left out ({first})",))
+
+
+@contextmanager
+def image_reader(source: ImageSource) -> Iterator[Callable[[str], Path | bytes]]:
+    """What gives the image of a name: its bytes out of an archive, its absolute path in a folder.
+
+    Raises:
+        DataError: the archive is damaged.
+    """
+    if not source.zipped:
+        yield lambda name: source.place / name
+        return
+    with open_archive(source.place) as archive:
+        yield archive.read
+
+
+def size_of(image: Path | bytes, name: str) -> tuple[int, int]:
+    """(width, height) of an image in px, from its header.
+
+    Raises:
+        DataError: it is missing, or not an image.
+    """
+    if isinstance(image, bytes):
+        return image_size(image, name)
+    try:
+        with image.open("rb") as file:
+            return image_size(file.read(HEADER_BYTES), str(image))
+    except OSError as error:
+        raise DataError(f"{image}: the image cannot be read ({error.strerror})") from error
+
+
+def _below_images(name: str) -> str:
+    return f"images/{name}"
+
+
+def _without_first(name: str) -> str:
+    return name.split("/", 1)[-1]
+
+
+def _present(source: ImageSource) -> Bool[np.ndarray, "N"]:
+    if source.zipped:
+        with open_archive(source.place) as archive:
+            return np.array([name in archive.members for name in source.names])
+    return np.array([(source.place / name).is_file() for name in source.names])

@@ -1,0 +1,315 @@
+"""The instructions of the stack machine that a pickle is a program for: Python's own, without import and call.
+
+Protocols 0 to 5 (`pickletools` describes them). The names in a program are looked up in `pickle_names`, and what it
+wants called or made is built by `pickle_values` or refused.
+"""
+
+import struct
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+from prepose.data.pickle_literals import binary_long, escaped, integer, latin1, long, quoted, utf8
+from prepose.data.pickle_machine import Machine
+from prepose.data.pickle_names import Named, Refusal, named
+from prepose.data.pickle_values import Unfinished, call, check_keys, finish, make
+
+STOP = ord(".")
+
+
+def _packed(form: str) -> Callable[[Machine], None]:
+    unpack, size = struct.Struct(form).unpack_from, struct.calcsize(form)
+
+    def act(machine: Machine) -> None:
+        machine.stack.append(unpack(machine.data, machine.at)[0])
+        machine.at += size
+
+    return act
+
+
+def _sized(form: str, build: Callable[[bytes], Any]) -> Callable[[Machine], None]:
+    """Push what `build` makes of bytes that come after their length."""
+    unpack, size = struct.Struct(form).unpack_from, struct.calcsize(form)
+
+    def act(machine: Machine) -> None:
+        length = unpack(machine.data, machine.at)[0]
+        machine.at += size
+        machine.stack.append(build(machine.take(length)))
+
+    return act
+
+
+def _from_line(build: Callable[[bytes], Any]) -> Callable[[Machine], None]:
+    return lambda machine: machine.stack.append(build(machine.line()))
+
+
+def _mark(machine: Machine) -> None:
+    machine.marks.append(machine.stack)
+    machine.stack = []
+
+
+def _pop(machine: Machine) -> None:
+    machine.drop([machine.stack.pop()] if machine.stack else machine.since_mark())
+
+
+def _duplicate(machine: Machine) -> None:
+    if type(machine.stack[-1]) is Unfinished:
+        raise Refusal("uses an object before it is finished")
+    machine.stack.append(machine.stack[-1])
+
+
+def _tuple_of(count: int) -> Callable[[Machine], None]:
+    def act(machine: Machine) -> None:
+        stack = machine.stack
+        if len(stack) < count:
+            raise EOFError
+        stack[-count:] = [tuple(stack[-count:])]
+
+    return act
+
+
+def _tuple(machine: Machine) -> None:
+    items = tuple(machine.since_mark())
+    machine.stack.append(items)
+
+
+def _marked(build: Callable[[list], Any]) -> Callable[[Machine], None]:
+    def act(machine: Machine) -> None:
+        machine.push_container(build(machine.since_mark()))
+
+    return act
+
+
+def _dict_of(items: list) -> dict:
+    filled: dict = {}
+    _set_pairs(filled, items)
+    return filled
+
+
+def _set_pairs(target: Any, items: list) -> None:
+    if type(target) not in (dict, OrderedDict) or len(items) % 2:
+        raise ValueError("not a dict, or a key without value")
+    check_keys(items[::2])
+    for key, value in zip(items[::2], items[1::2], strict=True):
+        target[key] = value
+
+
+def _extend(target: Any, items: list) -> None:
+    if type(target) is not list:
+        raise ValueError("not a list")
+    target.extend(items)
+
+
+def _append(machine: Machine) -> None:
+    value = machine.stack.pop()
+    _extend(machine.stack[-1], [value])
+
+
+def _appends(machine: Machine) -> None:
+    items = machine.since_mark()
+    _extend(machine.stack[-1], items)
+
+
+def _set_item(machine: Machine) -> None:
+    value, key = machine.stack.pop(), machine.stack.pop()
+    _set_pairs(machine.stack[-1], [key, value])
+
+
+def _set_items(machine: Machine) -> None:
+    items = machine.since_mark()
+    _set_pairs(machine.stack[-1], items)
+
+
+def _frozen(items: list) -> frozenset:
+    check_keys(items)
+    return frozenset(items)
+
+
+def _add_items(machine: Machine) -> None:
+    items = machine.since_mark()
+    if type(machine.stack[-1]) is not set:
+        raise ValueError("not a set")
+    check_keys(items)
+    machine.stack[-1].update(items)
+
+
+def _remember(machine: Machine, index: int) -> None:
+    memo, value = machine.memo, machine.stack[-1]
+    if index == len(memo):
+        memo.append(value)
+    elif 0 <= index < len(memo):
+        memo[index] = value
+    else:  # Python 2 numbered from 1; a list as long as the number asked for would be a memory bomb
+        machine.memo_far[index] = value
+
+
+def _recall(machine: Machine, index: int) -> None:
+    value = machine.memo[index] if 0 <= index < len(machine.memo) else machine.memo_far[index]
+    if type(value) is Unfinished:
+        if value.pending:
+            raise Refusal("uses an object before it is finished")
+        value = value.value
+    machine.stack.append(value)
+
+
+def _memoize(machine: Machine) -> None:
+    machine.memo.append(machine.stack[-1])
+
+
+def _by_index(act: Callable[[Machine, int], None], form: str | None) -> Callable[[Machine], None]:
+    if form is None:
+        return lambda machine: act(machine, int(machine.line()))
+    unpack, size = struct.Struct(form).unpack_from, struct.calcsize(form)
+
+    def numbered(machine: Machine) -> None:
+        index = unpack(machine.data, machine.at)[0]
+        machine.at += size
+        act(machine, index)
+
+    return numbered
+
+
+def _name(machine: Machine) -> None:
+    module, name = utf8(machine.line()), utf8(machine.line())
+    machine.stack.append(named(module, name))
+
+
+def _stack_name(machine: Machine) -> None:
+    name, module = machine.stack.pop(), machine.stack.pop()
+    machine.stack.append(named(module, name))
+
+
+def _call(machine: Machine) -> None:
+    arguments, what = machine.stack.pop(), machine.stack.pop()
+    machine.push_made(call(what, arguments, machine.budget))
+
+
+def _make(machine: Machine) -> None:
+    arguments, what = machine.stack.pop(), machine.stack.pop()
+    machine.push_made(make(what, arguments))
+
+
+def _build(machine: Machine) -> None:
+    state, thing = machine.stack.pop(), machine.stack[-1]
+    if type(thing) is not Unfinished:
+        raise Refusal(f"sets the inner state of a {type(thing).__name__}")
+    thing.value = finish(thing, state, machine.budget, machine.take)
+    thing.pending = False
+    machine.unfinished -= 1
+    machine.stack[-1] = thing.value
+
+
+def _old_instance(machine: Machine) -> None:
+    module, name = utf8(machine.line()), utf8(machine.line())
+    raise Refusal(f"makes an object of {named(module, name)} in an unusual way")
+
+
+def _old_object(parts: list) -> None:
+    what = next((str(part) for part in parts if isinstance(part, Named)), "something")
+    raise Refusal(f"makes an object of {what} in an unusual way")
+
+
+def _refused(what: str) -> Callable[[Machine], None]:
+    def act(machine: Machine) -> None:
+        raise Refusal(what)
+
+    return act
+
+
+def _unknown(machine: Machine) -> None:
+    raise ValueError("no such instruction")
+
+
+def _start(machine: Machine) -> None:
+    if machine.take(1)[0] > 5:
+        raise ValueError("a later protocol")
+
+
+def _frame(machine: Machine) -> None:
+    if int.from_bytes(machine.take(8), "little") > len(machine.data) - machine.at:
+        raise EOFError
+
+
+_INSTRUCTIONS: dict[bytes, Callable[[Machine], None]] = {
+    b"\x80": _start,
+    b"\x95": _frame,
+    b"(": _mark,
+    b"0": _pop,
+    b"1": lambda machine: machine.drop(machine.since_mark()),
+    b"2": _duplicate,
+    b"N": lambda machine: machine.stack.append(None),
+    b"\x88": lambda machine: machine.stack.append(True),
+    b"\x89": lambda machine: machine.stack.append(False),
+    b")": lambda machine: machine.stack.append(()),
+    b"F": _from_line(float),
+    b"I": _from_line(integer),
+    b"L": _from_line(long),
+    b"J": _packed("<i"),
+    b"K": _packed("<B"),
+    b"M": _packed("<H"),
+    b"G": _packed(">d"),
+    b"\x8a": _sized("<B", binary_long),
+    b"\x8b": _sized("<i", binary_long),
+    b"S": _from_line(quoted),
+    b"T": _sized("<i", latin1),
+    b"U": _sized("<B", latin1),
+    b"V": _from_line(escaped),
+    b"X": _sized("<I", utf8),
+    b"\x8c": _sized("<B", utf8),
+    b"\x8d": _sized("<Q", utf8),
+    b"B": _sized("<I", bytes),
+    b"C": _sized("<B", bytes),
+    b"\x8e": _sized("<Q", bytes),
+    b"\x96": _sized("<Q", bytearray),
+    b"\x85": _tuple_of(1),
+    b"\x86": _tuple_of(2),
+    b"\x87": _tuple_of(3),
+    b"t": _tuple,
+    b"]": lambda machine: machine.push_container([]),
+    b"l": _marked(list),
+    b"}": lambda machine: machine.push_container({}),
+    b"d": _marked(_dict_of),
+    b"\x8f": lambda machine: machine.push_container(set()),
+    b"\x91": _marked(_frozen),
+    b"\x90": _add_items,
+    b"a": _append,
+    b"e": _appends,
+    b"s": _set_item,
+    b"u": _set_items,
+    b"g": _by_index(_recall, None),
+    b"h": _by_index(_recall, "<B"),
+    b"j": _by_index(_recall, "<I"),
+    b"p": _by_index(_remember, None),
+    b"q": _by_index(_remember, "<B"),
+    b"r": _by_index(_remember, "<I"),
+    b"\x94": _memoize,
+    b"c": _name,
+    b"\x93": _stack_name,
+    b"R": _call,
+    b"\x81": _make,
+    b"b": _build,
+    b"i": _old_instance,
+    b"o": lambda machine: _old_object(machine.since_mark()),
+    b"\x92": lambda machine: _old_object(machine.stack[-3:]),
+    **dict.fromkeys((b"P", b"Q"), _refused("refers to an object outside of the file")),
+    **dict.fromkeys((b"\x97", b"\x98"), _refused("refers to a buffer outside of the file")),
+    **dict.fromkeys((b"\x82", b"\x83", b"\x84"), _refused("refers to a class by a number of the copyreg registry")),
+}
+_ACTIONS = [_INSTRUCTIONS.get(bytes([code]), _unknown) for code in range(256)]
+
+
+def run(machine: Machine) -> Any:
+    """Interpret the program.
+
+    Raises:
+        Refusal: it asks for what no label file needs.
+        Exception: it is damaged.
+    """
+    data, actions = machine.data, _ACTIONS
+    while (code := data[machine.at]) != STOP:
+        machine.at += 1
+        actions[code](machine)
+    (value,) = machine.stack
+    if machine.unfinished or machine.marks:
+        raise Refusal("leaves an object unfinished")
+    return value
