@@ -1,0 +1,95 @@
+"""3DPW in its owners' layout: sequence pickles of Python 2, and pictures in a folder a sequence."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import simplejpeg
+
+from fake_people import SIZE_WH, FakePerson, fake_camera, fake_person
+from fake_pickles import write_python2_pickle
+from fakes import fake_picture
+from prepose.body.drawing import draw_skeleton
+from prepose.body.skeletons import SMPL_24 as SKELETON
+from prepose.data.threedpw_sequence import DETECTED
+
+SEQUENCES = {"train": ("courtyard_walk_00",), "validation": ("downtown_bus_01",), "test": ("office_phone_00",)}
+
+
+@dataclass(frozen=True, eq=False)
+class FakeSequence:
+    """Who is in a sequence, by person and frame, and in which frames the camera is valid."""
+
+    people: list[list[FakePerson]]
+    valid: np.ndarray
+
+
+def fake_3dpw(
+    root: Path,
+    generator: np.random.Generator,
+    *,
+    frames: int = 6,
+    actors: int = 2,
+    pictures: bool = True,
+) -> dict[str, FakeSequence]:
+    """Write the dataset and return who is in it, by sequence.
+
+    The second person's camera is invalid in frame 1, and its pose broken there too; in the last frame the first
+    person's right wrist was not detected.
+    """
+    written = {}
+    for split, names in SEQUENCES.items():
+        for name in names:
+            K = fake_camera(generator).K
+            cameras = [replace(fake_camera(generator), K=K) for _ in range(frames)]
+            people = [
+                [fake_person(generator, SKELETON, camera, beside=400.0 * (2 * number - 1)) for camera in cameras]
+                for number in range(actors)
+            ]
+            valid = np.ones((actors, frames), int)
+            valid[-1, 1] = 0
+            content = sequence_content(name, people, valid)
+            write_python2_pickle(root / "sequenceFiles" / split / f"{name}.pkl", content)
+            written[name] = FakeSequence(people, valid)
+            if pictures:
+                _write_pictures(root / "imageFiles" / name, people)
+    return written
+
+
+def sequence_content(name: str, people: list[list[FakePerson]], valid: np.ndarray) -> dict:
+    """What a sequence's pickle holds."""
+    cameras = [person.camera for person in people[0]]
+    poses = np.tile(np.eye(4), (len(cameras), 1, 1))
+    poses[:, :3, :3] = [camera.rotation for camera in cameras]
+    poses[:, :3, 3] = [camera.translation / 1000 for camera in cameras]
+    detected = [np.stack([_detection(person) for person in group]) for group in people]
+    detected[0][-1, :, DETECTED["r_wrist"]] = 0
+    return {
+        "sequence": name,
+        "betas": [np.zeros((10, 1)) for _ in people],
+        "poses": [np.zeros((len(cameras), 72)) for _ in people],
+        "genders": ["m", "f"][: len(people)],
+        "jointPositions": [np.stack([p.joints_world.ravel() / 1000 for p in group]) for group in people],
+        "cam_poses": poses,
+        "cam_intrinsics": cameras[0].K,
+        "campose_valid": [row.astype(bool) for row in valid],
+        "img_frame_ids": np.arange(0, 2 * len(cameras), 2),
+        "poses2d": detected,
+        "texture_maps": [],
+    }
+
+
+def _detection(person: FakePerson) -> np.ndarray:
+    found = np.zeros((3, 18))
+    for joint, column in DETECTED.items():
+        found[:, column] = [*person.joints_img[SKELETON.index(joint)], 0.9]
+    return found
+
+
+def _write_pictures(folder: Path, people: list[list[FakePerson]]) -> None:
+    folder.mkdir(parents=True)
+    for frame in range(len(people[0])):
+        picture = fake_picture(people[0][frame].joints_img, SKELETON, SIZE_WH)
+        for group in people[1:]:
+            picture = draw_skeleton(picture, group[frame].joints_img, SKELETON)
+        (folder / f"image_{frame:05d}.jpg").write_bytes(simplejpeg.encode_jpeg(picture, quality=90))
