@@ -8,6 +8,8 @@ from types import MappingProxyType
 
 from prepose.body.skeletons import LSP_14
 from prepose.data.adapters.lsp import LSP_EXTENDED_SPLITS, LSP_SPLITS, lsp, lsp_extended
+from prepose.data.adapters.occlusion_person import ENTRY as OCCLUSION_PERSON
+from prepose.data.adapters.threedpw import ENTRY as THREEDPW
 from prepose.data.entry import CatalogEntry
 from prepose.data.picture import read_image_bytes
 from prepose.data.sample import PoseSample
@@ -45,6 +47,8 @@ _ENTRIES = (
         default_splits=2,
         adapter=lsp_extended,
     ),
+    OCCLUSION_PERSON,
+    THREEDPW,
 )
 
 DATASETS: Mapping[str, CatalogEntry] = MappingProxyType({entry.name: entry for entry in _ENTRIES})
