@@ -7,11 +7,17 @@ from pathlib import Path
 from types import MappingProxyType
 
 from prepose.body.skeletons import LSP_14
+from prepose.data.adapters.coco import ENTRY as COCO
+from prepose.data.adapters.custom import ENTRY as CUSTOM
+from prepose.data.adapters.flic import FLIC_ENTRY, FLIC_FULL_ENTRY
 from prepose.data.adapters.lsp import LSP_EXTENDED_SPLITS, LSP_SPLITS, lsp, lsp_extended
+from prepose.data.adapters.mpii import ENTRY as MPII
 from prepose.data.adapters.occlusion_person import ENTRY as OCCLUSION_PERSON
 from prepose.data.adapters.threedpw import ENTRY as THREEDPW
 from prepose.data.entry import CatalogEntry
+from prepose.data.found import FoundDataset
 from prepose.data.picture import read_image_bytes
+from prepose.data.recognise import with_hint
 from prepose.data.sample import PoseSample
 from prepose.data.store import StoreDescription, finished_samples, is_complete, write_store
 from prepose.errors import DataError
@@ -31,6 +37,7 @@ _ENTRIES = (
         splits=LSP_SPLITS,
         default_splits=2,
         adapter=lsp,
+        signature=("images/im[0-9][0-9][0-9][0-9].jpg",),
     ),
     CatalogEntry(
         name="lsp-extended",
@@ -46,9 +53,15 @@ _ENTRIES = (
         splits=LSP_EXTENDED_SPLITS,
         default_splits=2,
         adapter=lsp_extended,
+        signature=("images/im[0-9][0-9][0-9][0-9][0-9].jpg",),
     ),
+    MPII,
+    FLIC_ENTRY,
+    FLIC_FULL_ENTRY,
+    COCO,
     OCCLUSION_PERSON,
     THREEDPW,
+    CUSTOM,
 )
 
 DATASETS: Mapping[str, CatalogEntry] = MappingProxyType({entry.name: entry for entry in _ENTRIES})
@@ -111,17 +124,12 @@ def add_dataset(  # noqa: PLR0913 - the options of one command
         DataError: the dataset, a split or the files are not what they should be, or the store holds something else.
     """
     entry = get_dataset(name)
-    wanted = tuple(splits) or entry.splits[: entry.default_splits]
-    unknown = [split for split in wanted if split not in entry.splits]
-    if unknown:
-        raise DataError(f"{name} has no split {unknown[0]!r}; it has {', '.join(entry.splits)}")
-    if not root.is_dir():
-        raise DataError(f"{root}: there is no such folder; unpack {entry.title} there ({entry.home})")
+    wanted = _wanted_splits(entry, root, splits)
     made_by = {"command": f"prepose data add {name}", "root": str(root.resolve()), "partial": partial}
     made_by |= {"images": "by reference" if by_reference else "inside"}
     added = []
     for split in wanted:
-        found = entry.adapter(root, split, partial=partial)
+        found = _find(entry, root, split, partial=partial)
         description = StoreDescription(
             entry.name, found.skeleton, entry.licence, entry.citation, made_by | {"split": split} | found.facts
         )
@@ -142,6 +150,27 @@ def add_dataset(  # noqa: PLR0913 - the options of one command
     if all(split.resumed_from == split.samples for split in added):
         raise DataError(f"{out}: holds {name} ({', '.join(wanted)}) already; choose another --out or delete it")
     return tuple(added)
+
+
+def _wanted_splits(entry: CatalogEntry, root: Path, splits: Sequence[str]) -> tuple[str, ...]:
+    unknown = [split for split in splits if split not in entry.splits]
+    if unknown:
+        raise DataError(f"{entry.name} has no split {unknown[0]!r}; it has {', '.join(entry.splits)}")
+    if not root.is_dir() and not (root.is_file() and entry.root_may_be_file):
+        raise DataError(f"{root}: there is no such folder; unpack {entry.title} there ({entry.home})")
+    if splits or entry.splits_at is None:
+        return tuple(splits) or entry.splits[: entry.default_splits]
+    try:
+        return entry.splits_at(root)
+    except DataError as error:
+        raise with_hint(error, entry.name, root, DATASETS.values()) from error
+
+
+def _find(entry: CatalogEntry, root: Path, split: str, *, partial: bool) -> FoundDataset:
+    try:
+        return entry.adapter(root, split, partial=partial)
+    except DataError as error:
+        raise with_hint(error, entry.name, root, DATASETS.values()) from error
 
 
 def _named(progress: Callable[[str, int, int | None], None], split: str) -> Callable[[int, int | None], None]:

@@ -16,6 +16,7 @@ import h5py
 import numpy as np
 import scipy.io
 
+from prepose.data.hdf5_links import refuse_links
 from prepose.errors import DataError
 
 # Far above any label file of the field, far below what a crafted header can claim.
@@ -121,6 +122,14 @@ def records_of(value: Any) -> list[dict[str, Any]]:
     return [item for item in items if isinstance(item, dict)]
 
 
+def number_of(value: Any) -> float:
+    """A field of a struct as a number: texts are read, empty and foreign ones are NaN."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return float("nan")
+
+
 def hdf5_shapes(path: Path, *, reverse_axes: bool = False) -> dict[str, tuple[int, ...]]:
     """The numeric datasets of an HDF5 file, by path inside it, and their shapes.
 
@@ -141,6 +150,7 @@ def hdf5_shapes(path: Path, *, reverse_axes: bool = False) -> dict[str, tuple[in
                 shapes[name] = item.shape[::-1] if reverse_axes else item.shape
 
         with h5py.File(path, "r") as file:
+            refuse_links(path, file)
             file.visititems(note)
         return shapes
 
@@ -178,6 +188,22 @@ def read_hdf5_texts(path: Path, name: str) -> tuple[str, ...] | None:
             return tuple(str(text).rstrip("\0 ") for text in np.atleast_1d(found.asstr()[()]).ravel())
 
     return _guarded(path, "HDF5 file", load)
+
+
+def read_image_names(path: Path, count: int) -> tuple[str, ...]:
+    """The image names of an HDF5 label file: its `imgname`, or the lines of `STEM_images.txt` beside it.
+
+    Raises:
+        DataError: there are neither, or not one for each of `count` people.
+    """
+    names, beside = read_hdf5_texts(path, "imgname"), path.with_name(f"{path.stem}_images.txt")
+    if names is None:
+        if not beside.is_file():
+            raise DataError(f"{path}: has no imgname, and there is no {beside.name} beside it to name the images")
+        names = tuple(beside.read_text(encoding="utf-8").split())
+    if len(names) != count:
+        raise DataError(f"{path}: names {len(names)} images for {count} people; fetch it again")
+    return names
 
 
 def read_json(path: Path) -> Any:

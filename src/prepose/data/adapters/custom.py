@@ -1,0 +1,217 @@
+"""A user's own dataset: images and a file of labels, JSON or CSV (docs/custom.md)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial as bound
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from prepose.arrays import BoxXywh
+from prepose.body.skeleton import Skeleton
+from prepose.camera.camera import Camera
+from prepose.data.custom_labels import (
+    MM_PER_UNIT,
+    SPLITS,
+    CameraRecord,
+    CustomLabels,
+    SampleRecord,
+    read_custom_labels,
+)
+from prepose.data.entry import CatalogEntry
+from prepose.data.found import FoundDataset, box_of_joints
+from prepose.data.pairing import check_joints_lie_in_images, pair_images
+from prepose.data.sample import JointState, PoseSample
+from prepose.errors import DataError
+
+# A person's labelled joints span this much, mm, from an arm alone to a jumping giant.
+LEAST_SPAN, MOST_SPAN = 150.0, 3500.0
+
+
+@dataclass(frozen=True, eq=False)
+class _People:
+    """One row per person: px, and mm in the camera's frame, NaN where not labelled."""
+
+    joints_img: Float[np.ndarray, "N J 2"]
+    joints_cam: Float[np.ndarray, "N J 3"]
+    states: UInt8[np.ndarray, "N J"]
+    boxes_xywh: Float[np.ndarray, "N 4"]
+    cameras: tuple[Camera | None, ...]
+    records: tuple[SampleRecord, ...]
+    sources: tuple[str, ...]
+
+
+def custom(root: Path, split: str, *, partial: bool) -> FoundDataset:
+    """A user's own dataset.
+
+    Args:
+        root: The label file, or a folder with `labels.json` or `labels.csv`; images are found from the file's folder.
+        split: `train`, `validation` or `test`, as each sample says; those that say nothing are `train`.
+        partial: Whether labels without image and images without label are left out instead of refused.
+
+    Raises:
+        DataError: the files are not what docs/custom.md asks for, or do not fit each other.
+    """
+    labels = read_custom_labels(root)
+    folder = labels.path.parent.resolve()
+    pairing = pair_images(folder, [sample.image for sample in labels.samples], partial=partial)
+    chosen = [row for row in pairing.present.tolist() if labels.samples[row].split == split]
+    if not chosen:
+        there = ", ".join(splits_of(labels))
+        raise DataError(f"{labels.path}: no sample with an image belongs to the split {split!r}; it has {there}")
+    people = _people(labels, chosen)
+    check_joints_lie_in_images(folder, [record.image for record in people.records], people.joints_img)
+    notes = (*pairing.notes, *_told(labels, people))
+    facts = {"labels": labels.path.name, "unit": labels.description.unit, "title": labels.description.title}
+    samples = bound(_samples, folder, labels.skeleton, people)
+    return FoundDataset(labels.skeleton, len(chosen), samples, notes, facts)
+
+
+def custom_splits(root: Path) -> tuple[str, ...]:
+    """The splits that the samples of a label file belong to."""
+    return splits_of(read_custom_labels(root))
+
+
+def splits_of(labels: CustomLabels) -> tuple[str, ...]:
+    """The splits that the samples belong to, in the usual order."""
+    present = {sample.split for sample in labels.samples}
+    return tuple(split for split in SPLITS if split in present)
+
+
+def _people(labels: CustomLabels, rows: list[int]) -> _People:
+    records = tuple(labels.samples[row] for row in rows)
+    sources = tuple(labels.sources[row] for row in rows)
+    joints = labels.skeleton.joints
+    millimetres = MM_PER_UNIT[labels.description.unit or "mm"]
+    cameras = {name: _camera(labels, name, one, millimetres) for name, one in labels.description.cameras.items()}
+    seen_by = tuple(cameras[record.camera] if record.camera is not None else None for record in records)
+    joints_img = _table([record.joints_2d for record in records], joints, 2) - labels.description.first_pixel
+    joints_cam = _table([record.joints_3d for record in records], joints, 3) * millimetres
+    if labels.description.frame_3d == "world":
+        for row, camera in enumerate(seen_by):
+            joints_cam[row] = camera.cam_from_world(joints_cam[row]) if camera is not None else np.nan
+    _check_numbers(joints_img, joints_cam, sources)
+    for row, camera in enumerate(seen_by):
+        if camera is not None and np.isnan(joints_img[row]).all():
+            joints_img[row] = camera.project(joints_cam[row])
+    states = [[JointState[record.states.get(joint, "unknown").upper()] for joint in joints] for record in records]
+    boxes = [
+        _box(record, joints_img[row], sources[row], labels.description.first_pixel)
+        for row, record in enumerate(records)
+    ]
+    _check_nobody_twice(records, joints_img, sources)
+    return _People(joints_img, joints_cam, np.array(states, np.uint8), np.stack(boxes), seen_by, records, sources)
+
+
+def _table(columns: list, joints: tuple[str, ...], width: int) -> Float[np.ndarray, "N J D"]:
+    table = np.full((len(columns), len(joints), width), np.nan)
+    place = {joint: index for index, joint in enumerate(joints)}
+    for row, named in enumerate(columns):
+        for joint, values in named.items():
+            if values is not None:
+                table[row, place[joint]] = [np.nan if value is None else value for value in values]
+    table[np.isnan(table).any(axis=2)] = np.nan
+    return table
+
+
+def _camera(labels: CustomLabels, name: str, record: CameraRecord, millimetres: float) -> Camera:
+    K = np.array(record.K, float)
+    K[:2, 2] -= labels.description.first_pixel
+    distortion = np.zeros(5)
+    distortion[: len(record.distortion)] = record.distortion
+    rotation, translation = np.array(record.rotation, float), np.array(record.translation, float) * millimetres
+    try:
+        return Camera(K, (record.size_wh[0], record.size_wh[1]), rotation, translation, distortion, name)
+    except ValueError as error:
+        raise DataError(f"{labels.path}: {error}") from error
+
+
+def _box(record: SampleRecord, joints_img: Float[np.ndarray, "J 2"], source: str, first_pixel: float) -> BoxXywh:
+    if record.box_xywh is None:
+        if np.isnan(joints_img).all():
+            raise DataError(f"{source}: has neither a box nor 2D joints, nor a camera that sees its 3D joints")
+        return box_of_joints(joints_img)
+    box = np.array(record.box_xywh, float)
+    if not np.isfinite(box).all() or (box[2:] <= 0).any():
+        raise DataError(f"{source}: a box is x, y, width, height with positive sides, found {record.box_xywh}")
+    return box - np.array([first_pixel, first_pixel, 0, 0])
+
+
+def _check_numbers(joints_img: np.ndarray, joints_cam: np.ndarray, sources: tuple[str, ...]) -> None:
+    for what, table in (("2D", joints_img), ("3D", joints_cam)):
+        infinite = np.isinf(table).any(axis=(1, 2))
+        if infinite.any():
+            raise DataError(f"{sources[int(infinite.argmax())]}: a {what} joint is infinite")
+    known = ~np.isnan(joints_cam).all(axis=(1, 2))
+    if known.any():
+        span = np.nanmax(joints_cam[known], axis=1) - np.nanmin(joints_cam[known], axis=1)
+        typical = float(np.median(span.max(axis=1)))
+        if not LEAST_SPAN < typical < MOST_SPAN:
+            raise DataError(
+                f"{sources[int(known.argmax())]} and others: by their unit, people span {typical:.3g} mm, expected "
+                f"{LEAST_SPAN:.0f} to {MOST_SPAN:.0f} mm; the unit is wrong"
+            )
+
+
+def _check_nobody_twice(records: tuple[SampleRecord, ...], joints_img: np.ndarray, sources: tuple[str, ...]) -> None:
+    first: dict[tuple[str, bytes], str] = {}
+    for record, joints, source in zip(records, joints_img, sources, strict=True):
+        key = (record.image, joints.tobytes())
+        if key in first and not np.isnan(joints).all():
+            raise DataError(f"{source}: labels the same person as {first[key]} ({record.image}); take one away")
+        first[key] = source
+
+
+def _told(labels: CustomLabels, people: _People) -> tuple[str, ...]:
+    in_2d, in_3d = (~np.isnan(table).any(axis=2) for table in (people.joints_img, people.joints_cam))
+    notes = [f"{int(in_2d.sum())} of {in_2d.size} joints are labelled in 2D, {int(in_3d.sum())} in 3D"]
+    pairs = zip(people.joints_img, people.joints_cam, people.cameras, strict=True)
+    apart = [np.linalg.norm(camera.project(cam) - img, axis=1) for img, cam, camera in pairs if camera is not None]
+    known = np.concatenate(apart)[~np.isnan(np.concatenate(apart))] if apart else np.empty(0)
+    if len(known):
+        notes.append(
+            f"the cameras put 3D joints {np.median(known):.2g} px from the 2D ones (median), {known.max():.2g} at most"
+        )
+    if labels.description.first_pixel:
+        notes.append(f"pixels count from {labels.description.first_pixel:g} and are moved")
+    return tuple(notes)
+
+
+def _samples(folder: Path, skeleton: Skeleton, people: _People, first: int, last: int) -> Iterator[PoseSample]:
+    for row in range(first, last):
+        record = people.records[row]
+        yield PoseSample(
+            image=folder / record.image,
+            skeleton=skeleton,
+            box_xywh=people.boxes_xywh[row],
+            joints_img=people.joints_img[row],
+            joints_cam=people.joints_cam[row],
+            states=people.states[row],
+            camera=people.cameras[row],
+            subject=record.subject,
+            action=record.action,
+            frame=record.frame,
+            source=people.sources[row],
+        )
+
+
+ENTRY = CatalogEntry(
+    name="custom",
+    title="your own dataset",
+    about="images and a file of labels, with 2D or 3D joints of a known skeleton or of your own",
+    has_3d=True,
+    skeleton=None,
+    licence="your own",
+    citation="your own",
+    home="docs/custom.md",
+    layouts=("labels.json or labels.csv beside the images (docs/custom.md, examples/custom/)",),
+    expected=MappingProxyType({}),
+    splits=SPLITS,
+    default_splits=len(SPLITS),
+    adapter=custom,
+    signature=("labels.json", "labels.csv"),
+    splits_at=custom_splits,
+    root_may_be_file=True,
+)

@@ -1,0 +1,251 @@
+"""The label files of a user's own dataset (docs/custom.md): JSON, or CSV with or without a JSON that describes it."""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from prepose.body.skeleton import Skeleton
+from prepose.body.skeletons import SKELETONS
+from prepose.data.intake import check_file, read_json
+from prepose.errors import DataError
+
+LABEL_FILES = ("labels.json", "labels.csv")
+SPLITS = ("train", "validation", "test")
+MM_PER_UNIT = {"mm": 1.0, "cm": 10.0, "m": 1000.0}
+BOX_COLUMNS = ("box.x", "box.y", "box.width", "box.height")
+TEXT_COLUMNS = ("image", "split", "camera", "subject", "action", "frame", "skeleton")
+MOST_COLUMNS = 2000
+
+Number = float | None
+Pair = Annotated[list[Number], Field(min_length=2, max_length=2)]
+Triple = Annotated[list[Number], Field(min_length=3, max_length=3)]
+Row3 = Annotated[list[float], Field(min_length=3, max_length=3)]
+State = Literal["unknown", "visible", "occluded", "occluded_by_object", "occluded_by_body", "outside"]
+Unit = Literal["mm", "cm", "m"]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SkeletonRecord(_Record):
+    """A skeleton of the user's own; a side is the prefix `l_` or `r_`, and it is the person's side."""
+
+    name: str = Field(min_length=1)
+    joints: list[str] = Field(min_length=2)
+    bones: list[Annotated[list[str], Field(min_length=2, max_length=2)]] = []
+    root: str | None = None
+
+
+class CameraRecord(_Record):
+    """Intrinsics in px, pose as cam_from_world; the translation is in the file's unit."""
+
+    K: Annotated[list[Row3], Field(min_length=3, max_length=3)]
+    size_wh: Annotated[list[int], Field(min_length=2, max_length=2)]
+    rotation: Annotated[list[Row3], Field(min_length=3, max_length=3)] = [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
+    translation: Row3 = [0, 0, 0]
+    distortion: Annotated[list[float], Field(max_length=5)] = []
+
+
+class SampleRecord(_Record):
+    """One person in one image; joints by name, those left out or null are not labelled."""
+
+    image: str = Field(min_length=1)
+    split: Literal["train", "validation", "test"] = "train"
+    box_xywh: Annotated[list[float], Field(min_length=4, max_length=4)] | None = None
+    joints_2d: dict[str, Pair | None] = {}
+    joints_3d: dict[str, Triple | None] = {}
+    states: dict[str, State] = {}
+    camera: str | None = None
+    subject: str = ""
+    action: str = ""
+    frame: int = -1
+
+
+class DescriptionRecord(_Record):
+    """A whole dataset."""
+
+    version: Literal[1] = 1
+    title: str = ""
+    skeleton: str | SkeletonRecord
+    first_pixel: Literal[0, 1] | float = 0
+    unit: Unit | None = None
+    frame_3d: Literal["cam", "world"] = "cam"
+    cameras: dict[str, CameraRecord] = {}
+    samples: list[SampleRecord] | str
+
+
+@dataclass(frozen=True)
+class CustomLabels:
+    """A user's dataset as its files say it.
+
+    Attributes:
+        path: The file that was read first; images are found from its folder.
+        description: Everything but the samples.
+        skeleton: The skeleton that it names or brings.
+        samples: Its people.
+        sources: Where each of them comes from.
+    """
+
+    path: Path
+    description: DescriptionRecord
+    skeleton: Skeleton
+    samples: Sequence[SampleRecord]
+    sources: Sequence[str]
+
+
+def read_custom_labels(root: Path) -> CustomLabels:
+    """Read a label file, or the `labels.json` or `labels.csv` of a folder.
+
+    Raises:
+        DataError: there is none, or it is not what docs/custom.md asks for; the first fault is named.
+    """
+    path = _label_file(root)
+    if path.suffix.lower() == ".csv":
+        samples, sources, unit, name = _read_csv(path)
+        if name is None:
+            raise DataError(
+                f"{path}: does not say which skeleton its joints belong to; add a column 'skeleton' with one of "
+                f"{', '.join(SKELETONS)}, or describe your own in a JSON file (docs/custom.md)"
+            )
+        description = DescriptionRecord(skeleton=name, unit=unit, samples=path.name)
+    else:
+        description = _parse(DescriptionRecord, read_json(path), str(path))
+        samples, sources, description = _samples_of(path, description)
+    if not samples:
+        raise DataError(f"{path}: holds no samples")
+    skeleton = _skeleton(path, description.skeleton)
+    _check_names(skeleton, samples, sources, description)
+    return CustomLabels(path, description, skeleton, samples, sources)
+
+
+def _label_file(root: Path) -> Path:
+    if not root.is_dir():
+        check_file(root)
+        if root.suffix.lower() not in (".csv", ".json"):
+            raise DataError(f"{root}: a custom dataset is a .json or .csv file of labels (docs/custom.md)")
+        return root
+    there = [root / name for name in LABEL_FILES if (root / name).is_file()]
+    if not there:
+        raise DataError(f"{root}: holds neither {' nor '.join(LABEL_FILES)}; name the file itself (docs/custom.md)")
+    return there[0]
+
+
+def _samples_of(
+    path: Path, description: DescriptionRecord
+) -> tuple[Sequence[SampleRecord], list[str], DescriptionRecord]:
+    if not isinstance(description.samples, str):
+        return description.samples, [f"{path.name}[{row}]" for row in range(len(description.samples))], description
+    table = path.parent / description.samples
+    if Path(description.samples).name != description.samples:
+        raise DataError(f"{path}: samples must name a CSV file beside it, found {description.samples!r}")
+    samples, sources, unit, _ = _read_csv(table)
+    if unit is not None and description.unit not in (None, unit):
+        raise DataError(f"{table}: its columns are in {unit}, and {path.name} says unit {description.unit!r}")
+    return samples, sources, description.model_copy(update={"unit": unit or description.unit})
+
+
+def _skeleton(path: Path, record: str | SkeletonRecord) -> Skeleton:
+    if isinstance(record, str):
+        if record not in SKELETONS:
+            raise DataError(f"{path}: no skeleton is named {record!r}; known: {', '.join(SKELETONS)}; or describe it")
+        return SKELETONS[record]
+    if record.name in SKELETONS:
+        raise DataError(f"{path}: its skeleton is named {record.name!r} like a known one; give it another name")
+    bones = tuple((bone[0], bone[1]) for bone in record.bones)
+    try:
+        return Skeleton(record.name, tuple(record.joints), bones, record.root)
+    except ValueError as error:
+        raise DataError(f"{path}: {error}") from error
+
+
+def _check_names(
+    skeleton: Skeleton, samples: Sequence[SampleRecord], sources: Sequence[str], description: DescriptionRecord
+) -> None:
+    known = set(skeleton.joints)
+    for sample, source in zip(samples, sources, strict=True):
+        strangers = [
+            name for part in (sample.joints_2d, sample.joints_3d, sample.states) for name in part.keys() - known
+        ]
+        if strangers:
+            raise DataError(
+                f"{source}: {skeleton.name} has no joint {strangers[0]!r}; it has {', '.join(skeleton.joints)}"
+            )
+        if sample.camera is not None and sample.camera not in description.cameras:
+            raise DataError(
+                f"{source}: no camera is named {sample.camera!r}; described: {', '.join(description.cameras)}"
+            )
+        if sample.joints_3d and description.unit is None:
+            raise DataError(f"{source}: has 3D joints without a unit; say mm, cm or m (docs/custom.md)")
+        if sample.joints_3d and sample.camera is None and description.frame_3d == "world":
+            raise DataError(f"{source}: has 3D joints in the world's frame, and no camera to see them from")
+
+
+def _parse(model: type[Any], value: Any, where: str) -> Any:
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+        raise DataError(f"{where}: {place or 'the file'}: {first['msg']}{more}; see docs/custom.md") from error
+
+
+def _read_csv(path: Path) -> tuple[list[SampleRecord], list[str], Unit | None, str | None]:
+    """Samples, where each comes from, the unit that the column names carry, and the skeleton's name."""
+    check_file(path)
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, strict=True)
+            columns = list(reader.fieldnames or [])
+            unit = _check_columns(path, columns)
+            rows = [(reader.line_num, row) for row in reader]
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: is not a CSV file in UTF-8 ({error})") from error
+    names = {row.get("skeleton") for _, row in rows} if "skeleton" in columns else {None}
+    if len(names) > 1:
+        raise DataError(f"{path}: names several skeletons ({', '.join(sorted(map(str, names)))}); one file has one")
+    sources = [f"{path.name} line {line}" for line, _ in rows]
+    samples = [_csv_sample(row, unit, f"{path} line {line}") for line, row in rows]
+    return samples, sources, unit, names.pop() if names else None
+
+
+def _check_columns(path: Path, columns: list[str]) -> Unit | None:
+    if "image" not in columns or len(columns) > MOST_COLUMNS or len(set(columns)) < len(columns):
+        raise DataError(f"{path}: the first line must name up to {MOST_COLUMNS} different columns, 'image' among them")
+    units: set[Unit] = set()
+    for column in columns:
+        if column in TEXT_COLUMNS or column in BOX_COLUMNS:
+            continue
+        joint, _, what = column.rpartition(".")
+        axis, _, unit = what.partition("_")
+        if not joint or not (what in ("x", "y", "state") or (axis in ("x", "y", "z") and unit in MM_PER_UNIT)):
+            raise DataError(
+                f"{path}: a column is named {column!r}; expected {', '.join((*TEXT_COLUMNS, *BOX_COLUMNS))}, or "
+                "JOINT.x, JOINT.y (px), JOINT.state, JOINT.x_mm, JOINT.y_mm, JOINT.z_mm (or _cm, _m)"
+            )
+        units |= {known for known in ("mm", "cm", "m") if known == unit}
+    if len(units) > 1:
+        raise DataError(f"{path}: its columns are in {' and '.join(sorted(units))}; use one unit")
+    return next(iter(units), None)
+
+
+def _csv_sample(row: dict[str, Any], unit: Unit | None, where: str) -> SampleRecord:
+    if None in row or None in row.values():
+        raise DataError(f"{where}: has another number of cells than the first line")
+    record: dict[str, Any] = {name: row[name] for name in TEXT_COLUMNS if row.get(name) and name != "skeleton"}
+    record |= {"joints_2d": {}, "joints_3d": {}, "states": {}}
+    if any(row.get(column) for column in BOX_COLUMNS):
+        record["box_xywh"] = [row.get(column) or None for column in BOX_COLUMNS]
+    for joint in dict.fromkeys(column.rpartition(".")[0] for column in row if column not in BOX_COLUMNS):
+        for part, axes in (("joints_2d", ("x", "y")), ("joints_3d", tuple(f"{axis}_{unit}" for axis in "xyz"))):
+            cells = [row.get(f"{joint}.{axis}") or None for axis in axes]
+            if any(cells):
+                record[part][joint] = cells
+        if row.get(f"{joint}.state"):
+            record["states"][joint] = row[f"{joint}.state"]
+    return _parse(SampleRecord, record, where)
