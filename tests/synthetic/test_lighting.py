@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from prepose.synthetic.hits import Samples
-from prepose.synthetic.lighting import Lamps, Quality, film_of, radiance, smoothed, visibility
+from prepose.synthetic.lighting import Lamps, Quality, light_film, radiance, smoothed, visibility
 from prepose.synthetic.shading import Background, Light
 from prepose.synthetic.tracer import Mesh, build_tracer
 
@@ -76,22 +76,42 @@ def test_radiance_is_albedo_times_what_reaches():
     np.testing.assert_allclose(seen.T, [sun + sky, sky, sun], rtol=1e-6)
 
 
+def grid(height, width):
+    """A floor sample for each pixel, and the pixels' rows and columns."""
+    return floor_samples(np.zeros(height * width)), *np.divmod(np.arange(height * width), width)
+
+
 def test_smoothing_means_over_one_surface_only():
-    size = (12, 16)
-    rows, columns = np.divmod(np.arange(12 * 16), 16)
-    samples = floor_samples(np.zeros(12 * 16))
+    samples, rows, columns = grid(12, 16)
     samples.mesh[:] = columns >= 8
     cell = rows % 4 * 4 + columns % 4
     visible = np.where(columns < 8, cell % 2, 0.25)[None].astype(np.float32)
-    film = smoothed(film_of(samples, visible, size))
+    film, weight = smoothed(samples, np.arange(12 * 16), visible, (12, 16))
     np.testing.assert_allclose(film.visible[0, :, 8:], 0.25)
     np.testing.assert_allclose(film.visible[0, 2:-2, 2:7], 0.5)
-    np.testing.assert_array_equal(film.mesh, (columns >= 8).reshape(size))
+    np.testing.assert_array_equal(film.mesh, (columns >= 8).reshape(12, 16))
+    assert weight[5, 4] == 16
 
 
 def test_smoothing_does_not_reach_round_the_picture():
-    samples = floor_samples(np.zeros(8 * 8))
-    visible = np.repeat(np.arange(8) > 4, 8)[None].astype(np.float32)
-    film = smoothed(film_of(samples, visible, (8, 8)))
+    samples, rows, _ = grid(8, 8)
+    film, _ = smoothed(samples, np.arange(64), (rows > 4)[None].astype(np.float32), (8, 8))
     assert (film.visible[0, :4] == 0).all()
     assert (film.visible[0, 7] == 1).all()
+
+
+def test_smoothing_fills_what_was_not_traced():
+    samples, rows, columns = grid(8, 8)
+    traced = np.flatnonzero((rows + columns) % 2 == 0)
+    film, weight = smoothed(samples, traced, np.full((2, len(traced)), 0.75, dtype=np.float32), (8, 8))
+    np.testing.assert_allclose(film.visible, 0.75)
+    assert weight.min() >= 2
+
+
+def test_every_pixel_s_light_is_known_even_of_a_mesh_one_pixel_wide():
+    samples, _, columns = grid(8, 8)
+    samples.mesh[:] = np.arange(64)  # no pixel has a neighbour to ask
+    samples.position[0] = np.where(columns < 4, 0, 500)
+    film = light_film(roof(100, 200), samples, lamps(SUN, occlusion_rays=0), (8, 8))
+    np.testing.assert_array_equal(film.visible[0], (columns >= 4).reshape(8, 8))
+    assert (film.visible[1] == 1).all()

@@ -9,7 +9,7 @@ from jaxtyping import Float32, Int, Int32
 from prepose.arrays import Points2D, Vector3
 from prepose.camera.camera import Camera
 from prepose.synthetic.hits import Samples, meet, only
-from prepose.synthetic.lighting import SAME_FACING, Film, Lamps, Quality, film_of, radiance, smoothed, visibility
+from prepose.synthetic.lighting import SAME_FACING, Film, Lamps, Quality, light_film, radiance, visibility
 from prepose.synthetic.shading import Background, Light, Texture, background_radiance, dot, picked, put
 from prepose.synthetic.tracer import Layer, Mesh, Tracer, build_tracer, first_hits
 
@@ -31,7 +31,7 @@ _DEFAULT_QUALITY = Quality()
 # Pixels are sampled again where the square root of a colour differs from a neighbour's by more than this.
 _EDGE_CONTRAST = 0.06
 # At most this share of the pixels counts as edges, or grass and foliage would cost four pictures.
-_EDGE_SHARE = 0.22
+_EDGE_SHARE = 0.15
 # Further samples lie this far from the middle of their pixel, px.
 _EDGE_REACH = 0.36
 
@@ -74,11 +74,10 @@ def render(
     lamps = Lamps(tuple(lights), background, quality)
     origin, directions = _rays(camera, np.stack([columns, rows], axis=1).astype(np.float64))
     samples, depth = meet(tracer, origin, directions, camera.focal)
-    visible = visibility(tracer, samples, lamps, (rows % 4 * 4 + columns % 4)[samples.rows])
-    film = smoothed(film_of(samples, visible, (height, width)))
+    film = light_film(tracer, samples, lamps, (height, width))
+    visible = picked(film.visible.reshape(-1, height * width), samples.rows)
     image = background_radiance(background, directions)
-    smooth = picked(film.visible.reshape(len(visible), -1), samples.rows)
-    put(image, samples.rows, radiance(samples, lamps, smooth))
+    put(image, samples.rows, radiance(samples, lamps, visible))
     if quality.edge_samples:
         edges = _edges(image.reshape(3, height, width))
         more = _resample(tracer, camera, edges, lamps, film)
@@ -89,8 +88,11 @@ def render(
 
 def _rays(camera: Camera, points_img: Points2D) -> tuple[Vector3, Float32[np.ndarray, "3 R"]]:
     """The camera's centre (world, mm) and world directions of length one in z through these image points (px)."""
-    rays_cam = camera.back_project(points_img, np.ones(len(points_img)))
-    return camera.world_from_cam(np.zeros(3)), (camera.rotation.T @ rays_cam.T).astype(np.float32)
+    if camera.distortion.any():
+        rays_cam = camera.back_project(points_img, np.ones(len(points_img))).T
+    else:
+        rays_cam = np.linalg.solve(camera.K, np.concatenate([points_img, np.ones((len(points_img), 1))], axis=1).T)
+    return camera.world_from_cam(np.zeros(3)), (camera.rotation.T @ rays_cam).astype(np.float32)
 
 
 def _edges(image: Float32[np.ndarray, "3 H W"]) -> Int[np.ndarray, " E"]:

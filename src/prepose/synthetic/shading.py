@@ -76,6 +76,7 @@ class Background:
 
 # A point light's colour is its irradiance at this distance; nearer than the other it grows no brighter, mm.
 _POINT_DISTANCE, _POINT_NEAREST = 2000.0, 200.0
+_MAP_WIDTH = 256
 # Blinn's exponent is two to this power.
 _GLOSS_SQUARINGS = 5
 
@@ -104,16 +105,14 @@ def sample_texture(
 
 def _bilinear(image: Float32[np.ndarray, "_H _W 3"], uv: Float[np.ndarray, "2 N"]) -> Columns:
     height, width = image.shape[:2]
-    x, y = uv[0] * width - 0.5, uv[1] * height - 0.5
-    left, top = np.floor(x), np.floor(y)
-    fx, fy = (x - left).astype(np.float32)[:, None], (y - top).astype(np.float32)[:, None]
-    x0, y0 = left.astype(np.int64) % width, top.astype(np.int64) % height
-    x1, y1 = (x0 + 1) % width, (y0 + 1) % height
-    flat = image.reshape(-1, 3)
-    upper, lower = flat[y0 * width + x0], flat[y1 * width + x0]
-    upper += (flat[y0 * width + x1] - upper) * fx
-    lower += (flat[y1 * width + x1] - lower) * fx
-    return (upper + (lower - upper) * fy).T
+    # OpenCV takes maps of 16 bits a side: places are laid out in rows.
+    count = uv.shape[1]
+    place = np.zeros((2, -(-count // _MAP_WIDTH) * _MAP_WIDTH), dtype=np.float32)
+    place[0, :count] = uv[0] % 1 * width - 0.5
+    place[1, :count] = uv[1] % 1 * height - 0.5
+    x, y = place.reshape(2, -1, _MAP_WIDTH)
+    colours = cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+    return colours.reshape(-1, 3)[:count].T
 
 
 def background_radiance(background: Background, directions: Columns) -> Columns:
