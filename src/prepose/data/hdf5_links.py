@@ -17,21 +17,21 @@ def refuse_links(path: Path, file: h5py.File) -> None:
     Raises:
         DataError: something lies outside.
     """
+    outside: list[str] = []
 
-    def check_link(name: str, link: h5py.HardLink | h5py.SoftLink | h5py.ExternalLink) -> None:
+    # h5py does not let an error through its visits.
+    def look_at_link(name: str, link: h5py.HardLink | h5py.SoftLink | h5py.ExternalLink) -> None:
         if isinstance(link, h5py.ExternalLink):
-            raise DataError(
-                f"{path}: {printable(name)!r} is a link to another file, {printable(link.filename)!r}; refused"
-            )
+            outside.append(f"{printable(name)!r} is a link to another file, {printable(link.filename)!r}")
 
-    def check_item(name: str, item: h5py.Group | h5py.Dataset) -> None:
-        if not isinstance(item, h5py.Dataset):
-            return
-        if item.external:
-            outside = printable(item.external[0][0])
-            raise DataError(f"{path}: {printable(name)!r} takes its numbers from another file, {outside!r}; refused")
-        if item.is_virtual:
-            raise DataError(f"{path}: {printable(name)!r} takes its numbers from other datasets; refused")
+    def look_at_item(name: str, item: h5py.Group | h5py.Dataset) -> None:
+        if isinstance(item, h5py.Dataset) and item.external:
+            other = printable(item.external[0][0])
+            outside.append(f"{printable(name)!r} takes its numbers from another file, {other!r}")
+        elif isinstance(item, h5py.Dataset) and item.is_virtual:
+            outside.append(f"{printable(name)!r} takes its numbers from other datasets")
 
-    file.visititems_links(check_link)
-    file.visititems(check_item)
+    file.visititems_links(look_at_link)
+    file.visititems(look_at_item)
+    if outside:
+        raise DataError(f"{path}: {outside[0]}; refused, get it from its owners")
