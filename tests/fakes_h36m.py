@@ -7,6 +7,7 @@ The pictures are a quarter of the real size, and the lenses with them.
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import h5py
@@ -53,9 +54,10 @@ class Lab:
     cameras: dict[tuple[int, int], Camera]
     w0: np.ndarray
 
-    def first(self, frames: int) -> "Lab":
-        """The first frames of each recording."""
-        return Lab({key: joints[:frames] for key, joints in self.world.items()}, self.cameras, self.w0)
+    def part(self, subjects: tuple[int, ...], frames: int) -> "Lab":
+        """Some of the people, and the first frames of each recording."""
+        world = {key: joints[:frames] for key, joints in self.world.items() if key[0] in subjects}
+        return Lab(world, self.cameras, self.w0)
 
     def shots(self) -> Iterator[Shot]:
         for (subject, action, subaction), joints in self.world.items():
@@ -181,7 +183,13 @@ def _pose(camera: Camera, transposed: bool, metres: bool, centre: bool) -> tuple
 
 def _write_image(path: Path, joints_img: np.ndarray) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(fake_jpeg(joints_img, H36M_17, SIZE))
+    path.write_bytes(_picture(joints_img.tobytes()))
+
+
+@cache
+def _picture(joints_img: bytes) -> bytes:
+    # Drawing is what takes time, and every layout shows the same people.
+    return fake_jpeg(np.frombuffer(joints_img).reshape(17, 2), H36M_17, SIZE)
 
 
 def write_challenge(

@@ -10,6 +10,7 @@ from prepose.body.skeletons import LSP_14
 from prepose.data.adapters.coco import ENTRY as COCO
 from prepose.data.adapters.custom import ENTRY as CUSTOM
 from prepose.data.adapters.flic import FLIC_ENTRY, FLIC_FULL_ENTRY
+from prepose.data.adapters.h36m import ENTRY as H36M
 from prepose.data.adapters.lsp import LSP_EXTENDED_SPLITS, LSP_SPLITS, lsp, lsp_extended
 from prepose.data.adapters.mpii import ENTRY as MPII
 from prepose.data.adapters.occlusion_person import ENTRY as OCCLUSION_PERSON
@@ -59,6 +60,7 @@ _ENTRIES = (
     FLIC_ENTRY,
     FLIC_FULL_ENTRY,
     COCO,
+    H36M,
     OCCLUSION_PERSON,
     THREEDPW,
     CUSTOM,

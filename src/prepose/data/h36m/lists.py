@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from prepose.data.archive import read_npz as read_npz_arrays
 from prepose.data.h36m.cameras import CAMERA_IDS, RawCamera
 from prepose.data.h36m.frames import Frames, Part, action_index, h36m_17, paired, relocated, stack
-from prepose.data.intake import MOST_BYTES, check_file, read_json
+from prepose.data.intake import read_json
 from prepose.errors import DataError
 
 KINDS = ("data", "camera", "joint_3d")
@@ -113,16 +114,8 @@ def read_npz(root: Path, part: Part, *, partial: bool) -> Frames:
 
 
 def _npz(path: Path) -> Frames:
-    check_file(path)
-    with zipfile.ZipFile(path) as archive:
-        size = sum(member.file_size for member in archive.infolist())
-    if size > MOST_BYTES:
-        raise DataError(f"{path}: claims {size >> 30} GiB; no label file of this kind is that large")
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            names, places, joints = (file[key] for key in NPZ_KEYS)
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path}: is truncated, damaged or holds Python objects ({error}); fetch it again") from error
+    arrays = read_npz_arrays(path, NPZ_KEYS)
+    names, places, joints = (arrays[key] for key in NPZ_KEYS)
     count = len(names)
     if places.shape != (count, 17, 3) or joints.shape != (count, 17, 4):
         raise DataError(
