@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from prepose.body.skeleton import Skeleton
 from prepose.body.skeletons import SKELETONS
@@ -66,13 +66,19 @@ class SampleRecord(_Record):
     frame: int = -1
 
 
+def _known_origin(first_pixel: float) -> float:
+    if first_pixel not in (0.0, 0.5, 1.0):
+        raise ValueError("should be 0, 0.5 or 1: the place of the centre of the top-left pixel")
+    return first_pixel
+
+
 class DescriptionRecord(_Record):
     """A whole dataset."""
 
     version: Literal[1] = 1
     title: str = ""
     skeleton: str | SkeletonRecord
-    first_pixel: Literal[0, 1] | float = 0
+    first_pixel: Annotated[float, AfterValidator(_known_origin)] = 0.0
     unit: Unit | None = None
     frame_3d: Literal["cam", "world"] = "cam"
     cameras: dict[str, CameraRecord] = {}

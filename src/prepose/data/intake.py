@@ -190,13 +190,13 @@ def read_hdf5_texts(path: Path, name: str) -> tuple[str, ...] | None:
     return _guarded(path, "HDF5 file", load)
 
 
-def read_image_names(path: Path, count: int) -> tuple[str, ...]:
-    """The image names of an HDF5 label file: its `imgname`, or the lines of `STEM_images.txt` beside it.
+def read_image_names(path: Path, count: int, beside: Path) -> tuple[str, ...]:
+    """The image names of an HDF5 label file: its `imgname`, or the lines of the text file `beside` it.
 
     Raises:
         DataError: there are neither, or not one for each of `count` people.
     """
-    names, beside = read_hdf5_texts(path, "imgname"), path.with_name(f"{path.stem}_images.txt")
+    names = read_hdf5_texts(path, "imgname")
     if names is None:
         if not beside.is_file():
             raise DataError(f"{path}: has no imgname, and there is no {beside.name} beside it to name the images")

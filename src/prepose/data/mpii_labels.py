@@ -145,7 +145,7 @@ def read_hdf5_labels(path: Path) -> MpiiLabels:
         center,
         scale,
         np.full((count, 4), np.nan),
-        read_image_names(path, count),
+        read_image_names(path, count, path.with_name(f"{path.stem}_images.txt")),
         [f"{path.name}[{row}]" for row in range(count)],
         notes,
     )

@@ -176,7 +176,9 @@ def _read_hdf5_people(path: Path) -> LabelledPeople:
     labelled = labelled_joints(joints) & ~(joints <= 0).all(axis=2)
     places = matlab_pixels(np.where(labelled[..., None], joints, np.nan))
     sources = [f"{path.name}[{row}]" for row in range(len(joints))]
-    return people_of(places, np.zeros(labelled.shape, np.uint8), read_image_names(path, len(joints)), sources)
+    listed = path.with_name(f"{path.stem.removesuffix('_personcentric')}_images.txt")
+    names = read_image_names(path, len(joints), listed)
+    return people_of(places, np.zeros(labelled.shape, np.uint8), names, sources)
 
 
 def _differing(people: LabelledPeople, other: LabelledPeople, path: Path, plain: Path) -> str:
