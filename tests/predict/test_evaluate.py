@@ -126,3 +126,11 @@ def test_the_digest_is_of_every_number(net):
         next(changed.parameters()).view(-1)[0] += 1e-6
     assert weights_digest(changed) != weights_digest(net)
     assert weights_digest(copy.deepcopy(net).half()) != weights_digest(net)
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:99", "hpu"])
+def test_a_device_that_is_not_there_is_named_in_one_line(people, net, device):
+    with pytest.raises(DataError, match=f"^device '{device}' cannot be used here .*; use cpu") as raised:
+        evaluate(net, people.dataset, PROTOCOL, device=device)
+    assert len(str(raised.value)) < 300
+    assert next(net.parameters()).device.type == "cpu"

@@ -84,14 +84,30 @@ def _arrays(output: PoseOutput, batch: PoseBatch) -> tuple[np.ndarray, np.ndarra
 
 @contextmanager
 def ready(net: PoseNet, device: torch.device | str | None) -> Iterator[torch.device]:
-    """The network on the device and in evaluation mode; afterwards where and as it was."""
+    """The network on the device and in evaluation mode; afterwards where and as it was.
+
+    Raises:
+        DataError: there is no such device.
+    """
     home, training = next(net.parameters()).device, net.training
-    place = home if device is None else torch.device(device)
+    place = home if device is None else _usable(device)
     net.to(place).eval()
     try:
         yield place
     finally:
         net.to(home).train(training)
+
+
+def _usable(device: torch.device | str) -> torch.device:
+    try:
+        # A device that torch knows by name may still not be there; only using it tells.
+        return torch.zeros(1, device=device).device
+    except (AssertionError, ImportError, RuntimeError) as error:
+        # torch may be built without the device, not find it, or not know its name; each raises something else.
+        reason = str(error).splitlines()[0].partition(". ")[0]
+        raise DataError(
+            f"device {str(device)!r} cannot be used here ({reason}); use cpu, or one that is there"
+        ) from error
 
 
 @torch.no_grad()
