@@ -1,4 +1,7 @@
-"""Progress bars for the verbs that read or write many samples."""
+"""Progress bars for the verbs that read or write many samples.
+
+A bar appears with its first sample: what is found wrong before that is told in one line that stands alone.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,24 +24,24 @@ def _rate(bars: Progress, task: TaskID) -> str:
 @contextmanager
 def counted_progress(title: str, console: Console | None = None) -> Iterator[Callable[[int, int | None], None]]:
     """A bar, and the function (done, total) that moves it."""
-    with _bars(console) as bars:
-        task = bars.add_task(title, total=None, rate="")
-
-        def move(done: int, total: int | None) -> None:
-            bars.update(task, completed=done, total=total, rate=_rate(bars, task))
-
-        yield move
+    with split_progress(console) as move:
+        yield lambda done, total: move(title, done, total)
 
 
 @contextmanager
 def split_progress(console: Console | None = None) -> Iterator[Callable[[str, int, int | None], None]]:
     """A bar for each split, and the function (split, done, total) that moves them."""
-    with _bars(console) as bars:
-        tasks: dict[str, TaskID] = {}
+    bars = _bars(console)
+    tasks: dict[str, TaskID] = {}
 
-        def move(split: str, done: int, total: int | None) -> None:
-            if split not in tasks:
-                tasks[split] = bars.add_task(split, total=total, rate="")
-            bars.update(tasks[split], completed=done, total=total, rate=_rate(bars, tasks[split]))
+    def move(split: str, done: int, total: int | None) -> None:
+        if split not in tasks:
+            tasks[split] = bars.add_task(split, total=total, rate="")
+            bars.start()
+        bars.update(tasks[split], completed=done, total=total, rate=_rate(bars, tasks[split]))
 
+    try:
         yield move
+    finally:
+        if tasks:
+            bars.stop()
