@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -26,6 +26,9 @@ data_app = typer.Typer(
 )
 app.add_typer(data_app, name="data")
 
+# Typer shows one kind of misuse in public, BadParameter; its parent is what every misuse of a verb or option raises.
+_MISUSE = cast("type[typer.BadParameter]", typer.BadParameter.__base__)
+
 Out = Annotated[Path, typer.Option("--out", help="Folder to write.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of a table.")]
 Workers = Annotated[int, typer.Option("--workers", min=1, help="Processes.")]
@@ -34,13 +37,27 @@ Workers = Annotated[int, typer.Option("--workers", min=1, help="Processes.")]
 def main() -> None:
     """Run the command line; a user's mistake ends in one line and exit code 2."""
     try:
-        app()
+        # Typer's own way with a mistyped option takes six lines.
+        sys.exit(app(standalone_mode=False) or 0)
+    except _MISUSE as error:
+        _misused(error)
     except PoseError as error:
         _fail(str(error))
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
         _fail(f"the disk is full ({error.filename or 'while writing'}); free some space and run the same command again")
+
+
+def _misused(error: Exception) -> None:
+    misuse = cast("typer.BadParameter", error)
+    if type(error).__name__ == "NoArgsIsHelpError":
+        # A bare `prepose` or `prepose data`: the help, which is this error's message, is the answer.
+        misuse.show()
+        sys.exit(misuse.exit_code)
+    verb = misuse.ctx.command_path if misuse.ctx else "prepose"
+    message = misuse.format_message().rstrip(".").replace("Input should be", "expected")
+    _fail(f"{message}; `{verb} --help` shows what there is")
 
 
 @contextmanager
@@ -109,8 +126,10 @@ def _counts(texts: list[str]) -> dict[str, int]:
     counts = {}
     for text in texts:
         split, _, number = text.partition("=")
-        if not number.isdigit() or int(number) == 0:
+        if not split or not number.isdecimal() or int(number) == 0:
             raise RecipeError(f"--count {text}: expected SPLIT=N with N at least 1, such as --count train=1000")
+        if split in counts:
+            raise RecipeError(f"--count {text}: split {split!r} has a number already, {counts[split]}; give it once")
         counts[split] = int(number)
     return counts
 

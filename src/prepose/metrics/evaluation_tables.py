@@ -12,16 +12,16 @@ from prepose.metrics.evaluation_files import plain
 
 # measure -> (heading, factor, digits)
 COLUMNS: Mapping[str, tuple[str, float, int]] = {
-    "mpjpe_mm": ("MPJPE mm", 1, 1),
-    "pa_mpjpe_mm": ("PA mm", 1, 1),
-    "n_mpjpe_mm": ("N mm", 1, 1),
-    "pck3d_150": ("PCK3D %", 100, 1),
-    "auc3d": ("AUC %", 100, 1),
-    "error_px": ("2D px", 1, 1),
-    "pck2d": ("PCK %", 100, 1),
-    "pck2d_box": ("PCK box %", 100, 1),
-    "pckh_50": ("PCKh@.5 %", 100, 1),
-    "pckh_10": ("PCKh@.1 %", 100, 1),
+    "mpjpe_mm": ("MPJPE mm", 1.0, 1),
+    "pa_mpjpe_mm": ("PA mm", 1.0, 1),
+    "n_mpjpe_mm": ("N mm", 1.0, 1),
+    "pck3d_150": ("PCK3D %", 100.0, 1),
+    "auc3d": ("AUC %", 100.0, 1),
+    "error_px": ("2D px", 1.0, 1),
+    "pck2d": ("PCK %", 100.0, 1),
+    "pck2d_box": ("PCK box %", 100.0, 1),
+    "pckh_50": ("PCKh@.5 %", 100.0, 1),
+    "pckh_10": ("PCKh@.1 %", 100.0, 1),
 }
 
 
