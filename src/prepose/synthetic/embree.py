@@ -69,6 +69,8 @@ class _Arguments(ctypes.Structure):
 
 # Neighbouring pixels' rays run side by side: Embree then walks its tree once for sixteen of them.
 _COHERENT = _Arguments(flags=1 << 16, feature_mask=_MISS)
+# Shadow rays of neighbours go different ways: each walks by itself.
+_SCATTERED = _Arguments(flags=0, feature_mask=_MISS)
 # Coordinates first, so that each of them is one run of memory: three times as fast as rows of three.
 Columns = Float[np.ndarray, "3 R"]
 
@@ -187,18 +189,18 @@ class TriangleScene:
             packets[:, field] = values
         return packets
 
-    def _call(self, function: Any, packets: Float32[np.ndarray, "P fields 16"]) -> None:
+    def _call(self, function: Any, packets: Float32[np.ndarray, "P fields 16"], arguments: _Arguments) -> None:
         valid, scene, stride, start = self._valid.ctypes.data, self._scene, packets.strides[0], packets.ctypes.data
-        arguments = ctypes.addressof(_COHERENT)
+        how = ctypes.addressof(arguments)
         for address in range(start, start + packets.nbytes, stride):
-            function(valid, scene, address, arguments)
+            function(valid, scene, address, how)
 
     def first_hits(self, origins: Columns, directions: Columns) -> Hits:
         """The nearest triangle along each ray; coordinates first, rays last."""
         num_rays = origins.shape[1]
         packets = self._packets(origins, directions, np.inf, _RAY_HIT_FIELDS)
         packets.view(np.uint32)[:, _GEOMETRY:] = _MISS
-        self._call(_library().rtcIntersect16, packets)
+        self._call(_library().rtcIntersect16, packets, _COHERENT)
         far, *normal, u, v = (packets[:, field].reshape(-1)[:num_rays] for field in (_FAR, *_NORMAL, _U, _V))
         triangle, geometry = (
             packets.view(np.int32)[:, field].reshape(-1)[:num_rays] for field in (_PRIMITIVE, _GEOMETRY)
@@ -210,6 +212,6 @@ class TriangleScene:
     ) -> Bool[np.ndarray, " R"]:
         """Whether anything lies along each ray before `far` (in units of the direction's length)."""
         packets = self._packets(origins, directions, far, _RAY_FIELDS)
-        self._call(_library().rtcOccluded16, packets)
+        self._call(_library().rtcOccluded16, packets, _SCATTERED)
         # Embree marks a blocked ray by a far end at minus infinity.
         return (packets[:, _FAR] < 0).reshape(-1)[: origins.shape[1]]

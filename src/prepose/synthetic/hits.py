@@ -110,11 +110,13 @@ def _paint(
         if texture is not None:
             uv = _interpolate(tracer.uv, around, share)
             colour *= sample_texture(texture, uv, width * tracer.uv_per_mm[triangle[rows]])
-        for layer in layers:
-            inside = _interpolate(layer.edge[None], around - np.int32(tracer.first_vertex[which]), share)[0]
+        if layers:
+            own_corners = around - np.int32(tracer.first_vertex[which])
+            inside = _interpolate(np.stack([layer.edge for layer in layers]), own_corners, share)
             # A border is blurred over the pixel that it crosses.
-            cover = np.clip(0.5 + inside / np.maximum(width, _SHARPEST_BORDER), 0, 1)
-            colour += (layer.colour.astype(np.float32)[:, None] - colour) * cover
+            covers = np.clip(0.5 + inside / np.maximum(width, _SHARPEST_BORDER), 0, 1)
+            for layer, cover in zip(layers, covers, strict=True):
+                colour += (layer.colour.astype(np.float32)[:, None] - colour) * cover
         put(albedo, rows, colour)
 
 

@@ -30,7 +30,9 @@ __all__ = [
 _DEFAULT_QUALITY = Quality()
 # Pixels are sampled again where the square root of a colour differs from a neighbour's by more than this.
 _EDGE_CONTRAST = 0.06
-# At most this share of the pixels counts as edges, or grass and foliage would cost four pictures.
+# Something stands before something else where 1 / z jumps by more than this share.
+_DEPTH_JUMP = 0.01
+# At most this share of the pixels counts as edges, or foliage would cost several pictures.
 _EDGE_SHARE = 0.15
 # Further samples lie this far from the middle of their pixel, px.
 _EDGE_REACH = 0.36
@@ -79,7 +81,7 @@ def render(
     image = background_radiance(background, directions)
     put(image, samples.rows, radiance(samples, lamps, visible))
     if quality.edge_samples:
-        edges = _edges(image.reshape(3, height, width))
+        edges = _edges(image.reshape(3, height, width), film, depth.reshape(height, width))
         more = _resample(tracer, camera, edges, lamps, film)
         put(image, edges, (picked(image, edges) + more) / (quality.edge_samples + 1))
     picture = np.ascontiguousarray(image.T).reshape(height, width, 3)
@@ -91,22 +93,48 @@ def _rays(camera: Camera, points_img: Points2D) -> tuple[Vector3, Float32[np.nda
     if camera.distortion.any():
         rays_cam = camera.back_project(points_img, np.ones(len(points_img))).T
     else:
-        rays_cam = np.linalg.solve(camera.K, np.concatenate([points_img, np.ones((len(points_img), 1))], axis=1).T)
+        cam_from_img = np.linalg.inv(camera.K)
+        rays_cam = cam_from_img[:, :2] @ points_img.T + cam_from_img[:, 2:]
     return camera.world_from_cam(np.zeros(3)), (camera.rotation.T @ rays_cam).astype(np.float32)
 
 
-def _edges(image: Float32[np.ndarray, "3 H W"]) -> Int[np.ndarray, " E"]:
-    """Pixels (flat index) whose colour differs from a neighbour's, the strongest where there are too many."""
+def _edges(image: Float32[np.ndarray, "3 H W"], film: Film, depth: Float32[np.ndarray, "H W"]) -> Int[np.ndarray, " E"]:
+    """Pixels (flat index) on the outline of a thing or of a fold whose colour differs from a neighbour's.
+
+    Textures, painted borders and shadows need no more samples: they are smooth already. Where too many pixels remain,
+    those of the strongest contrast are taken.
+    """
     tone = np.sqrt(np.minimum(image, 1.0))
-    contrast = np.zeros(image.shape[1:], dtype=np.float32)
-    across = np.abs(tone[:, :, 1:] - tone[:, :, :-1]).max(axis=0)
-    down = np.abs(tone[:, 1:] - tone[:, :-1]).max(axis=0)
-    for part, step in ((np.s_[:, 1:], across), (np.s_[:, :-1], across), (np.s_[1:], down), (np.s_[:-1], down)):
-        np.maximum(contrast[part], step, out=contrast[part])
+    contrast = np.maximum(
+        _outline_steps(tone, film.mesh, film.normal, depth),
+        _outline_steps(tone.mT, film.mesh.T, film.normal.mT, depth.T).T,
+    )
     flat = contrast.ravel()
     most = int(_EDGE_SHARE * flat.size)
     threshold = max(_EDGE_CONTRAST, float(np.partition(flat, -most)[-most])) if most else np.inf
     return np.flatnonzero(flat > threshold)
+
+
+def _outline_steps(
+    tone: Float32[np.ndarray, "3 H W"],
+    mesh: Int32[np.ndarray, "H W"],
+    normal: Float32[np.ndarray, "3 H W"],
+    depth: Float32[np.ndarray, "H W"],
+) -> Float32[np.ndarray, "H W"]:
+    """How much each pixel's tone differs from those left and right of it beyond an outline."""
+    left, right = np.s_[..., :-1], np.s_[..., 1:]
+    outline = (mesh[left] != mesh[right]) | (dot(normal[left], normal[right]) < SAME_FACING)
+    # Along any plane 1 / z changes evenly from pixel to pixel; where the change itself jumps, something is in front.
+    nearness = 1 / depth
+    slope = nearness[right] - nearness[left]
+    jump = np.abs(slope[right] - slope[left]) > _DEPTH_JUMP * nearness[..., 1:-1]
+    outline[left] |= jump
+    outline[right] |= jump
+    step = np.abs(tone[right] - tone[left]).max(axis=0) * outline
+    steps = np.zeros(mesh.shape, dtype=np.float32)
+    steps[left] = step
+    np.maximum(steps[right], step, out=steps[right])
+    return steps
 
 
 def _resample(
