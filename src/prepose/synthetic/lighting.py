@@ -41,7 +41,7 @@ class Quality:
 
     num_shadows: int = 2
     occlusion_rays: int = 1
-    edge_samples: int = 3
+    edge_samples: int = 2
 
 
 @dataclass(frozen=True, eq=False)
