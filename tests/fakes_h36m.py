@@ -345,6 +345,8 @@ def write_npz(root: Path, lab: Lab, *, order: np.ndarray = AS_IT_IS, order_2d: n
                 names.append(f"images/{name}")
                 places.append(place[order if order_2d is None else order_2d])
                 joints.append(pose[order] / 1000)
+        if not names:
+            continue
         sure = np.ones((len(names), 17, 1))
         low_high = np.array([[place.min(axis=0), place.max(axis=0)] for place in places])
         np.savez(

@@ -22,6 +22,7 @@ from fakes_h36m import (
 )
 from prepose.body.skeletons import H36M_17, MPII_16
 from prepose.data.adapters.h36m import LAYOUTS, find_layout, h36m
+from prepose.data.catalog import add_dataset
 from prepose.data.found import FoundDataset
 from prepose.data.h36m.cameras import CAMERA_IDS
 from prepose.data.h36m.frames import SPLITS
@@ -381,6 +382,12 @@ def test_another_dataset_and_an_unknown_split_are_named(tmp_path):
         h36m(tmp_path, "test", partial=False)
     with pytest.raises(DataError, match="h36m has no split 'val'; it has train, validation, test"):
         h36m(tmp_path, "val", partial=False)
+
+
+def test_files_of_another_dataset_are_called_by_their_name(tmp_path):
+    fake_lsp(tmp_path / "root", np.random.default_rng(0), count=2)
+    with pytest.raises(DataError, match=r"holds no layout of Human3\.6M; .* looks like lsp, not h36m; add it as that"):
+        add_dataset("h36m", tmp_path / "root", tmp_path / "out")
 
 
 def test_poses_with_nan_are_refused_or_left_out(tmp_path):
