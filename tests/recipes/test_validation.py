@@ -11,7 +11,7 @@ from prepose.models.flops import count_flops
 from prepose.models.pose_net import build_pose_net
 from prepose.predict.evaluate import evaluate
 from prepose.recipes.overrides import override
-from prepose.recipes.stage import Recipe
+from prepose.recipes.stage import Recipe, WatchSpec
 from prepose.recipes.validation import Validator
 
 
@@ -42,3 +42,22 @@ def test_a_limit_takes_samples_from_the_whole_split(tiny: Recipe) -> None:
 def test_a_missing_split_is_found_before_the_training(tiny: Recipe) -> None:
     with pytest.raises(DataError, match="has no split 'held-out'"):
         Validator(override(tiny, ["pretrain.validation.split=held-out"]))
+
+
+def test_watched_samples_are_measured_and_choose_nothing(tiny: Recipe) -> None:
+    assert tiny.validation is not None
+    watch = WatchSpec(store=tiny.validation.store, limit=2)
+    recipe = tiny.model_copy(update={"watched": {"same": watch}})
+    net = build_pose_net(recipe.model, seed=1)
+    alone = Validator(tiny).validate(net, tiny.validation)
+    found = Validator(recipe).validate(net, tiny.validation)
+    assert found.measures == alone.measures
+    assert found.flops == alone.flops + 2 * count_flops(recipe.model).forward
+    limited = tiny.validation.model_copy(update={"limit": 2})
+    only_two = tiny.model_copy(update={"validation": limited})
+    assert found.watched == {"same": Validator(only_two).validate(net, limited).measures["mpjpe_mm"]}
+
+
+def test_a_test_set_cannot_be_watched() -> None:
+    with pytest.raises(ValueError, match="held-out part of the training data"):
+        WatchSpec(store="data/wild", split="test")

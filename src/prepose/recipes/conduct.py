@@ -251,6 +251,7 @@ def log_columns(recipe: Recipe) -> list[str]:
         "train_flops",
         "train_seconds",
         *(f"validation_{name}" for name in MEASURES),
+        *(f"watched_{name}_mpjpe_mm" for name in recipe.watched),
         "validation_flops",
         "validation_seconds",
     ]

@@ -71,6 +71,28 @@ class ValidationSpec(BaseModel):
         return self
 
 
+class WatchSpec(BaseModel):
+    """Samples that are measured at each validation for the log alone: they choose nothing.
+
+    Attributes:
+        store: Folder of a dataset store.
+        split: Which of its splits; `test` is refused, so that nobody tunes on it by looking.
+        limit: At most so many samples, spread evenly over the split; None: all.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    store: str
+    split: str = "validation"
+    limit: Annotated[int, Field(gt=0)] | None = None
+
+    @model_validator(mode="after")
+    def _is_not_the_test_set(self) -> "WatchSpec":
+        if self.split == "test":
+            raise ValueError("expected a held-out part of the training data, such as split 'validation'")
+        return self
+
+
 class Stage(BaseModel):
     """A stretch of training with one mix of data, one sum of losses and one learning-rate curve.
 
@@ -139,6 +161,7 @@ class Recipe(BaseModel):
         sources: Datasets under the names that stages use.
         stages: In order; each starts from the weights that the one before ended with.
         validation: How the best weights are chosen; None: the last are the best.
+        watched: name -> samples whose error the log follows beside the validation.
         seed: Of the first weights and of every draw.
         precision: `bf16` is mixed (weights stay float32), `fp32` is full.
         batch_size: Samples in a step, over all processes together.
@@ -155,6 +178,7 @@ class Recipe(BaseModel):
     sources: Annotated[dict[Name, SourceSpec], Field(min_length=1)]
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
     validation: ValidationSpec | None = None
+    watched: dict[Name, WatchSpec] = {}
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     precision: Literal["bf16", "fp32"] = "bf16"
     batch_size: Annotated[int, Field(gt=0)] = 32

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from lightning_fabric import Fabric
@@ -37,10 +37,12 @@ class Validated:
     Attributes:
         measures: name -> value.
         flops: What it cost.
+        watched: name of watched samples -> their MPJPE, mm.
     """
 
     measures: Mapping[str, float]
     flops: float
+    watched: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

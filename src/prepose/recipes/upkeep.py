@@ -81,6 +81,7 @@ def _validate(training: Training, spec: ValidationSpec) -> dict[str, float]:
         validation_seconds=position.validation_seconds + training.clock - began,
     )
     measures = {f"validation_{name}": value for name, value in found.measures.items()}
+    measures |= {f"watched_{name}_mpjpe_mm": value for name, value in found.watched.items()}
     return measures | {
         "validation_flops": training.position.validation_flops,
         "validation_seconds": round(training.position.validation_seconds, 3),

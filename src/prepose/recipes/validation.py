@@ -9,11 +9,11 @@ import numpy as np
 
 from prepose.data.dataset import PoseDataset
 from prepose.data.store import open_store
-from prepose.metrics.protocols import get_protocol
+from prepose.metrics.protocols import Protocol, get_protocol
 from prepose.models.flops import count_flops
 from prepose.models.pose_net import PoseNet
 from prepose.predict.evaluate import Precision, evaluate
-from prepose.recipes.stage import Recipe, ValidationSpec
+from prepose.recipes.stage import Recipe, ValidationSpec, WatchSpec
 from prepose.recipes.training import Validated
 
 # What a row of the log says of a validation, where the labels can give it.
@@ -34,6 +34,7 @@ class Validator:
         self._precision: Precision = recipe.precision
         self._forward_flops = count_flops(recipe.model).forward
         self._datasets = {_key(spec): _held_out(spec) for spec in _specs(recipe)}
+        self._watched = {name: _held_out(spec) for name, spec in recipe.watched.items()}
 
     def validate(self, net: PoseNet, spec: ValidationSpec) -> Validated:
         """The measures of the network on one of the recipe's validation sets."""
@@ -42,7 +43,13 @@ class Validator:
         overall = evaluate(net, dataset, protocol, flip_test=False, precision=self._precision).overall()
         measures = {name: overall[name] for name in MEASURES if name in overall}
         known = {name: value for name, value in measures.items() if name == spec.metric or not math.isnan(value)}
-        return Validated(known, float(self._forward_flops * len(dataset)))
+        watched = {name: self._mpjpe(net, dataset, protocol) for name, dataset in self._watched.items()}
+        seen = len(dataset) + sum(len(each) for each in self._watched.values())
+        return Validated(known, float(self._forward_flops * seen), watched)
+
+    def _mpjpe(self, net: PoseNet, dataset: PoseDataset, protocol: Protocol) -> float:
+        evaluation = evaluate(net, dataset, protocol, flip_test=False, precision=self._precision)
+        return evaluation.overall()["mpjpe_mm"]
 
 
 def _specs(recipe: Recipe) -> Iterator[ValidationSpec]:
@@ -56,7 +63,7 @@ def _key(spec: ValidationSpec) -> tuple[str, str, int | None]:
     return spec.store, spec.split, spec.limit
 
 
-def _held_out(spec: ValidationSpec) -> PoseDataset:
+def _held_out(spec: ValidationSpec | WatchSpec) -> PoseDataset:
     dataset = open_store(Path(spec.store), spec.split)
     if spec.limit is None or spec.limit >= len(dataset):
         return dataset

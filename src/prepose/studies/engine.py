@@ -64,6 +64,8 @@ def threads_each(jobs: int) -> int:
 def _settle(threads: int) -> None:
     # Before torch is imported, so that its own pool obeys too.
     os.environ["OMP_NUM_THREADS"] = str(threads)
+    import cv2
     import torch
 
     torch.set_num_threads(threads)
+    cv2.setNumThreads(threads)

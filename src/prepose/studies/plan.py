@@ -10,7 +10,7 @@ from prepose.errors import DataError
 from prepose.recipes.budget import equalise, training_flops
 from prepose.recipes.builtin import recipe_named
 from prepose.recipes.run import write_json
-from prepose.recipes.stage import Recipe
+from prepose.recipes.stage import Recipe, WatchSpec
 
 ARMS = ("only-3d", "mixed", "pretrain-finetune")
 
@@ -47,8 +47,8 @@ def _counts(*, wild: int, lab: int, test: int) -> dict[str, dict[str, int]]:
 
 SIZES: Mapping[str, Size] = MappingProxyType(
     {
-        "quick": Size("quick", _counts(wild=1500, lab=800, test=150), 96, 20_000, (0,), 4_000),
-        "standard": Size("standard", _counts(wild=4000, lab=1500, test=300), 96, 56_000, (0, 1), 8_000),
+        "quick": Size("quick", _counts(wild=1500, lab=800, test=150), 96, 16_000, (0,), 4_000),
+        "standard": Size("standard", _counts(wild=4000, lab=1500, test=300), 96, 44_000, (0, 1), 8_000),
         "full": Size("full", _counts(wild=20_000, lab=6000, test=1000), 96, 480_000, (0, 1, 2), 40_000),
     }
 )
@@ -106,4 +106,7 @@ def _on_stores(recipe: Recipe, plan: Plan) -> Recipe:
         for stage in recipe.stages
     )
     validation = recipe.validation and recipe.validation.model_copy(update=held_out)
-    return recipe.model_copy(update={"sources": sources, "stages": stages, "validation": validation})
+    watched = {"wild": WatchSpec(store=str(plan.store("wild")))}
+    return recipe.model_copy(
+        update={"sources": sources, "stages": stages, "validation": validation, "watched": watched}
+    )

@@ -56,7 +56,10 @@ def summarise(plan: Plan, recipes: Mapping[str, Recipe], seconds: Mapping[str, f
             baseline: {name: plain(variants[name][baseline]) for name in TEST_SETS}
             for baseline in ("mean-pose", "true-2d-flat-depth")
         },
-        "curves": [{"name": "lab", "title": "people of the lab that training does not see"}],
+        "curves": [
+            {"name": "lab", "title": "lab: a person that training does not see"},
+            {"name": "wild", "title": "wild: people and places that training does not see"},
+        ],
         "steps": [f"{name}: {value:.0f} s" for name, value in seconds.items()],
         "seconds_total": sum(seconds.values()),
         "environment": environment(),
@@ -76,7 +79,9 @@ def _arm(plan: Plan, arm: str, recipe: Recipe) -> dict[str, Any]:
         "seconds": sum(float(log[-1]["train_seconds"]) for log in logs) / len(logs),
         "parameters": sum(parameter.numel() for parameter in net.parameters()),
         "evaluations": {name: spreads([_overall(folder, name) for folder in folders]) for name in TEST_SETS},
-        "curves": [{"lab": _curve(log)} for log in logs],
+        "curves": [
+            {"lab": _curve(log, "validation_mpjpe_mm"), "wild": _curve(log, "watched_wild_mpjpe_mm")} for log in logs
+        ],
     }
 
 
@@ -84,13 +89,13 @@ def _overall(folder: Path, name: str) -> dict[str, float | None]:
     return plain(load_evaluation(folder / "evaluations" / f"{name}.json").overall())
 
 
-def _curve(log: Sequence[Mapping[str, str]]) -> list[dict[str, float]]:
+def _curve(log: Sequence[Mapping[str, str]], column: str) -> list[dict[str, float]]:
     return [
         {
             "images": int(row["samples"]),
             "flops": float(row["train_flops"]),
-            "mpjpe_mm": float(row["validation_mpjpe_mm"]),
+            "mpjpe_mm": float(row[column]),
         }
         for row in log
-        if row["validation_mpjpe_mm"]
+        if row[column]
     ]

@@ -53,9 +53,11 @@ function showCase(key) {
   document.getElementById("viewer-title").textContent = item.title;
   const truth = limb(item.truth, i => data.bone_colours[i], "truth", 9, "truth");
   const arms = item.arms.flatMap(arm => limb(arm.pose, () => arm.colour, `${arm.name} (${arm.mm.toFixed(0)} mm)`, 5, arm.name));
-  const axis = title => ({ title: { text: title }, showbackground: true, backgroundcolor: "#f5f7fa", gridcolor: "#dfe3ea", zeroline: false, tickfont: { size: 10 } });
-  const scene = { aspectmode: "data", xaxis: axis("right"), yaxis: axis("away"), zaxis: axis("up"),
-    camera: { eye: { x: 0.9, y: -1.9, z: 0.5 } }, dragmode: "orbit" };
+  const known = [item.truth, ...item.arms.map(arm => arm.pose)].flat().filter(Boolean).flat();
+  const reach = 1.05 * Math.max(...known.map(Math.abs));
+  const axis = title => ({ title: { text: title }, range: [-reach, reach], showbackground: true, backgroundcolor: "#f5f7fa", gridcolor: "#dfe3ea", zeroline: false, tickfont: { size: 10 } });
+  const scene = { aspectmode: "cube", xaxis: axis("right"), yaxis: axis("away"), zaxis: axis("up"),
+    camera: { eye: { x: 0.55, y: -1.45, z: 0.35 } }, dragmode: "orbit" };
   Plotly.react("pose", [...truth, ...arms], { font, scene, margin: { l: 0, r: 0, t: 0, b: 0 }, legend: { orientation: "h", y: -0.02 } }, quiet);
 }
 
