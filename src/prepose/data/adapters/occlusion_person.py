@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 
 from prepose.arrays import BoxXywh
 from prepose.body.skeletons import OCCLUSION_PERSON_15 as SKELETON
@@ -33,8 +33,8 @@ from prepose.errors import DataError
 
 SPLITS = ("train", "validation")
 NEEDED = ("image", "joints_2d", "joints_3d", "joints_vis", "joints_vis_2d")
-# Rendered joints are exact; what is further off is not this camera.
-MOST_REPROJECTION_PX = 5.0
+# Rendered joints are exact but for rounding: a camera that misses them by more of a person's height is another one.
+MOST_REPROJECTION = 0.02
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +83,9 @@ def occlusion_person(root: Path, split: str, *, partial: bool) -> FoundDataset:
     return FoundDataset(SKELETON, len(kept.names), bound(_samples, there, kept, name), notes, facts)
 
 
-def joint_states(inside: np.ndarray, seen: np.ndarray) -> tuple[UInt8[np.ndarray, "N 15"], int]:
+def joint_states(
+    inside: Bool[np.ndarray, "N J"], seen: Bool[np.ndarray, "N J"]
+) -> tuple[UInt8[np.ndarray, "N J"], int]:
     """States from the owners' two flags, and how many joints are flagged as seen but not as inside the image.
 
     `joints_vis` says inside the image, `joints_vis_2d` inside and not occluded. Seen yet outside is a contradiction;
@@ -137,8 +139,9 @@ def _agreeing(
     notes = () if known.all() else (f"{(~known).sum()} of {len(known)} records give no camera",)
     residual = reprojection_px(cameras, joints_cam, np.where(inside[..., None], joints_img, np.nan))
     told = f"3D joints project onto 2D joints to a median of {residual:.2f} px"
+    extent = float(np.nanmedian(np.ptp(joints_img, axis=1).max(axis=1)))
     # Negated, so that a residual of NaN (every joint behind its camera) is no agreement.
-    if not residual <= MOST_REPROJECTION_PX:
+    if not residual <= MOST_REPROJECTION * extent:
         return [NO_CAMERA] * len(cameras), (*notes, f"{told}: the cameras are not of these labels and are left out")
     return cameras, (*notes, told)
 
