@@ -12,7 +12,7 @@ from prepose.body.skeletons import MPII_16
 
 
 def fake_custom(
-    root: Path, generator: np.random.Generator, *, count: int = 10, unit: float = 1000.0, first_pixel: float = 0
+    root: Path, generator: np.random.Generator, *, count: int = 6, unit: float = 1000.0, first_pixel: float = 0
 ) -> np.ndarray:
     """labels.json with two people an image, 2D in px and 3D in the world's frame (in units of `unit` mm).
 

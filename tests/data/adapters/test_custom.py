@@ -1,0 +1,178 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fakes_custom import fake_custom, fake_custom_csv
+from prepose.body.skeletons import MPII_16
+from prepose.data.adapters.custom import custom, custom_splits
+from prepose.data.catalog import add_dataset
+from prepose.data.sample import JointState
+from prepose.data.store import open_store
+from prepose.errors import DataError
+
+EXAMPLE = Path(__file__).parents[3] / "examples" / "custom"
+
+
+@pytest.fixture
+def generator() -> np.random.Generator:
+    return np.random.default_rng(4)
+
+
+def all_of(root, *, partial=False) -> list:
+    found = [custom(root, split, partial=partial) for split in custom_splits(root)]
+    return [sample for one in found for sample in one.samples(0, one.total)]
+
+
+def change(root, edit) -> None:
+    content = json.loads((root / "labels.json").read_text())
+    edit(content)
+    (root / "labels.json").write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize("unit", [1.0, 10.0, 1000.0])
+@pytest.mark.parametrize("first_pixel", [0, 0.5, 1])
+def test_units_pixels_and_frames_are_converted(tmp_path, generator, unit, first_pixel):
+    true_img = fake_custom(tmp_path, generator, unit=unit, first_pixel=first_pixel)
+    samples = all_of(tmp_path)
+    np.testing.assert_allclose(np.stack([sample.joints_img for sample in samples]), true_img, atol=1e-9)
+    for sample, truth in zip(samples, true_img, strict=True):
+        known = ~np.isnan(truth[:, 0])
+        np.testing.assert_allclose(sample.camera.project(sample.joints_cam)[known], truth[known], atol=1e-6)
+        assert 1200 < np.ptp(sample.joints_cam[:, 1]) < 2300
+        assert sample.states[MPII_16.index("l_wrist")] == JointState.OCCLUDED
+    assert [(one.subject, one.action, one.frame) for one in samples[:2]] == [("s0", "walk", 0), ("s1", "walk", 1)]
+    assert custom_splits(tmp_path) == ("train", "test")
+
+
+@pytest.mark.parametrize("unit", ["mm", "cm", "m"])
+def test_csv_alone_is_in_the_cameras_frame(tmp_path, generator, unit):
+    true_cam = fake_custom_csv(tmp_path, generator, unit=unit)
+    samples = all_of(tmp_path)
+    np.testing.assert_allclose(np.stack([sample.joints_cam for sample in samples]), true_cam, atol=1e-6)
+    assert [sample.image.name for sample in samples] == [
+        "000.jpg",
+        "000.jpg",
+        "001.jpg",
+        "001.jpg",
+        "002.jpg",
+        "002.jpg",
+    ]
+    assert samples[1].box_xywh.tolist() == [5, 6, 140, 110]
+    assert samples[0].box_xywh.tolist() != [5, 6, 140, 110]
+    assert samples[0].states[MPII_16.index("r_hip")] == JointState.VISIBLE
+    assert samples[3].source == "labels.csv line 5"
+
+
+def test_the_example_pair_holds_the_same_people(tmp_path):
+    for name in ("labels.json", "labels.csv"):
+        add_dataset("custom", EXAMPLE / name, tmp_path / name)
+    for split in ("train", "test"):
+        one, two = (open_store(tmp_path / name, split)[0] for name in ("labels.json", "labels.csv"))
+        np.testing.assert_array_equal(one.joints_img, two.joints_img)
+        np.testing.assert_allclose(one.joints_cam, two.joints_cam, atol=0.2)
+        np.testing.assert_array_equal(one.box_xywh, two.box_xywh)
+        assert (one.camera is not None, two.camera is None) == (True, True)
+
+
+def test_cameras_stand_in_for_2d_labels(tmp_path, generator):
+    true_img = fake_custom(tmp_path, generator, first_pixel=1)
+    change(tmp_path, lambda content: [one.pop("joints_2d") for one in content["samples"]])
+    seen = np.stack([sample.joints_img for sample in all_of(tmp_path)])
+    known = ~np.isnan(true_img)
+    np.testing.assert_allclose(seen[known], true_img[known], atol=1e-6)
+
+
+def test_a_wrong_camera_shows_in_the_notes(tmp_path, generator):
+    fake_custom(tmp_path, generator)
+    agreeing = [note for note in custom(tmp_path, "train", partial=False).notes if note.startswith("the cameras")]
+    assert float(agreeing[0].split()[5]) < 1e-6
+    change(tmp_path, lambda content: content["cameras"]["north"]["K"][0].__setitem__(2, 99.5))
+    apart = [note for note in custom(tmp_path, "train", partial=False).notes if note.startswith("the cameras")]
+    assert float(apart[0].split()[5]) == pytest.approx(20, abs=1)
+
+
+def test_a_skeleton_of_ones_own_travels_into_the_store(tmp_path, generator):
+    fake_custom(tmp_path / "root", generator)
+    own = {"name": "two", "joints": ["l_hip", "r_hip", "pelvis"], "bones": [["pelvis", "l_hip"]], "root": "pelvis"}
+
+    def shorten(content):
+        content["skeleton"] = own
+        for sample in content["samples"]:
+            sample["states"] = {}
+            for part in ("joints_2d", "joints_3d"):
+                sample[part] = {name: sample[part][name] for name in own["joints"]}
+
+    change(tmp_path / "root", shorten)
+    add_dataset("custom", tmp_path / "root", tmp_path / "out")
+    skeleton = open_store(tmp_path / "out", "train").skeleton
+    assert (skeleton.name, skeleton.joints, skeleton.root) == ("two", ("l_hip", "r_hip", "pelvis"), "pelvis")
+
+
+def test_labels_and_images_must_pair(tmp_path, generator):
+    fake_custom(tmp_path, generator)
+    (tmp_path / "images" / "999.jpg").write_bytes((tmp_path / "images" / "000.jpg").read_bytes())
+    with pytest.raises(DataError, match=r"1 images have no label \(images/999\.jpg\)"):
+        all_of(tmp_path)
+    assert len(all_of(tmp_path, partial=True)) == 6
+    (tmp_path / "images" / "999.jpg").unlink()
+    (tmp_path / "images" / "001.jpg").unlink()
+    with pytest.raises(DataError, match=r"2 of 6 labels have no image \(images/001\.jpg"):
+        all_of(tmp_path)
+    assert len(all_of(tmp_path, partial=True)) == 4
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (
+            lambda c: c.update(unit="mm"),
+            r"by their unit, people span 1\.\d+ mm, expected 150 to 3500 mm; the unit is wrong",
+        ),
+        (
+            lambda c: c["samples"][2]["joints_3d"].update(pelvis=[float("inf"), 0, 0]),
+            r"labels\.json\[2\]: a 3D joint is inf",
+        ),
+        (
+            lambda c: c["samples"][2]["joints_2d"].update(pelvis=[float("inf"), 0]),
+            r"labels\.json\[2\]: a 2D joint is inf",
+        ),
+        (lambda c: c["samples"][1].update(box_xywh=[1, 2, 0, 4]), r"labels\.json\[1\]: a box is x, y, width, height"),
+        (
+            lambda c: c["samples"].insert(1, c["samples"][0]),
+            r"labels\.json\[1\]: labels the same person as labels\.json\[0\]",
+        ),
+        (
+            lambda c: c["cameras"]["north"].update(rotation=[[2, 0, 0], [0, 1, 0], [0, 0, 1]]),
+            "'north': rotation is not a",
+        ),
+        (lambda c: c["cameras"]["north"]["K"][0].__setitem__(0, -3), "K must be finite with positive focal lengths"),
+        (lambda c: c["samples"][3].update(image="../outside.jpg"), "names must be paths from this folder, inside it"),
+        (
+            lambda c: [one.update(joints_2d={}, joints_3d={}) for one in c["samples"]],
+            "has neither a box nor 2D joints, nor a camera",
+        ),
+    ],
+)
+def test_a_fault_is_named(tmp_path, generator, edit, message):
+    fake_custom(tmp_path, generator)
+    change(tmp_path, edit)
+    with pytest.raises(DataError, match=message):
+        custom(tmp_path, "train", partial=False)
+
+
+def test_a_split_without_samples_is_named(tmp_path, generator):
+    fake_custom(tmp_path, generator)
+    with pytest.raises(
+        DataError, match="no sample with an image belongs to the split 'validation'; it has train, test"
+    ):
+        custom(tmp_path, "validation", partial=False)
+
+
+def test_nan_is_not_labelled(tmp_path, generator):
+    fake_custom(tmp_path, generator)
+    change(tmp_path, lambda c: c["samples"][1]["joints_2d"].update(pelvis=[float("nan"), 3], thorax=[None, 3]))
+    joints = all_of(tmp_path)[1].joints_img
+    assert np.isnan(joints[[MPII_16.index("pelvis"), MPII_16.index("thorax")]]).all()
+    assert np.isnan(joints).any(axis=1).sum() == 2
