@@ -93,3 +93,17 @@ def _write_pictures(folder: Path, people: list[list[FakePerson]]) -> None:
         for group in people[1:]:
             picture = draw_skeleton(picture, group[frame].joints_img, SKELETON)
         (folder / f"image_{frame:05d}.jpg").write_bytes(simplejpeg.encode_jpeg(picture, quality=90))
+
+
+def threedpw_places(root: Path, generator: np.random.Generator, *, count: int = 12) -> np.ndarray:
+    """The dataset with `count` frames of people a sequence; returns the joints of those that a camera sees, px."""
+    written = fake_3dpw(root, generator, frames=count // 2)
+    return np.stack(
+        [
+            person.joints_img
+            for sequence in written.values()
+            for group, valid in zip(sequence.people, sequence.valid, strict=True)
+            for person, there in zip(group, valid, strict=True)
+            if there
+        ]
+    )

@@ -90,3 +90,9 @@ def _record(split: str, number: int, person: FakePerson, mm: float, cameras: str
             "k": np.zeros((3, 1)), "p": np.zeros((2, 1)),
         }  # fmt: skip
     return record
+
+
+def occlusion_person_places(root: Path, generator: np.random.Generator, *, count: int = 24) -> np.ndarray:
+    """The dataset with `count` records in train and 4 in validation; returns all joints, px."""
+    people = fake_occlusion_person(root, generator, counts={"train": count, "validation": 4})
+    return np.stack([person.joints_img for group in people.values() for person in group])

@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 
 from fakes import fake_lsp, fake_lsp_extended
+from fakes_3dpw import threedpw_places
 from fakes_coco import fake_coco
 from fakes_custom import fake_custom
 from fakes_flic import fake_flic, fake_flic_full
 from fakes_h36m import fake_h36m
 from fakes_mpii import fake_mpii
+from fakes_occlusion_person import occlusion_person_places
 from prepose.data import catalog
 from prepose.data.catalog import DATASETS, add_dataset, get_dataset
 from prepose.data.store import describe_store, open_store
@@ -23,6 +25,8 @@ FAKES = {
     "coco": fake_coco,
     "custom": fake_custom,
     "h36m": fake_h36m,
+    "occlusion-person": occlusion_person_places,
+    "3dpw": threedpw_places,
 }
 
 

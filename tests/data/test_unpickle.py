@@ -144,3 +144,11 @@ def test_many_shared_parts_are_no_bomb(file):
     value = [{"camera": {"K": [1.0] * 50}}] * 1000
     file.write_bytes(pickle.dumps(value, 4))
     same(read_pickle(file), value)
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 5])
+def test_large_honest_values_stay_within_the_budget(file, protocol):
+    # A matrix of protocol 2 is copied from text to bytes to arrays to the matrix.
+    value = [scipy.sparse.csc_matrix(np.ones((500, 1000))), np.zeros((1000, 500))]
+    file.write_bytes(pickle.dumps(value, protocol))
+    same(read_pickle(file), value)

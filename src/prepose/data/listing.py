@@ -11,7 +11,7 @@ def print_datasets(console: Console | None = None) -> None:
     console = console or Console()
     table = Table("dataset", "what", "labels", "terms and home", "layouts read", title="Datasets", title_justify="left")
     for entry in DATASETS.values():
-        counts = ", ".join(f"{count:,} {split}" for split, count in entry.expected.items())
+        counts = ", ".join(f"{count:,} {split}" for split, count in entry.expected.items()) or "counts not stated"
         table.add_row(
             entry.name,
             f"{entry.title}: {entry.about} ({counts})",

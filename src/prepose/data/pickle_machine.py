@@ -19,7 +19,7 @@ class Machine:
         self.marks: list[list[Any]] = []
         self.memo: list[Any] = []
         self.memo_far: dict[int, Any] = {}
-        self.budget = Budget(2 * len(data) + 2**20)
+        self.budget = Budget(4 * len(data) + 2**20)
         self.containers = self.unfinished = 0
 
     def take(self, size: int) -> bytes:

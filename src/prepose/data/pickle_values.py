@@ -46,7 +46,7 @@ class Unfinished:
 
 
 class Budget:
-    """Bytes that may still be copied while a pickle is read: honest ones copy each of theirs once or twice."""
+    """Bytes that may still be copied while a pickle is read: honest ones copy each of theirs up to three times."""
 
     def __init__(self, left: int) -> None:
         self.left = left
