@@ -36,7 +36,7 @@ from prepose.data.sample import JointState
 from prepose.errors import DataError
 
 FILE_OF_SPLIT: Mapping[str, str] = MappingProxyType({"train": "train", "validation": "valid"})
-STATE_OF_VISIBLE: Mapping[str, JointState] = MappingProxyType({"1": JointState.VISIBLE, "0": JointState.OCCLUDED})
+STATE_OF_VISIBLE: Mapping[float, JointState] = MappingProxyType({1.0: JointState.VISIBLE, 0.0: JointState.OCCLUDED})
 OFFICIAL = "mpii_human_pose_v1_u12_1.mat"
 J = len(MPII_16)
 LOADERS_SHIFT, LOADERS_MARGIN = 15.0, 1.25
@@ -180,7 +180,7 @@ def read_official_labels(path: Path) -> MpiiLabels:
             if not 0 <= joint < J:
                 raise DataError(f"{path}: annolist({index + 1}) has a joint {point.get('id')!r}, expected 0 to {J - 1}")
             joints[row, int(joint)] = number_of(point.get("x")), number_of(point.get("y"))
-            states[row, int(joint)] = STATE_OF_VISIBLE.get(str(point.get("is_visible")), JointState.UNKNOWN)
+            states[row, int(joint)] = STATE_OF_VISIBLE.get(number_of(point.get("is_visible")), JointState.UNKNOWN)
     people = [person for _, _, person in labelled]
     centers = [records_of(person.get("objpos")) or [{}] for person in people]
     without = len(rows) - len(labelled)

@@ -128,7 +128,7 @@ def test_labels_and_images_must_pair(tmp_path, generator):
     [
         (
             lambda c: c.update(unit="mm"),
-            r"by their unit, people span 1\.\d+ mm, expected 150 to 3500 mm; the unit is wrong",
+            r"people have 0\.\d+ mm from shoulder to hip, expected 150 to 900 mm",
         ),
         (
             lambda c: c["samples"][2]["joints_3d"].update(pelvis=[float("inf"), 0, 0]),

@@ -26,8 +26,8 @@ from prepose.data.pairing import check_joints_lie_in_images, pair_images
 from prepose.data.sample import JointState, PoseSample
 from prepose.errors import DataError
 
-# A person's labelled joints span this much, mm, from an arm alone to a jumping giant.
-LEAST_SPAN, MOST_SPAN = 150.0, 3500.0
+# From shoulder to hip, mm, from a small child to a giant: a wrong unit is off by ten or more.
+LEAST_TORSO, MOST_TORSO = 150.0, 900.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +93,7 @@ def _people(labels: CustomLabels, rows: list[int]) -> _People:
         for row, camera in enumerate(seen_by):
             joints_cam[row] = camera.cam_from_world(joints_cam[row]) if camera is not None else np.nan
     _check_numbers(joints_img, joints_cam, sources)
+    _check_unit(labels.skeleton, joints_cam, sources)
     for row, camera in enumerate(seen_by):
         if camera is not None and np.isnan(joints_img[row]).all():
             joints_img[row] = camera.project(joints_cam[row])
@@ -144,15 +145,22 @@ def _check_numbers(joints_img: np.ndarray, joints_cam: np.ndarray, sources: tupl
         infinite = np.isinf(table).any(axis=(1, 2))
         if infinite.any():
             raise DataError(f"{sources[int(infinite.argmax())]}: a {what} joint is infinite")
-    known = ~np.isnan(joints_cam).all(axis=(1, 2))
-    if known.any():
-        span = np.nanmax(joints_cam[known], axis=1) - np.nanmin(joints_cam[known], axis=1)
-        typical = float(np.median(span.max(axis=1)))
-        if not LEAST_SPAN < typical < MOST_SPAN:
-            raise DataError(
-                f"{sources[int(known.argmax())]} and others: by their unit, people span {typical:.3g} mm, expected "
-                f"{LEAST_SPAN:.0f} to {MOST_SPAN:.0f} mm; the unit is wrong"
-            )
+
+
+def _check_unit(skeleton: Skeleton, joints_cam: Float[np.ndarray, "N J 3"], sources: tuple[str, ...]) -> None:
+    """Make sure that torsos have a person's size, where the skeleton has shoulders and hips."""
+    ends = [(f"{side}_shoulder", f"{side}_hip") for side in "lr"]
+    pairs = [[skeleton.index(end) for end in pair] for pair in ends if all(end in skeleton.joints for end in pair)]
+    if not pairs:
+        return
+    torso = np.linalg.norm(joints_cam[:, [one for one, _ in pairs]] - joints_cam[:, [two for _, two in pairs]], axis=2)
+    known = torso[~np.isnan(torso)]
+    if len(known) and not LEAST_TORSO < np.median(known) < MOST_TORSO:
+        first = sources[int((~np.isnan(torso)).any(axis=1).argmax())]
+        raise DataError(
+            f"{first} and others: by their unit, people have {np.median(known):.3g} mm from shoulder to hip, expected "
+            f"{LEAST_TORSO:.0f} to {MOST_TORSO:.0f} mm; the unit is wrong"
+        )
 
 
 def _check_nobody_twice(records: tuple[SampleRecord, ...], joints_img: np.ndarray, sources: tuple[str, ...]) -> None:

@@ -138,8 +138,10 @@ ENTRY = CatalogEntry(
     signature=(
         "mpii_human_pose_v1*.mat",
         "annot/mpii_human_pose_v1*.mat",
-        "mpii_human_pose_v1*/*.mat",
+        "mpii_human_pose_v1*/mpii_human_pose_v1*.mat",
         "annot/gt_valid.mat",
+        "annot/valid.json",
+        "annot/train.json",
     ),
     splits_at=mpii_splits,
 )
