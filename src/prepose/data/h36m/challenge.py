@@ -56,8 +56,8 @@ def read_challenge(root: Path, part: Part, *, partial: bool) -> Frames:
     assert frames is not None
     if cache is None:
         frames = frames.told(
-            "there are no 2D joints, so boxes are whole pictures, and poses can be scored but not trained on (a pose needs "
-            "its place in the image); add the cache pickle beside Train and Val"
+            "there are no 2D joints, so boxes are whole pictures, and poses can be scored but not trained on (a pose "
+            "needs its place in the image); add the cache pickle beside Train and Val"
         )
     numbers = np.arange(len(frames))
     first, last = (len(frames) * tenth // 10 for tenth in part.tenths)
