@@ -13,6 +13,13 @@ from prepose.metrics.evaluation_files import load_evaluation
 # Colours that people with any colour vision tell apart. Source: Okabe and Ito, "Color Universal Design", 2008.
 ARM_COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 
+# What the page is made of; `studies.summary` writes it.
+REPORT_KEYS = (
+    "arms", "sets", "seeds", "size", "protocol", "command", "worlds", "baselines", "curves", "steps", "seconds_total",
+    "environment",
+)  # fmt: skip
+ARM_KEYS = ("name", "runs", "train_flops", "images_seen", "seconds", "parameters", "evaluations", "curves")
+
 
 @dataclass(frozen=True)
 class Findings:
@@ -59,8 +66,7 @@ def read_findings(folder: Path) -> Findings:
         ) from error
     except ValueError as error:
         raise DataError(f"{path}: is not JSON ({error}); run `prepose quickstart` again") from error
-    if not {"arms", "sets", "seeds"} <= report.keys():
-        raise DataError(f"{path}: is not the report of a comparison; expected keys arms, sets and seeds")
+    _check(report, path)
     evaluations = {
         each["name"]: {
             arm["name"]: [load_evaluation(folder / run / "evaluations" / f"{each['name']}.json") for run in arm["runs"]]
@@ -70,3 +76,13 @@ def read_findings(folder: Path) -> Findings:
     }
     colours = {arm["name"]: ARM_COLOURS[i % len(ARM_COLOURS)] for i, arm in enumerate(report["arms"])}
     return Findings(folder, report, evaluations, colours)
+
+
+def _check(report: Any, path: Path) -> None:
+    if not isinstance(report, dict) or not isinstance(report.get("arms"), list):
+        raise DataError(f"{path}: is not the report of a comparison; run `prepose quickstart` again")
+    parts = [(report, REPORT_KEYS), *((arm, ARM_KEYS) for arm in report["arms"])]
+    missing = [repr(key) for part, keys in parts for key in keys if not isinstance(part, dict) or key not in part]
+    if missing or not report["arms"]:
+        found = ", ".join(dict.fromkeys(missing)) or "an arm"
+        raise DataError(f"{path}: lacks {found}; another version wrote it: run `prepose quickstart` again")

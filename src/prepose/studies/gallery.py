@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 
 from prepose.arrays import ImageRgb
 from prepose.body.drawing import draw_skeleton
@@ -114,7 +114,9 @@ def _panel(picture: ImageRgb, evaluation: Evaluation, joints_img: np.ndarray, te
     return Panel(jpeg_base64(draw_skeleton(enlarged, scaled, evaluation.skeleton)), text, alt)
 
 
-def _enlarge(picture: ImageRgb, joints_img: np.ndarray) -> tuple[ImageRgb, np.ndarray]:
+def _enlarge(
+    picture: ImageRgb, joints_img: Float[np.ndarray, "J 2"]
+) -> tuple[UInt8[np.ndarray, "_ _ 3"], Float[np.ndarray, "J 2"]]:
     factor = PANEL_PX / max(picture.shape[:2])
     size = (round(picture.shape[1] * factor), round(picture.shape[0] * factor))
     enlarged = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from prepose.errors import DataError
 from prepose.recipes.budget import equalise, training_flops
@@ -47,8 +48,8 @@ def _counts(*, wild: int, lab: int, test: int) -> dict[str, dict[str, int]]:
 
 SIZES: Mapping[str, Size] = MappingProxyType(
     {
-        "quick": Size("quick", _counts(wild=1500, lab=800, test=150), 96, 16_000, (0,), 4_000),
-        "standard": Size("standard", _counts(wild=4000, lab=1500, test=300), 96, 44_000, (0, 1), 8_000),
+        "quick": Size("quick", _counts(wild=1000, lab=500, test=120), 96, 14_000, (0,), 4_000),
+        "standard": Size("standard", _counts(wild=3200, lab=1200, test=240), 96, 40_000, (0, 1), 8_000),
         "full": Size("full", _counts(wild=20_000, lab=6000, test=1000), 96, 480_000, (0, 1, 2), 40_000),
     }
 )
@@ -76,9 +77,10 @@ def claim_folder(plan: Plan) -> None:
     settings = json.loads(json.dumps({"size": asdict(plan.size)}))
     path = plan.folder / "quickstart.json"
     if path.exists():
-        there = json.loads(path.read_text(encoding="utf-8")).get("settings")
+        there = _settings_in(path)
         if there != settings:
-            name = (there or {}).get("size", {}).get("name", "unknown")
+            size = there.get("size")
+            name = size.get("name") if isinstance(size, dict) else "unknown"
             raise DataError(
                 f"{plan.folder}: holds a quickstart of size {name!r} or of another version, now {plan.size.name!r} is "
                 "asked for; choose another --out or delete the folder"
@@ -88,6 +90,14 @@ def claim_folder(plan: Plan) -> None:
         raise DataError(f"{plan.folder}: is not empty and holds no quickstart; choose another --out")
     plan.folder.mkdir(parents=True, exist_ok=True)
     write_json(path, {"settings": settings, "seconds": {}})
+
+
+def _settings_in(path: Path) -> dict[str, Any]:
+    try:
+        settings = json.loads(path.read_text(encoding="utf-8"))["settings"]
+    except (ValueError, TypeError, KeyError) as error:
+        raise DataError(f"{path}: is damaged ({error!r}); choose another --out or delete the folder") from error
+    return settings if isinstance(settings, dict) else {}
 
 
 def arm_recipes(plan: Plan) -> dict[str, Recipe]:

@@ -89,7 +89,7 @@ def _overall(folder: Path, name: str) -> dict[str, float | None]:
     return plain(load_evaluation(folder / "evaluations" / f"{name}.json").overall())
 
 
-def _curve(log: Sequence[Mapping[str, str]], column: str) -> list[dict[str, float]]:
+def _curve(log: Sequence[Mapping[str, str]], column: str) -> list[dict[str, int | float]]:
     return [
         {
             "images": int(row["samples"]),
