@@ -281,6 +281,37 @@ def data_show(
     print(write_contact_sheet(store, out, split=split, count=count, seed=seed))
 
 
+@data_app.command("check")
+def data_check(
+    store: Annotated[Path, typer.Argument(help="A dataset store.")],
+    split: Annotated[str | None, typer.Option(help="Which split; all of them without it.")] = None,
+    sheet: Annotated[Path | None, typer.Option(help="Draw the samples that are named into this picture.")] = None,
+    all_images: Annotated[bool, typer.Option("--all-images", help="Look at every picture, not at 2,000.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Look for mistakes: sides, joint order, pixels, units, axes, cameras, pairing, boxes, bones, copies, files.
+
+    Exit code 0: clean (notes may be); 1: faults were found; 2: the store cannot be used.
+    """
+    import json
+
+    from prepose.console import split_progress
+    from prepose.data.doctor import MOST_IMAGES, as_plain, examine_store
+    from prepose.data.doctor_page import print_examinations, write_sheet
+
+    most = None if all_images else MOST_IMAGES
+    with split_progress() as progress:
+        examinations = examine_store(store, split=split, most_images=most, progress=progress)
+    if as_json:
+        print(json.dumps(as_plain(examinations), indent=1, allow_nan=False))
+    else:
+        print_examinations(examinations)
+    if sheet is not None:
+        print(write_sheet(store, sheet, examinations), file=sys.stderr if as_json else sys.stdout)
+    if not all(each.is_clean for each in examinations):
+        raise typer.Exit(1)
+
+
 @app.command()
 def version() -> None:
     """Print the version."""

@@ -6,7 +6,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from prepose.arrays import ImageRgb
 from prepose.data.contact_sheet import contact_sheet
+from prepose.data.dataset import PoseDataset
 from prepose.data.store import open_store, store_splits
 from prepose.errors import DataError
 
@@ -26,18 +28,36 @@ def write_contact_sheet(store: Path, out: Path, *, split: str | None, count: int
     Raises:
         DataError: the store cannot be opened or holds no split, an image is broken, or `out` names no picture.
     """
-    if out.suffix.lower() not in SUFFIXES:
-        raise DataError(f"{out}: a contact sheet is a picture; give --out a name that ends in {', '.join(SUFFIXES)}")
+    _check_suffix(out)
     splits = store_splits(store)
     if not splits:
         raise DataError(f"{store}: holds no split yet; add or synthesize one")
     dataset = open_store(store, split or splits[0])
     if len(dataset) == 0:
         raise DataError(f"{store}: split {dataset.split!r} has no samples to show")
-    sheet = contact_sheet(dataset, count=count, generator=np.random.default_rng(seed))
+    _write(contact_sheet(dataset, count=count, generator=np.random.default_rng(seed)), out)
+    return out
+
+
+def write_sheet_of(dataset: PoseDataset, out: Path) -> Path:
+    """Draw every sample of a (short) dataset and write the sheet.
+
+    Raises:
+        DataError: an image is broken, or `out` names no picture.
+    """
+    _check_suffix(out)
+    _write(contact_sheet(dataset, count=len(dataset)), out)
+    return out
+
+
+def _check_suffix(out: Path) -> None:
+    if out.suffix.lower() not in SUFFIXES:
+        raise DataError(f"{out}: a contact sheet is a picture; give it a name that ends in {', '.join(SUFFIXES)}")
+
+
+def _write(sheet: ImageRgb, out: Path) -> None:
     _, encoded = cv2.imencode(out.suffix, np.ascontiguousarray(sheet[..., ::-1]))
     out.parent.mkdir(parents=True, exist_ok=True)
     aside = out.with_name(f".{out.name}.{os.getpid()}.part")
     aside.write_bytes(encoded.tobytes())
     aside.replace(out)
-    return out

@@ -1,0 +1,137 @@
+"""Bones against people's: the unit of the 3D labels, impossible lengths, and a subject whose bones change."""
+
+import numpy as np
+
+from prepose.body.skeleton import mirror_name
+from prepose.data.checks.finding import Finding, indices_of, named
+from prepose.data.checks.human import human_bones, length_ratios, limbs_of
+from prepose.data.checks.records import Records
+
+# Limbs over the average adult's: from a small child to the tallest, with each dataset's own idea of a joint.
+LEAST_SCALE, MOST_SCALE = 0.45, 1.6
+UNITS = {"metres": 1e-3, "decimetres": 1e-2, "centimetres": 0.1, "inches": 1 / 25.4, "micrometres": 1e3}
+# One bone against the same bone in the rest of the set, both over the person's own scale.
+ODD_BONE = 1.3
+# A bone's median over the set against the average adult's; datasets differ in hips, spine and neck, not by this.
+ODD_SET = 1.75
+# Left against right, medians over the set: people are even to a few per cent.
+UNEVEN = 1.1
+# A rigid bone of one subject stays within this of its median (regressed skeletons move a little).
+CHANGING = 0.08
+LEAST_OF_SUBJECT = 5
+
+
+def check_bones(records: Records) -> list[Finding]:
+    """Unit, human range, and constancy within each subject, of the bones of the 3D labels."""
+    limbs = length_ratios(records.joints_cam, records.skeleton, limbs_of(records.skeleton))
+    judged = np.isfinite(limbs).sum(axis=1) >= 2
+    if not judged.any():
+        return []
+    scale = np.full(len(records), np.nan)
+    scale[judged] = np.nanmedian(limbs[judged], axis=1)
+    wrong_unit = judged & ((scale < LEAST_SCALE) | (scale > MOST_SCALE))
+    findings = _units(scale, wrong_unit)
+    odd = _odd_bones(records, scale, judged)
+    findings += odd
+    known = {sample for finding in odd for sample in finding.samples} | set(indices_of(wrong_unit))
+    return findings + _changing(records, known)
+
+
+def _units(scale: np.ndarray, wrong: np.ndarray) -> list[Finding]:
+    findings = []
+    size = np.where(wrong, scale, np.nan)
+    units = {
+        name: wrong & (size > LEAST_SCALE * factor) & (size < MOST_SCALE * factor) for name, factor in UNITS.items()
+    }
+    # Inches lie within the range of centimetres and dwarfs: only the nearest unit counts.
+    nearest = np.array([np.abs(np.log(np.maximum(size, 1e-12) / factor)) for factor in UNITS.values()]).argmin(axis=0)
+    for number, (name, mask) in enumerate(units.items()):
+        rows = mask & (nearest == number)
+        wrong = wrong & ~rows
+        if rows.any():
+            findings.append(_size_finding(scale, rows, f"the 3D labels are in {name}, not in mm"))
+    if wrong.any():
+        findings.append(_size_finding(scale, wrong, "an unknown unit, or joints in another order"))
+    return findings
+
+
+def _size_finding(scale: np.ndarray, rows: np.ndarray, cause: str) -> Finding:
+    samples = indices_of(rows)
+    factor = float(np.median(scale[rows]))
+    expected = f"{LEAST_SCALE} to {MOST_SCALE} times an adult's"
+    text = (
+        f"arms and legs are {factor:.3g} times as long as an adult's in {len(samples)} of {len(rows)} samples "
+        f"({named(samples)}): {cause}"
+    )
+    return Finding("bones", "fault", samples, factor, "adult's limbs", expected, cause, text)
+
+
+def _odd_bones(records: Records, scale: np.ndarray, judged: np.ndarray) -> list[Finding]:
+    """Bones far from the same bone in the set, and bones of the whole set far from people's."""
+    bones = human_bones(records.skeleton)
+    ratios = length_ratios(records.joints_cam, records.skeleton, bones) / scale[:, None]
+    ratios[~judged] = np.nan
+    some = np.isfinite(ratios).any(axis=0)
+    usual = np.full(len(bones), np.nan)
+    usual[some] = np.nanmedian(ratios[:, some], axis=0)
+    findings = []
+    far = np.abs(np.log(usual)) > np.log(ODD_SET)
+    for number in np.flatnonzero(far).tolist():
+        bone = " to ".join(bones[number])
+        text = f"the bone {bone} is {usual[number]:.2f} times as long as a human's (median of the split)"
+        cause = "joints in another order, or a joint that is defined otherwise than its name says"
+        findings.append(
+            Finding("bones", "fault", (), float(usual[number]), "human's", f"1/{ODD_SET} to {ODD_SET}", cause, text)
+        )
+    findings += _uneven(bones, usual)
+    off = np.abs(np.log(ratios / usual)) > np.log(ODD_BONE)
+    rows = np.nan_to_num(off).astype(bool).any(axis=1)
+    if rows.any():
+        samples = indices_of(rows)
+        worst = float(np.nanmax(np.exp(np.abs(np.log((ratios / usual)[rows])))))
+        which = sorted({" to ".join(bones[number]) for number in np.argwhere(off)[:, 1].tolist()})
+        cause = "a joint is misplaced, or its 3D place was reconstructed wrongly"
+        text = (
+            f"bones are up to {worst:.2f} times off the rest of the split in {len(samples)} of {len(records)} samples "
+            f"({named(samples)}): {', '.join(which[:4])}{', ...' if len(which) > 4 else ''}"
+        )
+        findings.append(Finding("bones", "fault", samples, worst, "times", f"below {ODD_BONE}", cause, text))
+    return findings
+
+
+def _uneven(bones: tuple[tuple[str, str], ...], usual: np.ndarray) -> list[Finding]:
+    """Bones that are longer on one side of the body than on the other, over the whole split."""
+    other = [bones.index((mirror_name(a), mirror_name(b))) for a, b in bones]
+    ratio = usual / usual[other]
+    findings = []
+    for number in np.flatnonzero(ratio > UNEVEN).tolist():
+        bone = " to ".join(bones[number])
+        text = f"the bone {bone} is {ratio[number]:.2f} times as long as on the other side (medians of the split)"
+        cause = "a joint of one side is misplaced in every sample"
+        findings.append(
+            Finding("bones", "fault", (), float(ratio[number]), "the other side's", f"below {UNEVEN}", cause, text)
+        )
+    return findings
+
+
+def _changing(records: Records, known: set[int]) -> list[Finding]:
+    """Samples in which an arm's or leg's bone is not as long as in the subject's other samples."""
+    limbs = length_ratios(records.joints_cam, records.skeleton, limbs_of(records.skeleton))
+    subjects = np.array(records.subject)
+    off = np.zeros(len(records))
+    for subject in np.unique(subjects).tolist():
+        rows = np.flatnonzero((subjects == subject) & np.isfinite(limbs).all(axis=1))
+        if subject and len(rows) >= LEAST_OF_SUBJECT:
+            off[rows] = np.abs(limbs[rows] / np.median(limbs[rows], axis=0) - 1).max(axis=1)
+    rows = off > CHANGING
+    rows[sorted(known)] = False
+    if not rows.any():
+        return []
+    samples = indices_of(rows)
+    worst = float(off[rows].max())
+    cause = "the sample is of someone else, or a joint is misplaced"
+    text = (
+        f"a subject's arms and legs change their length by up to {worst:.0%} in {len(samples)} of {len(records)} "
+        f"samples ({named(samples)}): {cause}"
+    )
+    return [Finding("bones", "fault", samples, worst, "of the bone", f"below {CHANGING}", cause, text)]

@@ -1,0 +1,73 @@
+"""Whether pictures, labels and cameras are of one size."""
+
+import numpy as np
+
+from prepose.data.checks.finding import Finding, indices_of, named
+from prepose.data.checks.records import Records
+
+# How far a principal point may lie from the middle of the picture, in parts of the longer side; crops move it freely
+# in a picture whose size is known, so that this is only for cameras whose centre lies outside.
+MOST_OUTSIDE = 0.1
+# Share of a sample's joints outside the picture, beyond a tenth of it: a person cut off still shows most of them.
+SLACK, MOST_JOINTS = 0.1, 0.6
+
+
+def check_calibration(records: Records) -> list[Finding]:
+    """The camera's size against the picture's, and joints against the picture."""
+    return [*_sizes(records), *_joints_in_picture(records)]
+
+
+def _sizes(records: Records) -> list[Finding]:
+    seen = np.zeros((len(records), 2), int)
+    for index, picture in records.pictures.items():
+        seen[index] = picture.size_wh
+    stated = records.camera_size_wh
+    wrong = (stated > 0).all(axis=1) & (seen > 0).all(axis=1) & (stated != seen).any(axis=1)
+    if wrong.any():
+        first = int(np.flatnonzero(wrong)[0])
+        ratio = float(np.median(stated[wrong].prod(axis=1) / seen[wrong].prod(axis=1)))
+        of = f"{stated[first, 0]} x {stated[first, 1]}", f"{seen[first, 0]} x {seen[first, 1]}"
+        cause = "a wrong size in the calibration file, or pictures that were resized or turned"
+        text = (
+            f"the camera's size is not the picture's in {int(wrong.sum())} samples ({named(indices_of(wrong))}): "
+            f"sample {first} is calibrated for {of[0]} and its picture is {of[1]}: {cause}"
+        )
+        return [Finding("calibration", "fault", indices_of(wrong), ratio, "of the picture's area", "1", cause, text)]
+    return _centre_outside(records)
+
+
+def _centre_outside(records: Records) -> list[Finding]:
+    """Cameras whose optical axis and all of whose joints lie beyond the stated size, where no picture was looked at."""
+    size = records.camera_size_wh.astype(float)
+    known = (size > 0).all(axis=1) & records.has_2d.any(axis=1)
+    unseen = np.array([index not in records.pictures for index in range(len(records))])
+    reach = np.where(records.has_2d[..., None], records.joints_img, -np.inf).max(axis=1)
+    wrong = known & unseen & (reach > size * (1 + 5 * MOST_OUTSIDE)).any(axis=1)
+    if not wrong.any():
+        return []
+    samples = indices_of(wrong)
+    factor = float(np.median((reach / np.maximum(size, 1)).max(axis=1)[wrong]))
+    cause = "a wrong size in the calibration file (such as 204 for 2048)"
+    text = f"joints reach {factor:.1f} times the camera's size in {len(samples)} samples ({named(samples)}): {cause}"
+    return [Finding("calibration", "fault", samples, factor, "of the size", "below 1.5", cause, text)]
+
+
+def _joints_in_picture(records: Records) -> list[Finding]:
+    bad = np.zeros(len(records), bool)
+    for index, picture in records.pictures.items():
+        labelled = records.has_2d[index]
+        if picture.thumb is None or not labelled.any():
+            continue
+        size = np.array(picture.size_wh)
+        joints = records.joints_img[index][labelled]
+        out = ((joints < -SLACK * size) | (joints > size * (1 + SLACK))).any(axis=1)
+        bad[index] = out.mean() > MOST_JOINTS
+    if not bad.any():
+        return []
+    samples = indices_of(bad)
+    cause = "labels and pictures are of different sizes or releases"
+    text = (
+        f"most joints lie outside the picture in {len(samples)} of {len(records)} samples ({named(samples)}): {cause}"
+    )
+    expected = f"below {MOST_JOINTS} of the joints"
+    return [Finding("calibration", "fault", samples, len(samples), "samples", expected, cause, text)]

@@ -1,0 +1,274 @@
+"""Whether labels belong to their pictures: a body's colours differ from those beside it, where the labels say it is.
+
+The labels of other samples, laid over the same picture, say what the figure is by chance. One sample says little; over
+a split the difference is large, and a label that is elsewhere than it belongs fits its own picture worse.
+"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float
+
+from prepose.arrays import ImageRgb, Joints2D
+from prepose.body.skeleton import Skeleton
+from prepose.data.checks.finding import Finding, Severity, indices_of, named, soft_severity
+from prepose.data.checks.human import limbs_of
+from prepose.data.checks.records import Records
+from prepose.data.sample import JointState
+
+# Pictures that are tried: a second's work.
+MOST_TRIED = 400
+OTHERS = 12
+# Labels that hardly differ cannot tell whose picture it is: another one counts where its joints lie elsewhere by this
+# share of the pose (median), and a picture where enough of them do.
+DIFFERENT = 0.15
+LEAST_OTHERS = 4
+NEIGHBOURS = (1, -1, 2, -2)
+LEAST_TRIED = 12
+# Thickness of a limb over the diagonal of the pose.
+LIMB = 0.055
+LEAST_PIXELS = 20
+MOST_HIDDEN = 0.4
+# Share of pictures that fit their own label worse than half of the others' labels: by chance 0.5, by right some 0.02.
+MOST_BELOW_HALF = 0.25
+# A label is said to be elsewhere where it fits another picture by this much better, whose own label fits badly, ...
+CLEARLY = 0.15
+CLEARLY_ELSEWHERE = 0.1
+# ... and no worse than a quarter of the labels fit that are where they belong.
+ORDINARY_PERCENTILE = 25
+SUSPECT, BADLY = 0.95, 0.9
+MOST_SUSPECTS = 80
+
+
+Move = Callable[[np.ndarray, np.ndarray], np.ndarray]
+# What else may be wrong with the place of a label: (joints px, picture's size px) -> where they would belong.
+MOVES: Mapping[str, Move] = MappingProxyType(
+    {
+        "y is counted from the bottom of the picture": lambda joints, size: joints * [1, -1] + [0, size[1] - 1],
+        "x is counted from the right of the picture": lambda joints, size: joints * [-1, 1] + [size[0] - 1, 0],
+        "x and y are exchanged": lambda joints, size: joints[..., ::-1],
+    }
+)
+
+
+@dataclass(frozen=True, eq=False)
+class _Fits:
+    """How labels fit pictures.
+
+    Attributes:
+        tried: (M,) samples whose picture was tried.
+        own: (M,) separation of its colours by its own label, 0 to 1; NaN where it cannot be judged.
+        others: (M, OTHERS) the same by labels drawn from the split; NaN where they hardly differ from its own.
+    """
+
+    tried: np.ndarray
+    own: Float[np.ndarray, "M"]
+    others: Float[np.ndarray, "M K"]
+
+    @property
+    def rank(self) -> Float[np.ndarray, "M"]:
+        """Share of the other labels that fit a picture worse than its own."""
+        known = np.isfinite(self.others)
+        return ((self.others < self.own[:, None]) & known).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+
+
+def check_pairing(records: Records) -> list[Finding]:
+    """Labels against their own pictures, against others' labels, and numbers of frames against names of files."""
+    return [*_by_picture(records), *_by_number(records)]
+
+
+def separation(joints_px: Joints2D, skeleton: Skeleton, image: ImageRgb) -> float:
+    """How differently a body and what is beside it are coloured: 0 alike to 1 (1 minus Bhattacharyya's coefficient).
+
+    Args:
+        joints_px: (J, 2) joints in the image's pixels.
+        skeleton: Their skeleton.
+        image: RGB.
+
+    Returns:
+        NaN where too little of the body is in the picture.
+    """
+    finite = np.isfinite(joints_px).all(axis=1)
+    if finite.sum() < 4:
+        return float("nan")
+    body, width = _silhouette(joints_px, skeleton, image.shape[:2])
+    inner, outer = (cv2.dilate(body, np.ones((side, side), np.uint8)) > 0 for side in (3, 2 * width + 3))
+    inside, beside = body > 0, outer & ~inner
+    if inside.sum() < LEAST_PIXELS or beside.sum() < LEAST_PIXELS:
+        return float("nan")
+    return float(1 - np.sqrt(_colours(image, inside) * _colours(image, beside)).sum())
+
+
+def _silhouette(joints_px: Joints2D, skeleton: Skeleton, shape: tuple[int, int]) -> tuple[np.ndarray, int]:
+    """A trunk and limbs drawn at the joints, and the limbs' width, px."""
+    body = np.zeros(shape, np.uint8)
+    span = np.nanmax(joints_px, axis=0) - np.nanmin(joints_px, axis=0)
+    width = int(np.clip(round(np.linalg.norm(span) * LIMB), 2, 64))
+    limit = 4.0 * max(shape)
+    fixed = {
+        name: np.round(np.clip(place, -limit, limit) * 16).astype(np.int32)
+        for name, place in zip(skeleton.joints, joints_px, strict=True)
+        if np.isfinite(place).all()
+    }
+    trunk = [fixed.get(name) for name in ("r_shoulder", "l_shoulder", "l_hip", "r_hip")]
+    if all(corner is not None for corner in trunk):
+        cv2.fillConvexPoly(body, cv2.convexHull(np.array(trunk)), 1, shift=4)
+    for a, b in limbs_of(skeleton):
+        if a in fixed and b in fixed:
+            cv2.line(body, fixed[a].tolist(), fixed[b].tolist(), 1, width, shift=4)
+    return body, width
+
+
+def _colours(image: ImageRgb, mask: Bool[np.ndarray, "H W"]) -> Float[np.ndarray, "512"]:
+    """The histogram of the masked pixels, 8 steps a channel, summing to 1."""
+    steps = image[mask].astype(int) >> 5
+    counts = np.bincount(steps @ np.array([64, 8, 1]), minlength=512)
+    return counts / counts.sum()
+
+
+def _by_picture(records: Records) -> list[Finding]:
+    hidden = np.isin(records.states, (JointState.OCCLUDED_BY_OBJECT, JointState.OUTSIDE)).mean(axis=1)
+    usable = [
+        index
+        for index, picture in sorted(records.pictures.items())
+        if picture.thumb is not None and hidden[index] <= MOST_HIDDEN and records.has_2d[index].sum() >= 4
+    ]
+    if len(usable) < LEAST_TRIED:
+        return []
+    # Runs of neighbours would all show one scene: the pictures are spread evenly.
+    tried = np.array(usable)[np.unique(np.linspace(0, len(usable) - 1, min(MOST_TRIED, len(usable))).astype(int))]
+    fits = _fits(records, tried)
+    if np.isfinite(fits.own).sum() < LEAST_TRIED:
+        return []
+    below_half = float(np.mean(fits.rank[np.isfinite(fits.own)] < 0.5))
+    if below_half > MOST_BELOW_HALF:
+        return [_whole_split(records, fits, below_half)]
+    return _single_samples(records, fits)
+
+
+def _fits(records: Records, tried: np.ndarray) -> _Fits:
+    # The same labels for the same split, every time: a diagnosis must not change when it is asked again.
+    generator = np.random.default_rng(len(tried))
+    drawn = generator.integers(1, len(tried), (len(tried), OTHERS))
+    own = np.array([_fit(records, index, index) for index in tried.tolist()])
+    others = np.full(drawn.shape, np.nan)
+    for place, index in enumerate(tried.tolist()):
+        for column, step in enumerate(drawn[place].tolist()):
+            other = int(tried[(place + step) % len(tried)])
+            if _differ(records, index, other):
+                others[place, column] = _fit(records, index, other)
+    own[np.isfinite(others).sum(axis=1) < LEAST_OTHERS] = np.nan
+    return _Fits(tried, own, others)
+
+
+def _differ(records: Records, one: int, other: int) -> bool:
+    """Whether two labels are of clearly different places or poses."""
+    both = records.has_2d[one] & records.has_2d[other]
+    if not both.any():
+        return False
+    apart = np.linalg.norm(records.joints_img[one] - records.joints_img[other], axis=1)[both]
+    return bool(np.median(apart) > DIFFERENT * records.extent[one])
+
+
+def _fit(records: Records, picture: int, label: int, moved: Move | None = None) -> float:
+    """How well a label, moved within the picture or as it is, fits a picture."""
+    seen = records.pictures[picture]
+    if seen.thumb is None:
+        return float("nan")
+    joints = records.joints_img[label]
+    if moved is not None:
+        joints = moved(joints, np.array(seen.size_wh, float))
+    return separation(joints * seen.scale, records.skeleton, seen.thumb)
+
+
+def _whole_split(records: Records, fits: _Fits, below_half: float) -> Finding:
+    """The finding about a split whose labels fit their pictures no better than others do."""
+    cause = "labels and pictures are shuffled, or the 2D labels are of another size or place than the pictures"
+    judged = np.isfinite(fits.own)
+    typical, tried = np.nanmedian(fits.others[judged], axis=1), fits.tried[judged].tolist()
+    ways = {
+        f"a picture's label is {abs(step)} sample(s) {'later' if step > 0 else 'earlier'} (they are shifted)": np.array(
+            [_fit(records, index, (index + step) % len(records)) for index in tried]
+        )
+        for step in NEIGHBOURS
+    }
+    ways |= {name: np.array([_fit(records, index, index, move) for index in tried]) for name, move in MOVES.items()}
+    worse = {name: float(np.mean(fit[np.isfinite(fit)] < typical[np.isfinite(fit)])) for name, fit in ways.items()}
+    best = min(worse, key=lambda name: worse[name])
+    if worse[best] < MOST_BELOW_HALF / 2:
+        cause = best
+    text = (
+        f"{below_half:.0%} of {len(tried)} pictures fit their own label worse than half of the other labels (by chance "
+        f"50%, expected below {MOST_BELOW_HALF:.0%}): {cause}"
+    )
+    expected = f"below {MOST_BELOW_HALF}"
+    return Finding("pairing", "fault", (), below_half, "of pictures", expected, cause, text)
+
+
+def _single_samples(records: Records, fits: _Fits) -> list[Finding]:
+    """Pictures that fit another sample's label, or their own put elsewhere, clearly better than their own."""
+    rank, known = fits.rank, np.isfinite(fits.own)
+    suspects = np.flatnonzero(known & (rank < SUSPECT))
+    suspects = suspects[np.argsort(rank[suspects], kind="stable")][:MOST_SUSPECTS]
+    fit_of = dict(zip(fits.tried.tolist(), fits.own.tolist(), strict=True))
+    ordinary = float(np.nanpercentile(fits.own, ORDINARY_PERCENTILE))
+    misplaced: dict[int, int | str] = {}  # sample -> how many samples away its label is, or how it was moved
+    for place in suspects[rank[suspects] < BADLY].tolist():
+        index = int(fits.tried[place])
+        labels = {int(fits.tried[other]) for other in suspects} | {(index + step) % len(records) for step in NEIGHBOURS}
+        ways: dict[int | str, float] = {
+            label - index: _elsewhere(records, index, label, fit_of) for label in sorted(labels - {index})
+        }
+        ways |= {name: float(np.nan_to_num(_fit(records, index, index, move))) for name, move in MOVES.items()}
+        best = max(ways, key=lambda way: ways[way])
+        if ways[best] > max(fits.own[place] + CLEARLY, ordinary, float(np.nanmax(fits.others[place]))):
+            misplaced[index] = best
+    return [_misplaced(misplaced, len(fits.tried), int(known.sum()))] if misplaced else []
+
+
+def _misplaced(misplaced: dict[int, int | str], tried: int, judged: int) -> Finding:
+    samples = tuple(sorted(misplaced))
+    severity: Severity = soft_severity(len(samples), judged)
+    way, times = Counter(misplaced.values()).most_common(1)[0]
+    cause = "pictures and labels were exchanged among these samples"
+    if times > 1 and 2 * times >= len(samples):
+        cause = way if isinstance(way, str) else f"pictures and labels are shifted by {abs(way)} among these samples"
+    text = (
+        f"{len(samples)} of {tried} pictures looked at fit another label, or their own elsewhere, clearly better than "
+        f"their own ({named(samples)}): {cause}"
+    )
+    return Finding("pairing", severity, samples, len(samples), "samples", "0 samples", cause, text)
+
+
+def _elsewhere(records: Records, picture: int, label: int, fit_of: dict[int, float]) -> float:
+    """How well a label fits a picture, or -1 where it fits its own picture about as well."""
+    if label not in fit_of and label in records.pictures:
+        fit_of[label] = _fit(records, label, label)
+    fit = _fit(records, picture, label)
+    at_home = fit_of.get(label, 0.0)
+    return fit if fit > np.nan_to_num(at_home) + CLEARLY_ELSEWHERE else -1.0
+
+
+def _by_number(records: Records) -> list[Finding]:
+    """Frame numbers against the numbers in the names that samples come from, where most agree but for a constant."""
+    groups: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for index, (source, frame) in enumerate(zip(records.source, records.frame.tolist(), strict=True)):
+        numbers = re.findall(r"\d+", source)
+        if numbers and frame >= 0:
+            groups[re.sub(r"\d+(?=\D*$)", "#", source)].append((index, int(numbers[-1]) - frame))
+    odd = []
+    for members in groups.values():
+        usual, times = Counter(apart for _, apart in members).most_common(1)[0]
+        if times >= LEAST_TRIED and times > len(members) / 2:
+            odd += [index for index, apart in members if apart != usual]
+    if not odd:
+        return []
+    samples = indices_of(np.array(sorted(odd)))
+    cause = "frames were counted wrongly when pictures and labels were paired"
+    text = f"{len(samples)} samples have another frame number than their file's name says ({named(samples)}): {cause}"
+    return [Finding("pairing", "fault", samples, len(samples), "samples", "0 samples", cause, text)]

@@ -1,0 +1,152 @@
+"""What a check may read: the labels of a split as columns, and what was seen of its pictures."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, UInt8
+
+from prepose.arrays import Joints2D, Joints3D
+from prepose.body.skeleton import Skeleton
+from prepose.camera.camera import Camera
+from prepose.data.checks.pictures import Picture
+from prepose.data.dataset import PoseDataset
+from prepose.data.sample import JointState
+
+
+@dataclass(frozen=True, eq=False)
+class Records:
+    """The labels of N samples, double precision, missing numbers as NaN.
+
+    Attributes:
+        skeleton: The skeleton of every sample.
+        joints_img: (N, J, 2) px; infinite numbers as NaN, too.
+        joints_cam: (N, J, 3) mm; likewise.
+        infinite: Joint column -> (N,) whether it held an infinite number.
+        states: (N, J) of `JointState`.
+        box_xywh: (N, 4) px.
+        frame: (N,) numbers in their sequences, -1 without.
+        camera_K: (N, 3, 3) px, NaN without a camera.
+        camera_rotation: (N, 3, 3) of cam_from_world.
+        camera_translation: (N, 3) mm, of cam_from_world.
+        camera_distortion: (N, 5).
+        camera_size_wh: (N, 2) px, 0 without a camera.
+        subject: N names, empty where unknown.
+        action: N names, empty where unknown.
+        source: N descriptions of where a sample comes from.
+        pictures: What was seen of the pictures that were looked at, by sample.
+        digests: A digest of the encoded picture of those samples whose bytes were read.
+        others: Digest of each picture of the other splits -> split.
+    """
+
+    skeleton: Skeleton
+    joints_img: Joints2D
+    joints_cam: Joints3D
+    states: UInt8[np.ndarray, "N J"]
+    box_xywh: Float[np.ndarray, "N 4"]
+    frame: Int[np.ndarray, "N"]
+    camera_K: Float[np.ndarray, "N 3 3"]  # noqa: N815 - the column's name
+    camera_rotation: Float[np.ndarray, "N 3 3"]
+    camera_translation: Float[np.ndarray, "N 3"]
+    camera_distortion: Float[np.ndarray, "N 5"]
+    camera_size_wh: Int[np.ndarray, "N 2"]
+    subject: Sequence[str]
+    action: Sequence[str]
+    source: Sequence[str]
+    infinite: dict[str, Bool[np.ndarray, "N"]] = field(default_factory=dict)
+    pictures: dict[int, Picture] = field(default_factory=dict)
+    digests: dict[int, bytes] = field(default_factory=dict)
+    others: dict[bytes, str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.joints_img)
+
+    @cached_property
+    def has_2d(self) -> Bool[np.ndarray, "N J"]:
+        """Which joints are labelled in the image, with finite numbers."""
+        return np.asarray(np.isfinite(self.joints_img).all(axis=-1))
+
+    @cached_property
+    def has_3d(self) -> Bool[np.ndarray, "N J"]:
+        """Which joints are labelled in 3D, with finite numbers."""
+        return np.asarray(np.isfinite(self.joints_cam).all(axis=-1))
+
+    @cached_property
+    def sees(self) -> Bool[np.ndarray, "N J"]:
+        """Which joints are known to be visible."""
+        return self.states == JointState.VISIBLE
+
+    @cached_property
+    def cameras(self) -> tuple[Camera | None, ...]:
+        """Each sample's camera; None where there is none or its numbers are no camera's."""
+        return tuple(self._camera(row) for row in range(len(self)))
+
+    @cached_property
+    def extent(self) -> Float[np.ndarray, "N"]:
+        """The diagonal of each pose in the image, px; NaN where fewer than two joints are labelled."""
+        joints = np.where(self.has_2d[..., None], self.joints_img, np.nan)
+        empty = ~self.has_2d.any(axis=1)
+        joints[empty] = 0
+        span = np.nanmax(joints, axis=1) - np.nanmin(joints, axis=1)
+        return np.where(self.has_2d.sum(axis=1) > 1, np.linalg.norm(span, axis=1), np.nan)
+
+    def of(self, joints: np.ndarray, *names: str) -> np.ndarray:
+        """(N, D): the first of the named joints that the skeleton has; NaN where it has none of them."""
+        for name in names:
+            if name in self.skeleton.joints:
+                return joints[:, self.skeleton.index(name)]
+        return np.full((joints.shape[0], joints.shape[2]), np.nan)
+
+    def _camera(self, row: int) -> Camera | None:
+        width, height = self.camera_size_wh[row].tolist()
+        if width <= 0 or not np.isfinite(self.camera_distortion[row]).all():
+            return None
+        try:
+            return Camera(
+                K=self.camera_K[row],
+                size_wh=(width, height),
+                rotation=self.camera_rotation[row],
+                translation=self.camera_translation[row],
+                distortion=self.camera_distortion[row],
+            )
+        except ValueError:
+            return None  # `numbers` reports it
+
+
+def read_records(
+    dataset: PoseDataset,
+    *,
+    pictures: dict[int, Picture] | None = None,
+    digests: dict[int, bytes] | None = None,
+    others: dict[bytes, str] | None = None,
+) -> Records:
+    """The labels of a dataset, without touching a picture.
+
+    Args:
+        dataset: What to look at.
+        pictures: What `pictures.look_at` saw.
+        digests: What `pictures.digests_of` read.
+        others: Digest of each picture of the other splits -> its split.
+    """
+    singles = {name: dataset.array(name).astype(float) for name in ("joints_img", "joints_cam", "box_xywh")}
+    doubles = ("camera_K", "camera_rotation", "camera_translation", "camera_distortion")
+    joints = ("joints_img", "joints_cam")
+    infinite = {name: np.isinf(singles[name]).sum(axis=(1, 2)) > 0 for name in joints}
+    for name in joints:
+        singles[name][np.isinf(singles[name])] = np.nan
+    return Records(
+        skeleton=dataset.skeleton,
+        **singles,
+        infinite=infinite,
+        **{name: dataset.array(name) for name in doubles},
+        states=dataset.array("states"),
+        frame=dataset.array("frame"),
+        camera_size_wh=dataset.array("camera_size_wh").astype(int),
+        subject=dataset.texts("subject"),
+        action=dataset.texts("action"),
+        source=dataset.texts("source"),
+        pictures=pictures or {},
+        digests=digests or {},
+        others=others or {},
+    )
