@@ -7,6 +7,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from dataclasses import dataclass
 
 from prepose.errors import PoseError
+from prepose.worker import follow_parent
 
 POLL_SECONDS = 0.5
 
@@ -43,6 +44,11 @@ def run_trials(trials: Sequence[Trial], *, jobs: int, tick: Callable[[], None] =
                 trial = waiting.pop(future)
                 results[trial.name] = _result(future, trial)
             tick()
+    except KeyboardInterrupt:
+        # A training that is told to end saves its state first.
+        for worker in multiprocessing.active_children():
+            worker.terminate()
+        raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
     return {trial.name: results[trial.name] for trial in trials}
@@ -62,6 +68,7 @@ def threads_each(jobs: int) -> int:
 
 
 def _settle(threads: int) -> None:
+    follow_parent()
     # Before torch is imported, so that its own pool obeys too.
     os.environ["OMP_NUM_THREADS"] = str(threads)
     import cv2

@@ -1,15 +1,13 @@
 """Writing a world to a store: many processes draw, one writes, and the samples come in the same order as from one."""
 
 import os
-import signal
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from multiprocessing import connection, get_context, parent_process
+from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
@@ -21,6 +19,7 @@ from prepose.data.store import StoreDescription, describe_store, finished_sample
 from prepose.errors import PoseError, RecipeError
 from prepose.synthetic.bvh import MotionClip, poses_from_bvh
 from prepose.synthetic.worlds import VISIT, draw_sample, find_world
+from prepose.worker import follow_parent
 
 Progress = Callable[[int, int], None]
 
@@ -201,18 +200,9 @@ _worker_clips: tuple[MotionClip, ...] = ()
 
 def _start_worker(motion: tuple[str, ...]) -> None:
     global _worker_clips
-    # Ctrl-C belongs to the process that writes; a worker goes when that one does, however it ends.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+    follow_parent()
     cv2.setNumThreads(1)
     _worker_clips = tuple(poses_from_bvh(path) for path in motion)
-
-
-def _end_with(sentinel: int) -> None:
-    connection.wait([sentinel])
-    os._exit(1)
 
 
 def _task(order: Order, first: int, last: int) -> list[PoseSample]:
