@@ -2,13 +2,13 @@
 
 import errno
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from prepose.cli_data import data_app
+from prepose.cli_options import AsJson, Out, Workers, stoppable
 from prepose.errors import DataError, PoseError, RecipeError
 
 if TYPE_CHECKING:
@@ -21,17 +21,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-data_app = typer.Typer(
-    help="Datasets: add the owners' files, look at a store, list what there is.", no_args_is_help=True
-)
 app.add_typer(data_app, name="data")
 
 # Typer shows one kind of misuse in public, BadParameter; its parent is what every misuse of a verb or option raises.
 _MISUSE = cast("type[typer.BadParameter]", typer.BadParameter.__base__)
-
-Out = Annotated[Path, typer.Option("--out", help="Folder to write.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of a table.")]
-Workers = Annotated[int, typer.Option("--workers", min=1, help="Processes.")]
 
 
 def main() -> None:
@@ -60,16 +53,6 @@ def _misused(error: Exception) -> None:
     _fail(f"{message}; `{verb} --help` shows what there is")
 
 
-@contextmanager
-def _stoppable(how_to_go_on: str) -> Iterator[None]:
-    """Ctrl-C ends with one line that says how to go on, and exit code 130."""
-    try:
-        yield
-    except KeyboardInterrupt as error:
-        print(f"prepose: {error}" if str(error) else f"prepose: stopped; {how_to_go_on}", file=sys.stderr)
-        raise typer.Exit(130) from error
-
-
 def _fail(line: str) -> None:
     print(f"prepose: {' '.join(line.split())}", file=sys.stderr)
     sys.exit(2)
@@ -92,7 +75,7 @@ def quickstart(
     if quick and full:
         raise typer.BadParameter("--quick and --full exclude each other")
     size = "quick" if quick else "full" if full else "standard"
-    with _stoppable("what is finished is kept; run the same command again to go on"):
+    with stoppable("what is finished is kept; run the same command again to go on"):
         page = run_quickstart(out, size, jobs=jobs, console=Console())
     print(f"open {page}")
 
@@ -117,7 +100,7 @@ def synthesize(
 
     counts = _counts(count or ["train=1000", "validation=100", "test=200"])
     again = "finished shards are kept; run the same command again to go on"
-    with _stoppable(again), counted_progress(f"people of the {world} world") as show:
+    with stoppable(again), counted_progress(f"people of the {world} world") as show:
         draw(world, out=out, counts=counts, size=size, seed=seed, workers=workers, motion=motion or (), progress=show)
     print(f"{out}: " + ", ".join(f"{number:,} {split}" for split, number in counts.items()))
 
@@ -168,7 +151,7 @@ def train(
 
     chosen = override(recipe_named(recipe), changes or [])
     machine = Machine(accelerator=accelerator, devices=devices, nodes=nodes, threads=threads, workers=workers)
-    with _stoppable("nothing was saved yet"):
+    with stoppable("nothing was saved yet"):
         run_recipe(shrunk(chosen) if shrink else chosen, out, resume=resume, machine=machine, console=Console())
 
 
@@ -231,85 +214,6 @@ def _box(text: str | None) -> "BoxXywh | None":
     except ValueError as error:
         raise DataError(f"--box {text}: expected four numbers X,Y,W,H in px, such as --box 120,40,300,600") from error
     return np.array([x, y, width, height])
-
-
-@data_app.command("add")
-def data_add(
-    name: Annotated[str, typer.Argument(help="A dataset's name; `prepose data list` shows them.")],
-    root: Annotated[Path, typer.Argument(help="The folder with the owner's files.")],
-    out: Out,
-    split: Annotated[
-        list[str] | None, typer.Option(help="A split to add; may be repeated; all of them without it.")
-    ] = None,
-    partial: Annotated[bool, typer.Option("--partial", help="Take what is complete, count the rest aloud.")] = False,
-    by_reference: Annotated[bool, typer.Option("--by-reference", help="Keep image paths instead of images.")] = False,
-) -> None:
-    """Turn a dataset's files into a store of checked samples."""
-    from prepose.console import split_progress
-    from prepose.data.catalog import add_dataset
-
-    with _stoppable("finished shards are kept; run the same command again to go on"), split_progress() as progress:
-        added = add_dataset(
-            name, root, out, splits=split or (), partial=partial, by_reference=by_reference, progress=progress
-        )
-    for part in added:
-        of = f" of {part.expected:,}" if part.expected else ""
-        print(f"{out}: {part.samples:,}{of} samples in split {part.split}")
-        for note in part.notes:
-            print(f"  {note}")
-
-
-@data_app.command("list")
-def data_list() -> None:
-    """List every dataset that can be read: what it is, its terms, where its owners give it."""
-    from prepose.data.listing import print_datasets
-
-    print_datasets()
-
-
-@data_app.command("show")
-def data_show(
-    store: Annotated[Path, typer.Argument(help="A dataset store.")],
-    split: Annotated[str | None, typer.Option(help="Which split; the first without it.")] = None,
-    out: Annotated[Path, typer.Option("--out", help="The picture to write.")] = Path("contact-sheet.png"),
-    count: Annotated[int, typer.Option(min=1, help="Samples on the sheet.")] = 36,
-    seed: Annotated[int, typer.Option(min=0, help="Which samples.")] = 0,
-) -> None:
-    """Draw a contact sheet of a store: people with their skeletons."""
-    from prepose.data.sheet_file import write_contact_sheet
-
-    print(write_contact_sheet(store, out, split=split, count=count, seed=seed))
-
-
-@data_app.command("check")
-def data_check(
-    store: Annotated[Path, typer.Argument(help="A dataset store.")],
-    split: Annotated[str | None, typer.Option(help="Which split; all of them without it.")] = None,
-    sheet: Annotated[Path | None, typer.Option(help="Draw the samples that are named into this picture.")] = None,
-    all_images: Annotated[bool, typer.Option("--all-images", help="Look at every picture, not at 2,000.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Look for mistakes: sides, joint order, pixels, units, axes, cameras, pairing, boxes, bones, copies, files.
-
-    Exit code 0: clean (notes may be); 1: faults were found; 2: the store cannot be used.
-    """
-    import json
-
-    from prepose.console import split_progress
-    from prepose.data.doctor import MOST_IMAGES, as_plain, examine_store
-    from prepose.data.doctor_page import print_examinations, write_sheet
-
-    most = None if all_images else MOST_IMAGES
-    with split_progress() as progress:
-        examinations = examine_store(store, split=split, most_images=most, progress=progress)
-    if as_json:
-        print(json.dumps(as_plain(examinations), indent=1, allow_nan=False))
-    else:
-        print_examinations(examinations)
-    if sheet is not None:
-        print(write_sheet(store, sheet, examinations), file=sys.stderr if as_json else sys.stdout)
-    if not all(each.is_clean for each in examinations):
-        raise typer.Exit(1)
 
 
 @app.command()

@@ -1,0 +1,17 @@
+import pytest
+import typer
+
+from prepose.cli_options import stoppable
+
+
+def test_ctrl_c_says_how_to_go_on_and_exits_with_130(capsys):
+    with pytest.raises(typer.Exit) as ended, stoppable("run it again"):
+        raise KeyboardInterrupt
+    assert ended.value.exit_code == 130
+    assert capsys.readouterr().err == "prepose: stopped; run it again\n"
+
+
+def test_an_interruption_that_knows_better_is_quoted(capsys):
+    with pytest.raises(typer.Exit), stoppable("run it again"):
+        raise KeyboardInterrupt("saved at step 7; go on with --resume")
+    assert capsys.readouterr().err == "prepose: saved at step 7; go on with --resume\n"
