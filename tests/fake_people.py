@@ -47,9 +47,10 @@ def fake_posed(generator: np.random.Generator, skeleton: Skeleton) -> np.ndarray
     place["belly"] = place["spine1"] = place["spine"]
     place["spine2"] = (2 * place["spine"] + place["thorax"]) / 3
     place["spine3"] = (place["spine"] + 2 * place["thorax"]) / 3
+    place["spine4"] = (place["spine"] + 5 * place["thorax"]) / 6
     place["neck"] = place["thorax"]
     for side in "lr":
-        place[f"{side}_collar"] = (place["thorax"] + place[f"{side}_shoulder"]) / 2
+        place[f"{side}_collar"] = place[f"{side}_clavicle"] = (place["thorax"] + place[f"{side}_shoulder"]) / 2
         place[f"{side}_foot"] = place[f"{side}_toe"]
     for row, name in enumerate(skeleton.joints):
         joints[row] = place[name]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from fakes import fake_lsp, fake_lsp_extended
+from fakes_3dhp import fake_3dhp
 from fakes_3dpw import threedpw_places
 from fakes_coco import fake_coco
 from fakes_custom import fake_custom
@@ -26,6 +27,7 @@ FAKES = {
     "custom": fake_custom,
     "h36m": fake_h36m,
     "occlusion-person": occlusion_person_places,
+    "mpi-inf-3dhp": fake_3dhp,
     "3dpw": threedpw_places,
 }
 

@@ -12,6 +12,7 @@ from prepose.data.adapters.custom import ENTRY as CUSTOM
 from prepose.data.adapters.flic import FLIC_ENTRY, FLIC_FULL_ENTRY
 from prepose.data.adapters.h36m import ENTRY as H36M
 from prepose.data.adapters.lsp import LSP_EXTENDED_SPLITS, LSP_SPLITS, lsp, lsp_extended
+from prepose.data.adapters.mpi_inf_3dhp import ENTRY as MPI_INF_3DHP
 from prepose.data.adapters.mpii import ENTRY as MPII
 from prepose.data.adapters.occlusion_person import ENTRY as OCCLUSION_PERSON
 from prepose.data.adapters.threedpw import ENTRY as THREEDPW
@@ -62,6 +63,7 @@ _ENTRIES = (
     COCO,
     H36M,
     OCCLUSION_PERSON,
+    MPI_INF_3DHP,
     THREEDPW,
     CUSTOM,
 )

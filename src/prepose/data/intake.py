@@ -7,7 +7,7 @@ run code from a file.
 import json
 import struct
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from pathlib import Path
 from typing import Any, TypeVar
@@ -93,25 +93,34 @@ def read_mat_struct(path: Path, variable: str) -> Any:
     Raises:
         DataError: the file is missing, truncated, foreign, of format 7.3, inflates beyond 1 GiB, or has no such struct.
     """
-    check_file(path)
-    if h5py.is_hdf5(path):
-        raise DataError(f"{path}: is of MATLAB's format 7.3; open it there and save it with save(..., '-v7')")
-    listed = _guarded(path, "MATLAB file", lambda: scipy.io.whosmat(str(path)))
+    listed = _listed_level_5(path)
     structs = [name for name, _, kind in listed if kind == "struct"]
     if variable not in structs:
         others = ", ".join(f"{name} ({kind})" for name, _, kind in listed) or "nothing"
         raise DataError(f"{path}: has no struct {variable!r}; it has {others}")
-    inflated = _guarded(path, "MATLAB file", lambda: _inflated_size(path))
-    if inflated > MOST_STRUCT_BYTES:
-        raise DataError(
-            f"{path}: inflates to more than {MOST_STRUCT_BYTES / 2**30:.0f} GiB; no label file is that large"
-        )
 
     def load() -> Any:
         loaded = scipy.io.loadmat(str(path), variable_names=[variable], simplify_cells=True)
         return loaded[variable]
 
     return _guarded(path, "MATLAB file", load)
+
+
+def read_mat_cells(path: Path, variables: Sequence[str]) -> dict[str, tuple[np.ndarray, ...]]:
+    """Cell arrays of numeric matrices in a MATLAB file (level 5), those of the variables that are there.
+
+    Raises:
+        DataError: the file is missing, truncated, foreign, of format 7.3, inflates beyond 1 GiB, or a cell holds
+            something else.
+    """
+    listed = _listed_level_5(path)
+    found = [name for name, _, kind in listed if kind == "cell" and name in variables]
+    loaded = _guarded(path, "MATLAB file", lambda: scipy.io.loadmat(str(path), variable_names=found)) if found else {}
+    cells = {name: tuple(loaded[name].ravel()) for name in found}
+    for name, matrices in cells.items():
+        if not all(isinstance(matrix, np.ndarray) and matrix.dtype.kind in "fiub" for matrix in matrices):
+            raise DataError(f"{path}: a cell of {name!r} holds something else than numbers; fetch it again")
+    return cells
 
 
 def records_of(value: Any) -> list[dict[str, Any]]:
@@ -218,6 +227,20 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: is truncated or not JSON ({error}); fetch it again") from error
+
+
+def _listed_level_5(path: Path) -> list[tuple[str, tuple[int, ...], str]]:
+    """Name, shape and kind of the variables of a MATLAB file that is small enough to be built of Python objects."""
+    check_file(path)
+    if h5py.is_hdf5(path):
+        raise DataError(f"{path}: is of MATLAB's format 7.3; open it there and save it with save(..., '-v7')")
+    listed = _guarded(path, "MATLAB file", lambda: scipy.io.whosmat(str(path)))
+    inflated = _guarded(path, "MATLAB file", lambda: _inflated_size(path))
+    if inflated > MOST_STRUCT_BYTES:
+        raise DataError(
+            f"{path}: inflates to more than {MOST_STRUCT_BYTES / 2**30:.0f} GiB; no label file is that large"
+        )
+    return listed
 
 
 def _inflated_size(path: Path) -> int:

@@ -1,0 +1,193 @@
+"""MPI-INF-3DHP in its owners' layout: labels in MATLAB cells, calibrations as text, videos or frames, and the test set.
+
+A studio of 14 cameras around people in made-up poses. Everything is a tenth of the real size, and the lenses with it.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import h5py
+import numpy as np
+import scipy.io
+import simplejpeg
+
+from fake_people import fake_camera, fake_posed
+from fakes import fake_picture
+from prepose.body.skeletons import MPI_INF_3DHP_17, MPI_INF_3DHP_28
+from prepose.camera.camera import Camera
+
+SIZE_WH = (204, 204)
+TEST_SIZES = {**dict.fromkeys(("TS1", "TS2", "TS3", "TS4"), (204, 204)), "TS5": (192, 108), "TS6": (192, 108)}
+UNIV_SCALE = 0.9
+OF_28 = [MPI_INF_3DHP_28.index(joint) for joint in MPI_INF_3DHP_17.joints]
+FIELDS_CAMERAS = (0, 1, 2, 4, 5, 6, 7, 8)
+# Frames 0, 10, 20, ... are taken.
+EVERY = 10
+
+
+@dataclass(frozen=True, eq=False)
+class FakeRecording:
+    """People of a training recording: joints in the world (frames, 28, 3) mm, and the cameras."""
+
+    world: np.ndarray
+    cameras: tuple[Camera, ...]
+
+    def cam(self, camera: int) -> np.ndarray:
+        return self.cameras[camera].cam_from_world(self.world)
+
+    def img(self, camera: int) -> np.ndarray:
+        return self.cameras[camera].project(self.cam(camera))
+
+
+def fake_recording(generator: np.random.Generator, *, frames: int) -> FakeRecording:
+    """A person somewhere in the studio, another pose in each frame."""
+    cameras = []
+    for _ in range(14):
+        camera = fake_camera(generator, SIZE_WH)
+        off = np.array([[0, 0, 0.6], [0, 0, -0.4], [0, 0, 0]])  # the owners' axes do not pass through the middle
+        cameras.append(replace(camera, K=camera.K * [[1, 1, 1], [1, 0.99, 1], [1, 1, 1]] + off))
+    world = np.stack([_turned(generator) for _ in range(frames)])
+    return FakeRecording(world, tuple(cameras))
+
+
+def _turned(generator: np.random.Generator) -> np.ndarray:
+    angle = generator.uniform(-np.pi, np.pi)
+    c, s = np.cos(angle), np.sin(angle)
+    joints = fake_posed(generator, MPI_INF_3DHP_28)
+    return joints @ np.array([[c, s, 0], [-s, c, 0], [0, 0, 1]]) + [*generator.uniform(-300, 300, 2), 0]
+
+
+def write_labels(folder: Path, recording: FakeRecording, *, size: str = "204 204", frames_from: int = 0) -> None:
+    """`annot.mat` and `camera.calibration`; `size` is what the calibration says of the image size."""
+    folder.mkdir(parents=True, exist_ok=True)
+    cells = {name: np.empty((14, 1), object) for name in ("annot2", "annot3", "univ_annot3")}
+    for camera in range(14):
+        cam = recording.cam(camera)
+        pelvis = cam[:, MPI_INF_3DHP_28.root_index, None]
+        values = {"annot2": recording.img(camera), "annot3": cam, "univ_annot3": pelvis + UNIV_SCALE * (cam - pelvis)}
+        for name, joints in values.items():
+            cells[name][camera, 0] = joints.reshape(len(cam), -1)
+    rows = np.arange(frames_from, frames_from + len(recording.world), dtype=float)[:, None]
+    content = {**cells, "cameras": np.arange(14.0)[:, None], "frames": rows}
+    scipy.io.savemat(folder / "annot.mat", content, do_compression=True)
+    (folder / "camera.calibration").write_text(calibration_text(recording, size))
+
+
+def calibration_text(recording: FakeRecording, size: str) -> str:
+    lines = ["Skeletool Camera Calibration File V1.0"]
+    for number, camera in enumerate(recording.cameras):
+        intrinsic, extrinsic = np.eye(4), np.eye(4)
+        intrinsic[:3, :3], extrinsic[:3, :3], extrinsic[:3, 3] = camera.K, camera.rotation, camera.translation
+        lines += [
+            f"name          {number}", "  sensor      10 10", f"  size        {size}", "  animated    0",
+            "  intrinsic   " + " ".join(f"{value:.9g}" for value in intrinsic.ravel()) + " ",
+            "  extrinsic   " + " ".join(f"{value:.9g}" for value in extrinsic.ravel()) + " ",
+            "  radial      0",
+        ]  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
+def write_video(path: Path, recording: FakeRecording, camera: int, *, frames: int | None = None) -> None:
+    """A motion-JPEG video; the shade of its upper left corner is the number of the frame."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    video = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 25.0, SIZE_WH)
+    for frame in range(len(recording.world) if frames is None else frames):
+        video.write(picture(recording, camera, frame)[..., ::-1])
+    video.release()
+
+
+def write_frames(folder: Path, recording: FakeRecording, camera: int, *, name: str = "img_{:06d}.jpg") -> None:
+    """Every frame as ffmpeg extracts it, counted from 1."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for frame in range(len(recording.world)):
+        data = simplejpeg.encode_jpeg(np.ascontiguousarray(picture(recording, camera, frame)), quality=90)
+        (folder / name.format(frame + 1)).write_bytes(data)
+
+
+def picture(recording: FakeRecording, camera: int, frame: int) -> np.ndarray:
+    """The person in the 17 joints, and a square whose shade tells the frame."""
+    if frame % EVERY:
+        shown = np.full((SIZE_WH[1], SIZE_WH[0], 3), 90, np.uint8)  # drawing takes time, and nobody looks at these
+    else:
+        row = min(frame, len(recording.world) - 1)
+        shown = fake_picture(recording.img(camera)[row, OF_28], MPI_INF_3DHP_17, SIZE_WH)
+    shown[:16, :16] = shade(frame)
+    return shown
+
+
+def shade(frame: int) -> int:
+    return 6 * (frame % 40)
+
+
+def fake_training(
+    root: Path,
+    generator: np.random.Generator,
+    *,
+    subjects: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 7, 8),
+    frames: int = 21,
+    cameras: tuple[int, ...] = FIELDS_CAMERAS,
+) -> dict[str, FakeRecording]:
+    """Training recordings with videos, but frames for Seq2; S6/Seq2's video 2 is too short, as the owners' is."""
+    written = {}
+    for subject in subjects:
+        for sequence in ("Seq1", "Seq2"):
+            name = f"S{subject}/{sequence}"
+            recording = written[name] = fake_recording(generator, frames=frames)
+            write_labels(root / name, recording)
+            for camera in cameras:
+                if sequence == "Seq1":
+                    write_video(root / name / "imageSequence" / f"video_{camera}.avi", recording, camera)
+                elif (subject, camera) == (6, 2):
+                    write_video(root / name / "imageSequence/video_2.avi", recording, camera, frames=frames // 2)
+                else:
+                    write_frames(root / name / "imageSequence" / f"video_{camera}", recording, camera)
+    return written
+
+
+@dataclass(frozen=True, eq=False)
+class FakeTest:
+    """A test recording: all frames' joints, and which are valid."""
+
+    joints_cam: np.ndarray
+    joints_img: np.ndarray
+    valid: np.ndarray
+    camera: Camera
+
+
+def fake_test_set(root: Path, generator: np.random.Generator, *, frames: int = 5) -> dict[str, FakeTest]:
+    """The test set; in frame 1 the owners mark the labels as invalid, and they are."""
+    written = {}
+    for name, size in TEST_SIZES.items():
+        camera = fake_camera(generator, size)
+        world = np.stack([_turned(generator)[OF_28] for _ in range(frames)])
+        cam = camera.cam_from_world(world)
+        img = camera.project(cam)
+        cam[1], img[1] = 0, 0
+        valid = np.arange(frames) != 1
+        folder = root / "mpi_inf_3dhp_test_set" / name
+        (folder / "imageSequence").mkdir(parents=True)
+        with h5py.File(folder / "annot_data.mat", "w") as file:
+            file["annot2"], file["annot3"] = img[:, None], cam[:, None]
+            file["univ_annot3"] = (cam[:, 14:15] + 1.05 * (cam - cam[:, 14:15]))[:, None]
+            file["valid_frame"] = valid[:, None].astype(float)
+            file["activity_annotation"] = (1 + np.arange(frames) % 7)[:, None].astype(float)
+        for frame in range(frames):
+            shown = fake_picture(img[frame], MPI_INF_3DHP_17, size)
+            data = simplejpeg.encode_jpeg(shown, quality=90)
+            (folder / "imageSequence" / f"img_{frame + 1:06d}.jpg").write_bytes(data)
+        written[name] = FakeTest(cam, img, valid, camera)
+    return written
+
+
+def fake_3dhp(root: Path, generator: np.random.Generator, *, count: int = 11) -> np.ndarray:
+    """The whole dataset; returns the joints of the samples of train, validation and test, px."""
+    training = fake_training(root, generator, frames=max(count, 11))
+    test = fake_test_set(root, generator)
+    places = [
+        recording.img(camera)[::EVERY, OF_28]
+        for name, recording in training.items()
+        for camera in FIELDS_CAMERAS
+        if (name, camera) != ("S6/Seq2", 2)
+    ]
+    return np.concatenate([*places, *(recording.joints_img[recording.valid] for recording in test.values())])
