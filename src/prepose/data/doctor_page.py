@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console
-from rich.table import Table
 
 from prepose.data.doctor import MOST_IMAGES, Examination
 from prepose.data.sheet_file import write_sheet_of
@@ -16,7 +15,7 @@ MOST_SHOWN = 36
 
 
 def print_examinations(examinations: Sequence[Examination], console: Console | None = None) -> None:
-    """For each split a line that says whether it is clean, and a table of what was found."""
+    """For each split a line that says whether it is clean, and what was found."""
     console = console or Console()
     for each in examinations:
         faults = sum(finding.severity == "fault" for finding in each.findings)
@@ -25,8 +24,9 @@ def print_examinations(examinations: Sequence[Examination], console: Console | N
         also = f", {notes} note{'s' if notes != 1 else ''}" if notes else ""
         seen = f"{each.samples:,} samples, {each.images:,} of their pictures looked at"
         console.print(f"[bold]{each.split}[/]: {verdict}{also} ({seen})", highlight=False)
-        if each.findings:
-            console.print(_table(each))
+        for finding in each.findings:
+            console.print(f"  [{STYLES[finding.severity]}]{finding.severity}[/] {finding.check}: ", end="")
+            console.print(finding.text, markup=False, highlight=False)
     if any(each.images < each.samples for each in examinations):
         console.print(f"At most {MOST_IMAGES:,} pictures of a split were looked at; --all-images looks at every one.")
 
@@ -47,16 +47,3 @@ def write_sheet(store: Path, out: Path, examinations: Sequence[Examination]) -> 
     spread = np.unique(np.linspace(0, len(sound) - 1, min(MOST_SHOWN, len(sound))).astype(int))
     indices = chosen[:MOST_SHOWN] or [sound[place] for place in spread]
     return write_sheet_of(open_store(store, worst.split).select(sorted(indices)), out)
-
-
-def _table(examination: Examination) -> Table:
-    table = Table("", "check", "figure", "expected", "what was found and its likely cause")
-    for finding in examination.findings:
-        table.add_row(
-            f"[{STYLES[finding.severity]}]{finding.severity}[/]",
-            finding.check,
-            f"{finding.figure:.4g} {finding.unit}",
-            finding.expected,
-            finding.text,
-        )
-    return table

@@ -70,6 +70,7 @@ def _odd_bones(records: Records, scale: np.ndarray, judged: np.ndarray) -> list[
     """Bones far from the same bone in the set, and bones of the whole set far from people's."""
     bones = human_bones(records.skeleton)
     ratios = length_ratios(records.joints_cam, records.skeleton, bones) / scale[:, None]
+    ratios = np.maximum(ratios, 1e-9)  # two joints in one place, as some sets have pelvis and spine
     ratios[~judged] = np.nan
     some = np.isfinite(ratios).any(axis=0)
     usual = np.full(len(bones), np.nan)

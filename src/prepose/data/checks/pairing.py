@@ -43,6 +43,8 @@ CLEARLY_ELSEWHERE = 0.1
 ORDINARY_PERCENTILE = 25
 SUSPECT, BADLY = 0.95, 0.9
 MOST_SUSPECTS = 80
+# So many pictures tell how a whole split is misplaced.
+MOST_EXPLAINED = 60
 
 
 Move = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -190,7 +192,8 @@ def _whole_split(records: Records, fits: _Fits, below_half: float) -> Finding:
     """The finding about a split whose labels fit their pictures no better than others do."""
     cause = "labels and pictures are shuffled, or the 2D labels are of another size or place than the pictures"
     judged = np.isfinite(fits.own)
-    typical, tried = np.nanmedian(fits.others[judged], axis=1), fits.tried[judged].tolist()
+    chosen = np.flatnonzero(judged)[:MOST_EXPLAINED]
+    typical, tried = np.nanmedian(fits.others[chosen], axis=1), fits.tried[chosen].tolist()
     ways = {
         f"a picture's label is {abs(step)} sample(s) {'later' if step > 0 else 'earlier'} (they are shifted)": np.array(
             [_fit(records, index, (index + step) % len(records)) for index in tried]
@@ -203,7 +206,7 @@ def _whole_split(records: Records, fits: _Fits, below_half: float) -> Finding:
     if worse[best] < MOST_BELOW_HALF / 2:
         cause = best
     text = (
-        f"{below_half:.0%} of {len(tried)} pictures fit their own label worse than half of the other labels (by chance "
+        f"{below_half:.0%} of {int(judged.sum())} pictures fit their own label worse than half of the other labels (by chance "
         f"50%, expected below {MOST_BELOW_HALF:.0%}): {cause}"
     )
     expected = f"below {MOST_BELOW_HALF}"
