@@ -1,0 +1,115 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from prepose.body.skeletons import MPII_16
+from prepose.metrics.evaluation import Evaluation, with_mean_pose
+from prepose.metrics.evaluation_tables import COLUMNS, as_plain, print_evaluation
+from prepose.metrics.protocols import get_protocol
+
+COUNT, JOINTS = 6, len(MPII_16)
+STATES = ("unknown", "visible", "occluded_by_object")
+
+
+@pytest.fixture
+def evaluation():
+    """Truth and a prediction that is 10 mm and 2 px off everywhere; a head box in every second sample."""
+    generator = np.random.default_rng(0)
+    truth_mm = generator.normal(0, 300, (COUNT, JOINTS, 3))
+    truth_mm -= truth_mm[:, MPII_16.root_index, None]
+    truth_img = generator.normal(100, 30, (COUNT, JOINTS, 2))
+    head = np.full((COUNT, 4), np.nan)
+    head[::2] = (90, 20, 30, 40)
+    made = Evaluation(
+        protocol=get_protocol("true-root-depth"), dataset="lab", split="test", weights="0123", index=np.arange(COUNT),
+        subjects=("S1", "S1", "S2", "S2", "S2", "S2"), actions=("walk", "sit") * 3,
+        states=np.tile(np.array([0, 1, 2, 1], np.uint8), (COUNT, 4)), state_names=STATES,
+        boxes_xywh=np.tile([0.0, 0, 200, 200], (COUNT, 1)), head_boxes_xywh=head,
+        confidence=np.ones((COUNT, JOINTS)), prediction_img=truth_img + np.array([2.0, 0]), truth_img=truth_img,
+        prediction_mm=truth_mm + np.array([6.0, 8, 0]), truth_mm=truth_mm, root_depth_mm=np.full(COUNT, 4000.0),
+        facts={"device": "cpu"},
+    )  # fmt: skip
+    return with_mean_pose(made, np.zeros((JOINTS, 3)))
+
+
+def printed(evaluation):
+    console = Console(record=True, width=300)
+    print_evaluation(evaluation, console)
+    return console.export_text()
+
+
+def tables_in(text):
+    """first heading -> (headings, row name -> cells)"""
+    found, headings = {}, []
+    for line in text.splitlines():
+        cells = [cell.strip() for cell in line.strip("┃│").replace("┃", "│").split("│")]
+        if line.startswith("┃"):
+            headings = cells
+            found[headings[0]] = (headings, {})
+        elif line.startswith("│"):
+            found[headings[0]][1][cells[0]] = dict(zip(headings[1:], cells[1:], strict=True))
+    return found
+
+
+def test_the_heading_says_what_was_scored_and_how(evaluation):
+    assert printed(evaluation).startswith("lab/test: 6 samples, true-root-depth, with flip test\n")
+    plain = replace(evaluation, protocol=replace(evaluation.protocol, flip_test=False))
+    assert "without flip test" in printed(plain)
+
+
+def test_all_groups_are_printed_with_their_rows(evaluation):
+    tables = {name: set(rows) for name, (_, rows) in tables_in(printed(evaluation)).items()}
+    assert tables == {
+        "overall": {"prediction", "mean-pose"},
+        "joint is": {"unknown", "visible", "occluded by object"},
+        "joint": {joint.replace("_", " ") for joint in MPII_16.joints},
+        "action": {"walk", "sit"},
+        "subject": {"S1", "S2"},
+    }
+
+
+def test_the_figures_are_the_evaluations(evaluation):
+    rows = tables_in(printed(evaluation))["overall"][1]
+    overall = evaluation.overall()
+    assert rows["prediction"]["MPJPE mm"] == "10.0"
+    assert rows["prediction"]["2D px"] == "2.0"
+    for name, (heading, factor, digits) in COLUMNS.items():
+        assert rows["prediction"][heading] == f"{overall[name] * factor:.{digits}f}"
+    assert rows["mean-pose"]["MPJPE mm"] == f"{evaluation.per_variant()['mean-pose']['mpjpe_mm']:.1f}"
+    assert rows["mean-pose"]["2D px"] == "-", "a pose in mm has no place in the image"
+
+
+def test_what_nothing_was_scored_on_has_no_column_and_no_table(evaluation):
+    flat = replace(
+        evaluation,
+        truth_mm=np.full_like(evaluation.truth_mm, np.nan),
+        head_boxes_xywh=np.full((COUNT, 4), np.nan),
+        variants={},
+        actions=("",) * COUNT,
+    )
+    tables = tables_in(printed(flat))
+    assert "action" not in tables
+    assert tables["overall"][0] == ["overall", "2D px", "PCK %", "PCK box %"]
+
+
+def test_every_measure_has_a_column(evaluation):
+    assert set(COLUMNS) == set(evaluation.overall())
+
+
+def test_plain_values_hold_everything_that_is_printed(evaluation):
+    found = as_plain(evaluation)
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    assert found["num_samples"] == COUNT and found["protocol"]["name"] == "true-root-depth"
+    assert found["overall"]["mpjpe_mm"] == pytest.approx(10)
+    assert set(found["per_joint"]) == set(MPII_16.joints)
+    assert set(found["per_action"]) == {"walk", "sit"} and set(found["per_subject"]) == {"S1", "S2"}
+    assert set(found["per_state"]) == set(STATES) and set(found["baselines"]) == {"mean-pose"}
+    assert found["facts"] == {"device": "cpu"}
+
+
+def test_what_was_not_scored_is_null(evaluation):
+    headless = replace(evaluation, head_boxes_xywh=np.full((COUNT, 4), np.nan))
+    assert as_plain(headless)["overall"]["pckh_50"] is None
