@@ -27,7 +27,7 @@ from prepose.data.found import FoundDataset, box_of_joints
 from prepose.data.mpi_inf_3dhp.pictures import read_pictures
 from prepose.data.mpi_inf_3dhp.test_set import RECORDINGS, read_test_recording, test_set_root
 from prepose.data.mpi_inf_3dhp.training import CAMERAS, SEQUENCES, Wanted, read_recording, training_root
-from prepose.data.mpi_inf_3dhp.views import View, checked, inside, notes_of
+from prepose.data.mpi_inf_3dhp.views import View, inside, notes_of
 from prepose.data.sample import JointState, PoseSample
 from prepose.data.sides_note import sides_note
 from prepose.errors import DataError
@@ -84,11 +84,10 @@ def mpi_inf_3dhp(root: Path, split: str, *, partial: bool) -> FoundDataset:
         views, lacking = _test_set(root, partial=partial)
     else:
         views, lacking = _recordings(root, part, partial=partial)
-    views = checked(views, skeleton, root, partial=partial)
     total = sum(len(view) for view in views)
     if not total:
         raise DataError(f"{root}: no frame is left of split {split}")
-    videos = sum(not view.names for view in views)
+    videos = sum(view.place.is_file() for view in views)
     notes = (
         *([f"nothing of {', '.join(lacking)} is there"] if lacking else []),
         *([f"{videos} of {len(views)} cameras' pictures are read from video and stored as JPEG"] if videos else []),
@@ -96,7 +95,7 @@ def mpi_inf_3dhp(root: Path, split: str, *, partial: bool) -> FoundDataset:
         sides_note(np.concatenate([view.joints_cam for view in views]), skeleton, root),
     )
     samples = bound(_samples, views, skeleton)
-    return FoundDataset(skeleton, total, samples, notes, {"split_rule": _rule(part), "views": len(views)})
+    return FoundDataset(skeleton, total, samples, notes, {"split_rule": _rule(part), "cameras": len(views)})
 
 
 def _recordings(root: Path, part: Part, *, partial: bool) -> tuple[list[View], list[str]]:

@@ -10,7 +10,7 @@ from prepose.body.skeletons import MPI_INF_3DHP_17 as SKELETON
 from prepose.data.intake import hdf5_shapes, read_hdf5
 from prepose.data.mpi_inf_3dhp.calibration import fit_pinhole
 from prepose.data.mpi_inf_3dhp.pictures import FRAME, names_of, pictures_in
-from prepose.data.mpi_inf_3dhp.views import View, univ_scale_of
+from prepose.data.mpi_inf_3dhp.views import View, checked, univ_scale_of
 from prepose.errors import DataError
 
 RECORDINGS = ("TS1", "TS2", "TS3", "TS4", "TS5", "TS6")
@@ -57,7 +57,7 @@ def read_test_recording(folder: Path, *, partial: bool) -> View:
     if "univ_annot3" in shapes:
         scale = univ_scale_of(joints_cam[frames], _joints(path, "univ_annot3", 3)[frames], SKELETON.root_index)
     kept = frames[present]
-    return View(
+    view = View(
         name=folder.name,
         subject=folder.name,
         place=pictures.place.resolve(),
@@ -70,6 +70,7 @@ def read_test_recording(folder: Path, *, partial: bool) -> View:
         univ_scale=scale,
         counts=Counter({INVALID: int((~valid).sum()), NO_IMAGE: len(frames) - len(kept)}),
     )
+    return checked((view,), SKELETON, folder, partial=partial)[0]
 
 
 def _joints(path: Path, name: str, width: int) -> Float[np.ndarray, "N 17 D"]:

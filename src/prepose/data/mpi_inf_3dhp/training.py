@@ -13,7 +13,7 @@ from prepose.body.skeletons import MPI_INF_3DHP_28
 from prepose.data.intake import check_file, mat_shapes, read_mat, read_mat_cells
 from prepose.data.mpi_inf_3dhp.calibration import Calibrated, camera_of, check_extrinsics, read_calibration
 from prepose.data.mpi_inf_3dhp.pictures import Pictures, check_length, find_pictures, names_of
-from prepose.data.mpi_inf_3dhp.views import View, univ_scale_of
+from prepose.data.mpi_inf_3dhp.views import View, checked, univ_scale_of
 from prepose.errors import DataError
 
 SEQUENCES = ("Seq1", "Seq2")
@@ -100,9 +100,10 @@ def read_recording(folder: Path, wanted: Wanted, *, partial: bool) -> tuple[View
         for camera, pictures in found.items()
         if pictures is not None
     ]
-    check_extrinsics(views, folder / "camera.calibration")
+    first, *others = checked(views, wanted.skeleton, folder, partial=partial)
+    check_extrinsics((first, *others), folder / "camera.calibration")
     left_out = Counter({SHORT: len(wanted.cameras) - len(taken), NO_PICTURES: len(lacking)})
-    return (replace(views[0], counts=views[0].counts + left_out), *views[1:])
+    return (replace(first, counts=first.counts + left_out), *others)
 
 
 def read_annotations(path: Path, cameras: tuple[int, ...]) -> Annotations:

@@ -69,18 +69,20 @@ class View:
 
 
 def checked(views: Sequence[View], skeleton: Skeleton, where: Path, *, partial: bool) -> tuple[View, ...]:
-    """The views in mm, without frames that are broken or in which nobody is seen, 2D and 3D proved to fit each other.
+    """A recording's views without frames that are broken or show nobody, proved to be in mm and to fit in 2D and 3D.
 
     Raises:
-        DataError: joints are NaN and `partial` is not set; legs are of no person's length; 2D joints are not where the
+        DataError: joints are NaN and `partial` is not set; legs are no person's in mm; 2D joints are not where the
             camera sees the 3D joints.
     """
-    unit = length_unit(np.concatenate([view.joints_cam for view in views]), skeleton, where)
     whole = [_finite(view, partial=partial) for view in views]
-    whole = [replace(view, joints_cam=view.joints_cam * unit.mm) for view in whole]
+    if any(map(len, whole)):
+        unit = length_unit(np.concatenate([view.joints_cam for view in whole]), skeleton, where)
+        if unit.name != "mm":
+            raise DataError(f"{where}: {unit}, and the owners' are in mm; take the owners' files")
     for view in whole:
         _check_projection(view)
-    return tuple(view.take(inside(view).any(axis=1), UNSEEN) for view in whole)
+    return tuple(view.take(np.asarray(inside(view).any(axis=1)), UNSEEN) for view in whole)
 
 
 def inside(view: View) -> Bool[np.ndarray, "N J"]:
