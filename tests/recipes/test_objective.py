@@ -35,4 +35,6 @@ def test_every_stage_has_finite_losses_and_gradients(name: str, index: int, know
 def test_a_loss_without_weight_is_not_computed() -> None:
     stage = override(RECIPES["mixed"](), ["mixed.losses.depth=0"]).stages[0]
     assert loss_names(stage) == ("joint", "heatmap_cross_entropy")
-    assert weights_of(stage, torch.device("cpu")).tolist() == pytest.approx([1.0, 0.01])
+    assert weights_of(stage, torch.device("cpu")).tolist() == pytest.approx(
+        [stage.losses["joint"], stage.losses["heatmap_cross_entropy"]]
+    )

@@ -47,7 +47,7 @@ def test_a_different_recipe_is_refused_by_the_fields_that_differ(tmp_path: Path)
     with pytest.raises(RecipeError) as caught:
         resume_run(tmp_path / "run", other)
     line = str(caught.value)
-    assert "finetune.learning_rate was 0.002 and is now 0.5" in line
+    assert "finetune.learning_rate was 0.007 and is now 0.5" in line
     assert "finetune.losses.joint_depth was" in line
     assert "seed was 0 and is now 3; clip_norm was 1.0 and is now null" in line
     assert "geometry" not in line and "\n" not in line

@@ -28,7 +28,7 @@ def run_trials(trials: Sequence[Trial], *, jobs: int, tick: Callable[[], None] =
         What each trial returned, by name, in the order of `trials`.
 
     Raises:
-        PoseError: a trial failed by its user's input; trials that have not begun are given up.
+        PoseError: trials failed by their user's input; the others were carried out.
     """
     # Spawned, not forked: a fork of a process that has used torch's threads can hang.
     context = multiprocessing.get_context("spawn")
@@ -38,11 +38,15 @@ def run_trials(trials: Sequence[Trial], *, jobs: int, tick: Callable[[], None] =
     try:
         waiting: dict[Future[object], Trial] = {pool.submit(trial.work, *trial.arguments): trial for trial in trials}
         results: dict[str, object] = {}
+        failures: list[PoseError] = []
         while waiting:
             done, _ = wait(waiting, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
             for future in done:
                 trial = waiting.pop(future)
-                results[trial.name] = _result(future, trial)
+                try:
+                    results[trial.name] = future.result()
+                except PoseError as error:
+                    failures.append(type(error)(f"{trial.name}: {error}"))
             tick()
     except KeyboardInterrupt:
         # A training that is told to end saves its state first.
@@ -51,14 +55,10 @@ def run_trials(trials: Sequence[Trial], *, jobs: int, tick: Callable[[], None] =
         raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+    if failures:
+        others = f" ({len(failures) - 1} more trials failed)" if len(failures) > 1 else ""
+        raise type(failures[0])(f"{failures[0]}{others}")
     return {trial.name: results[trial.name] for trial in trials}
-
-
-def _result(future: Future[object], trial: Trial) -> object:
-    try:
-        return future.result()
-    except PoseError as error:
-        raise type(error)(f"{trial.name}: {error}") from error
 
 
 def threads_each(jobs: int) -> int:

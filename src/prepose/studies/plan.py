@@ -67,6 +67,15 @@ class Plan:
         """Where a world's store is."""
         return self.folder / "stores" / world
 
+    def seconds(self) -> dict[str, float]:
+        """Step -> how long it has taken so far."""
+        return json.loads((self.folder / "quickstart.json").read_text(encoding="utf-8"))["seconds"]
+
+    def note_seconds(self, seconds: Mapping[str, float]) -> None:
+        """Keep how long each step has taken."""
+        path = self.folder / "quickstart.json"
+        write_json(path, json.loads(path.read_text(encoding="utf-8")) | {"seconds": dict(seconds)})
+
     def run(self, arm: str, seed: int) -> Path:
         """Where a training's run folder is."""
         return self.folder / "runs" / f"{arm}-seed{seed}"

@@ -1,6 +1,5 @@
 """The built-in comparison: make three worlds, train three arms at equal compute, evaluate, write the page."""
 
-import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -50,31 +49,26 @@ def run_quickstart(out: Path, size: str = "standard", *, jobs: int = 2, console:
     console = console or Console(quiet=True)
     plan = Plan(out, SIZES[size], jobs)
     claim_folder(plan)
-    steps: dict[str, float] = {}
-    with _timed(steps, "synthesis"):
+    with _timed(plan, "synthesis"):
         _make_worlds(plan, console)
     recipes = arm_recipes(plan)
     _say(console, recipes, plan)
-    with _timed(steps, "training and evaluation"):
+    with _timed(plan, "training and evaluation"):
         _train_all(plan, recipes, console)
-    write_json(out / "report.json", summarise(plan, recipes, _with_earlier(plan, steps)))
+    write_json(out / "report.json", summarise(plan, recipes, plan.seconds()))
     return write_report(out)
 
 
 @contextmanager
-def _timed(steps: dict[str, float], name: str) -> Iterator[None]:
+def _timed(plan: Plan, name: str) -> Iterator[None]:
+    """Add to the seconds of a step; what an interrupted sitting took counts too."""
     begin = time.perf_counter()
-    yield
-    steps[name] = time.perf_counter() - begin
-
-
-def _with_earlier(plan: Plan, steps: Mapping[str, float]) -> dict[str, float]:
-    """Seconds of each step, those of interrupted sittings included."""
-    path = plan.folder / "quickstart.json"
-    record = json.loads(path.read_text(encoding="utf-8"))
-    record["seconds"] = {name: seconds + record["seconds"].get(name, 0.0) for name, seconds in steps.items()}
-    write_json(path, record)
-    return record["seconds"]
+    try:
+        yield
+    finally:
+        seconds = plan.seconds()
+        seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - begin
+        plan.note_seconds(seconds)
 
 
 def _bars(console: Console) -> Progress:
