@@ -34,6 +34,7 @@ VERBS = {
     "version": set(),
     "skeletons": {"source", "target"},
     "data add": {"name", "root", "--out", "--split", "--partial", "--by-reference"},
+    "data check": {"store", "--split", "--sheet", "--all-images", "--json"},
     "data list": set(),
     "data show": {"store", "--split", "--out", "--count", "--seed"},
 }  # fmt: skip
