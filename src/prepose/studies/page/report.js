@@ -19,7 +19,7 @@ function drawCurves(axis) {
     const where = { xaxis: column ? `x${column + 1}` : "x", yaxis: column ? `y${column + 1}` : "y" };
     set.arms.forEach(arm => {
       const x = arm[axis];
-      traces.push({ ...where, x: [...x, ...[...x].reverse()], y: [...arm.high, ...[...arm.low].reverse()], fill: "toself",
+      traces.push({ ...where, x: [...x, ...[...x].reverse()], y: [...arm.high, ...[...arm.low].reverse()], mode: "lines", fill: "toself",
         fillcolor: arm.colour + "26", line: { width: 0 }, hoverinfo: "skip", showlegend: false, legendgroup: arm.name });
       traces.push({ ...where, x, y: arm.mean, name: arm.name, legendgroup: arm.name, showlegend: column === 0,
         mode: "lines+markers", marker: { size: 5 }, line: { color: arm.colour, width: 2.5 },
