@@ -8,7 +8,7 @@ from prepose.body.skeleton import Skeleton, joint_map
 from prepose.body.skeletons import PREPOSE_27
 from prepose.camera.camera import Camera
 from prepose.synthetic.motion import draw_pose
-from prepose.synthetic.rig import draw_proportions, pose_joints
+from prepose.synthetic.rig import Proportions, draw_proportions, pose_joints
 
 SIZE_WH = (160, 120)
 
@@ -37,9 +37,11 @@ def fake_camera(generator: np.random.Generator, size_wh: tuple[int, int] = SIZE_
     return Camera(K=K, size_wh=size_wh, rotation=rotation, translation=-rotation @ place)
 
 
-def fake_posed(generator: np.random.Generator, skeleton: Skeleton) -> np.ndarray:
+def fake_posed(
+    generator: np.random.Generator, skeleton: Skeleton, proportions: Proportions | None = None
+) -> np.ndarray:
     """(J, 3) joints of a person about the world's origin, mm; joints that a rig lacks lie between those it has."""
-    proportions = draw_proportions(generator)
+    proportions = draw_proportions(generator) if proportions is None else proportions
     pose = draw_pose(generator, proportions=proportions, actions=("walking", "standing"))
     rig, _ = pose_joints(proportions, pose)
     joints = joint_map(PREPOSE_27, skeleton).apply(rig)

@@ -16,6 +16,7 @@ from fake_people import fake_camera, fake_posed
 from fakes import fake_picture
 from prepose.body.skeletons import MPI_INF_3DHP_17, MPI_INF_3DHP_28
 from prepose.camera.camera import Camera
+from prepose.synthetic.rig import Proportions, draw_proportions
 
 SIZE_WH = (204, 204)
 TEST_SIZES = {**dict.fromkeys(("TS1", "TS2", "TS3", "TS4"), (204, 204)), "TS5": (192, 108), "TS6": (192, 108)}
@@ -40,21 +41,21 @@ class FakeRecording:
         return self.cameras[camera].project(self.cam(camera))
 
 
-def fake_recording(generator: np.random.Generator, *, frames: int) -> FakeRecording:
-    """A person somewhere in the studio, another pose in each frame."""
+def fake_recording(generator: np.random.Generator, person: Proportions, *, frames: int) -> FakeRecording:
+    """A person somewhere in the studio, in another pose in each frame."""
     cameras = []
     for _ in range(14):
         camera = fake_camera(generator, SIZE_WH)
         off = np.array([[0, 0, 0.6], [0, 0, -0.4], [0, 0, 0]])  # the owners' axes do not pass through the middle
         cameras.append(replace(camera, K=camera.K * [[1, 1, 1], [1, 0.99, 1], [1, 1, 1]] + off))
-    world = np.stack([_turned(generator) for _ in range(frames)])
+    world = np.stack([_turned(generator, person) for _ in range(frames)])
     return FakeRecording(world, tuple(cameras))
 
 
-def _turned(generator: np.random.Generator) -> np.ndarray:
+def _turned(generator: np.random.Generator, person: Proportions) -> np.ndarray:
     angle = generator.uniform(-np.pi, np.pi)
     c, s = np.cos(angle), np.sin(angle)
-    joints = fake_posed(generator, MPI_INF_3DHP_28)
+    joints = fake_posed(generator, MPI_INF_3DHP_28, person)
     return joints @ np.array([[c, s, 0], [-s, c, 0], [0, 0, 1]]) + [*generator.uniform(-300, 300, 2), 0]
 
 
@@ -131,9 +132,10 @@ def fake_training(
     """Training recordings with videos, but frames for Seq2; S6/Seq2's video 2 is too short, as the owners' is."""
     written = {}
     for subject in subjects:
+        person = draw_proportions(generator)
         for sequence in ("Seq1", "Seq2"):
             name = f"S{subject}/{sequence}"
-            recording = written[name] = fake_recording(generator, frames=frames)
+            recording = written[name] = fake_recording(generator, person, frames=frames)
             write_labels(root / name, recording)
             for camera in cameras:
                 if sequence == "Seq1":
@@ -160,7 +162,8 @@ def fake_test_set(root: Path, generator: np.random.Generator, *, frames: int = 5
     written = {}
     for name, size in TEST_SIZES.items():
         camera = fake_camera(generator, size)
-        world = np.stack([_turned(generator)[OF_28] for _ in range(frames)])
+        person = draw_proportions(generator)
+        world = np.stack([_turned(generator, person)[OF_28] for _ in range(frames)])
         cam = camera.cam_from_world(world)
         img = camera.project(cam)
         cam[1], img[1] = 0, 0
