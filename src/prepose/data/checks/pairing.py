@@ -26,7 +26,7 @@ MOST_TRIED = 400
 OTHERS = 12
 # Labels that hardly differ cannot tell whose picture it is: another one counts where its joints lie elsewhere by this
 # share of the pose (median), and a picture where enough of them do.
-DIFFERENT = 0.15
+DIFFERENT = 0.07
 LEAST_OTHERS = 4
 NEIGHBOURS = (1, -1, 2, -2)
 LEAST_TRIED = 12
@@ -112,17 +112,16 @@ def _silhouette(joints_px: Joints2D, skeleton: Skeleton, shape: tuple[int, int])
     span = np.nanmax(joints_px, axis=0) - np.nanmin(joints_px, axis=0)
     width = int(np.clip(round(np.linalg.norm(span) * LIMB), 2, 64))
     limit = 4.0 * max(shape)
-    fixed = {
-        name: np.round(np.clip(place, -limit, limit) * 16).astype(np.int32)
-        for name, place in zip(skeleton.joints, joints_px, strict=True)
-        if np.isfinite(place).all()
-    }
+    # In sixteenths of a pixel, as OpenCV draws them.
+    places = np.round(np.clip(np.nan_to_num(joints_px), -limit, limit) * 16).astype(np.int32).tolist()
+    known = np.isfinite(joints_px).all(axis=1).tolist()
+    fixed = {name: place for name, place, there in zip(skeleton.joints, places, known, strict=True) if there}
     trunk = [fixed.get(name) for name in ("r_shoulder", "l_shoulder", "l_hip", "r_hip")]
     if all(corner is not None for corner in trunk):
-        cv2.fillConvexPoly(body, cv2.convexHull(np.array(trunk)), 1, shift=4)
+        cv2.fillConvexPoly(body, cv2.convexHull(np.array(trunk, np.int32)), 1, shift=4)
     for a, b in limbs_of(skeleton):
         if a in fixed and b in fixed:
-            cv2.line(body, fixed[a].tolist(), fixed[b].tolist(), 1, width, shift=4)
+            cv2.line(body, fixed[a], fixed[b], 1, width, shift=4)
     return body, width
 
 

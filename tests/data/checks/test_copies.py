@@ -1,0 +1,48 @@
+from dataclasses import replace
+
+import numpy as np
+
+from planted import simple_samples
+from prepose.data.checks.copies import check_copies
+from prepose.data.checks.pictures import digests_of
+from prepose.data.checks.records import read_records
+from prepose.data.dataset import dataset_of
+
+
+def findings_of(samples, others=None):
+    dataset = dataset_of(samples, skeleton=samples[0].skeleton)
+    digests = digests_of(dataset, range(len(samples)))
+    return check_copies(read_records(dataset, digests=digests, others=others))
+
+
+def test_different_samples_have_no_finding():
+    assert findings_of(list(simple_samples(10))) == []
+
+
+def test_a_sample_twice_is_a_fault():
+    samples = list(simple_samples(6))
+    (finding,) = findings_of([*samples, samples[2], samples[2]])
+    assert finding.samples == (6, 7)
+    assert "added twice" in finding.cause
+
+
+def test_two_people_may_share_a_picture():
+    one, two = simple_samples(2)
+    beside = two.box_xywh + np.array([30, 0, 0, 0])
+    assert findings_of([one, replace(two, image=one.image, box_xywh=beside)]) == []
+
+
+def test_a_label_under_two_pictures_is_a_fault():
+    samples = list(simple_samples(6))
+    samples[4] = replace(samples[4], joints_img=samples[1].joints_img)
+    (finding,) = findings_of(samples)
+    assert finding.samples == (4,)
+    assert "different picture" in finding.text
+
+
+def test_a_picture_of_another_split_is_a_fault():
+    train, test = list(simple_samples(6)), [*simple_samples(3, seed=1), simple_samples(6)[5]]
+    digests = digests_of(dataset_of(test, skeleton=test[0].skeleton), range(4))
+    (finding,) = findings_of(train, dict.fromkeys(digests.values(), "test"))
+    assert finding.samples == (5,)
+    assert "in split test, too" in finding.text

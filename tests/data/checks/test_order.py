@@ -1,0 +1,79 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from planted import labels_2d, simple_samples
+from prepose.body.skeleton import joint_map
+from prepose.body.skeletons import COCO_17, H36M_17, MPI_INF_3DHP_17, SKELETONS
+from prepose.data.checks.order import check_order, disorder_of, exchanges, file_orders
+from prepose.data.checks.records import read_records
+from prepose.data.dataset import dataset_of
+
+
+@pytest.fixture(scope="module")
+def records():
+    samples = list(simple_samples(60))
+    return read_records(dataset_of(samples, skeleton=samples[0].skeleton))
+
+
+def test_joints_in_order_have_no_finding(records):
+    assert [finding for finding in check_order(records) if finding.severity == "fault"] == []
+
+
+@pytest.mark.parametrize("step", [1, -1, 2])
+def test_joints_off_by_some_are_named(records, step):
+    rolled = replace(records, joints_cam=np.roll(records.joints_cam, step, axis=1))
+    findings = check_order(rolled)
+    side = "later" if step > 0 else "earlier"
+    assert f"{abs(step)} place(s) {side}" in findings[0].cause
+    assert len(findings[0].samples) == 60
+
+
+def test_another_skeletons_order_is_named(records):
+    to_coco = joint_map(records.skeleton, COCO_17)
+    read_as_h36m = replace(
+        records,
+        skeleton=H36M_17,
+        joints_cam=to_coco.apply(records.joints_cam),
+        joints_img=to_coco.apply(records.joints_img),
+        states=np.zeros((len(records), 17), np.uint8),
+    )
+    assert "in the order of coco-17, stored as h36m-17" in check_order(read_as_h36m)[0].cause
+
+
+def test_two_exchanged_joints_are_named(records):
+    joints = records.joints_cam.copy()
+    a, b = (records.skeleton.index(name) for name in ("r_wrist", "l_wrist"))
+    joints[:10, [a, b]] = joints[:10, [b, a]]
+    (finding,) = check_order(replace(records, joints_cam=joints))
+    # Wrists that are near each other may be exchanged without stretching an arm.
+    assert set(finding.samples) <= set(range(10))
+    assert len(finding.samples) >= 6
+    assert "left and right wrist alone" in finding.cause
+
+
+def test_an_unknown_order_of_a_2d_split_shows_in_its_medians():
+    samples = labels_2d(list(simple_samples(60)))
+    order = np.random.default_rng(3).permutation(len(samples[0].skeleton))
+    records = read_records(dataset_of(samples, skeleton=samples[0].skeleton))
+    findings = check_order(replace(records, joints_img=records.joints_img[:, order]))
+    assert any(finding.severity == "fault" and "no known order" in finding.cause for finding in findings)
+
+
+def test_disorder_ignores_size_place_and_direction(records):
+    turned = records.joints_cam @ np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
+    np.testing.assert_allclose(
+        disorder_of(turned * 0.01 + 5, records.skeleton), disorder_of(records.joints_cam, records.skeleton), rtol=1e-6
+    )
+    nothing = np.full((2, len(records.skeleton), 3), np.nan)
+    assert np.isnan(disorder_of(nothing, records.skeleton)).all()
+
+
+@pytest.mark.parametrize("skeleton", SKELETONS.values(), ids=lambda skeleton: skeleton.name)
+def test_orders_of_every_skeleton_keep_its_size(skeleton):
+    joints = np.random.default_rng(0).normal(size=(2, len(skeleton), 2))
+    for order in (*file_orders(skeleton).values(), *exchanges(skeleton).values()):
+        assert order(joints).shape == joints.shape
+    assert len(file_orders(H36M_17)) == 7
+    assert any(MPI_INF_3DHP_17.name in name for name in file_orders(H36M_17))

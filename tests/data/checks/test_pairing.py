@@ -1,0 +1,77 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from fakes import fake_jpeg, fake_people
+from planted import SIZE_PX, labels_2d, simple_samples
+from prepose.body.skeletons import LSP_14, PREPOSE_27
+from prepose.data.checks.pairing import MOVES, check_pairing, separation
+from prepose.data.checks.pictures import look_at
+from prepose.data.checks.records import read_records
+from prepose.data.dataset import dataset_of
+
+
+def records_of(samples):
+    dataset = dataset_of(samples, skeleton=samples[0].skeleton)
+    return read_records(dataset, pictures=look_at(dataset, range(len(samples))))
+
+
+def test_a_body_stands_out_where_it_is():
+    records = records_of(list(simple_samples(20)))
+    own, elsewhere = [], []
+    for index in range(20):
+        thumb = records.pictures[index].thumb
+        own.append(separation(records.joints_img[index], PREPOSE_27, thumb))
+        elsewhere.append(separation(records.joints_img[(index + 7) % 20], PREPOSE_27, thumb))
+    assert np.mean(own) > np.nanmean(elsewhere) + 0.2
+    assert np.isnan(separation(records.joints_img[0] + 1000, PREPOSE_27, thumb))
+    assert np.isnan(separation(np.full((27, 2), np.nan), PREPOSE_27, thumb))
+
+
+def test_an_even_picture_shows_no_body():
+    grey = np.full((SIZE_PX, SIZE_PX, 3), 90, np.uint8)
+    assert separation(simple_samples(1)[0].joints_img, PREPOSE_27, grey) == pytest.approx(0)
+
+
+def test_people_who_all_stand_alike_cannot_be_judged():
+    people = fake_people(40, np.random.default_rng(0))
+    blank = labels_2d(list(simple_samples(1)))[0]
+    pictures = [fake_jpeg(person, LSP_14) for person in people]
+    samples = [
+        replace(
+            blank,
+            skeleton=LSP_14,
+            image=pictures[(number + 1) % 40],
+            joints_img=person,
+            joints_cam=np.full((14, 3), np.nan),
+            states=np.zeros(14, np.uint8),
+            box_xywh=np.array([10.0, 4, 80, 92]),
+        )
+        for number, person in enumerate(people)
+    ]
+    assert check_pairing(records_of(samples)) == []
+
+
+def test_what_moves_a_label_within_the_picture_undoes_itself():
+    joints, size = np.random.default_rng(0).random((9, 2)) * 50, np.array([64.0, 48.0])
+    for move in MOVES.values():
+        np.testing.assert_allclose(move(move(joints, size), size), joints)
+
+
+def test_most_hidden_people_are_not_judged():
+    samples = [replace(sample, states=np.full(27, 3, np.uint8)) for sample in simple_samples(40)]
+    shifted = [
+        replace(sample, image=other.image) for sample, other in zip(samples, samples[1:] + samples[:1], strict=True)
+    ]
+    assert check_pairing(records_of(shifted)) == []
+
+
+def test_frames_are_compared_with_the_numbers_of_their_files():
+    samples = [replace(sample, source=f"S1/walk/img_{sample.frame + 1:06d}.jpg") for sample in simple_samples(30)]
+    assert check_pairing(records_of(samples)) == []
+    for row in (12, 13):
+        samples[row] = replace(samples[row], frame=samples[row].frame + 1)
+    (finding,) = check_pairing(records_of(samples))
+    assert finding.samples == (12, 13)
+    assert "counted wrongly" in finding.cause

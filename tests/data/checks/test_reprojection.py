@@ -1,0 +1,59 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from planted import simple_samples
+from prepose.data.checks.records import read_records
+from prepose.data.checks.reprojection import check_reprojection
+from prepose.data.dataset import dataset_of
+
+
+@pytest.fixture(scope="module")
+def records():
+    samples = list(simple_samples(60))
+    return read_records(dataset_of(samples, skeleton=samples[0].skeleton))
+
+
+def test_sound_cameras_have_no_finding(records):
+    assert check_reprojection(records) == []
+
+
+@pytest.mark.parametrize("shift", [(1.0, 1.0), (0.5, -2.0), (-30.0, 4.0)])
+def test_a_shift_is_measured(records, shift):
+    (finding,) = check_reprojection(replace(records, joints_img=records.joints_img + shift))
+    assert finding.figure == pytest.approx(np.hypot(*shift), rel=1e-3)
+    assert f"({shift[0]:+.2f}, {shift[1]:+.2f}) px" in finding.cause
+    assert ("1-based" in finding.cause) == (shift == (1.0, 1.0))
+    assert len(finding.samples) == 60
+
+
+def test_two_mistakes_are_told_apart(records):
+    joints_img, joints_cam = records.joints_img.copy(), records.joints_cam.copy()
+    joints_img[3] += 1
+    joints_cam[7, :, 1] *= -1
+    findings = check_reprojection(replace(records, joints_img=joints_img, joints_cam=joints_cam))
+    assert {finding.samples: finding.cause[:10] for finding in findings} == {(3,): "the 2D lab", (7,): "the y axis"}
+
+
+def test_clicked_labels_are_a_note_and_a_wrong_one_among_them_a_fault(records):
+    noise = np.random.default_rng(0).normal(0, 0.7, records.joints_img.shape)
+    clicked = replace(records, joints_img=records.joints_img + noise)
+    (note,) = check_reprojection(clicked)
+    assert (note.severity, note.samples) == ("note", ())
+    assert 0.5 < note.figure < 1.2
+    clicked.joints_img[11] = records.joints_img[12]
+    findings = check_reprojection(clicked)
+    assert [finding.samples for finding in findings if finding.severity == "fault"] == [(11,)]
+
+
+def test_a_wrong_focal_length_is_no_scatter(records):
+    longer = records.camera_K * np.array([[1.03, 1, 1], [1, 1.03, 1], [1, 1, 1]])
+    findings = check_reprojection(replace(records, camera_K=longer))
+    assert findings
+    assert all(finding.severity == "fault" for finding in findings)
+
+
+def test_labels_without_camera_or_3d_are_not_judged(records):
+    assert check_reprojection(replace(records, joints_cam=np.full_like(records.joints_cam, np.nan))) == []
+    assert check_reprojection(replace(records, camera_size_wh=np.zeros_like(records.camera_size_wh))) == []

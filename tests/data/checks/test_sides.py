@@ -1,0 +1,87 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from planted import labels_2d, simple_samples
+from prepose.body.skeleton import joint_map
+from prepose.body.skeletons import H36M_17, LSP_14, OCCLUSION_PERSON_15
+from prepose.data.checks.records import read_records
+from prepose.data.checks.sides import LEAST_WEIGHT, body_score, check_sides, face_score
+from prepose.data.dataset import dataset_of
+
+COUNT = 120
+
+
+@pytest.fixture(scope="module")
+def records():
+    samples = list(simple_samples(COUNT))
+    return read_records(dataset_of(samples, skeleton=samples[0].skeleton))
+
+
+def in_skeleton(records, target):
+    joints = joint_map(records.skeleton, target)
+    return replace(
+        records,
+        skeleton=target,
+        joints_img=joints.apply(records.joints_img),
+        joints_cam=joints.apply(records.joints_cam),
+        states=np.zeros((len(records), len(target)), np.uint8),
+    )
+
+
+def swapped(records):
+    order = records.skeleton.mirror
+    return replace(records, joints_img=records.joints_img[:, order], joints_cam=records.joints_cam[:, order])
+
+
+@pytest.mark.parametrize("target", [H36M_17, OCCLUSION_PERSON_15], ids=lambda skeleton: skeleton.name)
+def test_bodies_show_their_sides_in_3d(records, target):
+    own = in_skeleton(records, target)
+    score, weight = body_score(own)
+    against, _ = body_score(swapped(own))
+    judged = weight >= LEAST_WEIGHT
+    assert judged.mean() > 0.4
+    assert (score[judged] > 0.3).all()
+    np.testing.assert_allclose(against, -score, atol=1e-9)
+
+
+def test_a_mirrored_frame_contradicts_the_sides(records):
+    (finding,) = check_sides(replace(records, joints_cam=records.joints_cam * [-1, 1, 1]))
+    assert "whole split" in finding.cause
+    assert finding.figure == 1
+
+
+def test_faces_show_sides_in_2d_where_they_are_seen(records):
+    score, weight = face_score(records)
+    judged = weight >= LEAST_WEIGHT
+    assert judged.mean() > 0.3
+    assert (score[judged] > 0).mean() > 0.98
+    blind = replace(records, states=np.full_like(records.states, 2))
+    assert not (face_score(blind)[1] >= LEAST_WEIGHT).any()
+
+
+def test_some_swapped_2d_samples_are_named():
+    samples = labels_2d(list(simple_samples(COUNT)))
+    records = read_records(dataset_of(samples, skeleton=samples[0].skeleton))
+    joints = records.joints_img.copy()
+    joints[:20] = joints[:20, records.skeleton.mirror]
+    (finding,) = check_sides(replace(records, joints_img=joints))
+    assert set(finding.samples) <= set(range(20))
+    assert len(finding.samples) >= 3
+    assert finding.severity == "fault"
+
+
+@pytest.mark.parametrize(("backwards", "found"), [(0.3, []), (0.75, ["sides"])])
+def test_without_faces_a_split_that_turns_its_back_is_suspected(backwards, found):
+    from fakes import fake_people
+
+    generator = np.random.default_rng(0)
+    people = fake_people(200, generator)
+    away = generator.random(200) < backwards
+    people[away] = people[away][:, LSP_14.mirror]
+    blank = {"states": np.zeros(14, np.uint8), "joints_cam": np.full((14, 3), np.nan), "camera": None}
+    sample = simple_samples(1)[0]
+    samples = [replace(sample, skeleton=LSP_14, joints_img=person, **blank) for person in people]
+    records = read_records(dataset_of(samples, skeleton=LSP_14))
+    assert [finding.check for finding in check_sides(records)] == found
