@@ -11,6 +11,7 @@ from prepose.data.intake import (
     read_hdf5_texts,
     read_json,
     read_mat,
+    read_mat_cells,
     read_mat_struct,
     records_of,
 )
@@ -175,3 +176,24 @@ def test_texts_in_hdf5_may_be_strings_or_codes(tmp_path):
     assert read_hdf5_texts(tmp_path / "a.h5", "none") is None
     with pytest.raises(DataError, match="'wrong' should hold character codes"):
         read_hdf5_texts(tmp_path / "a.h5", "wrong")
+
+
+def test_cells_of_matrices_are_read_by_name(tmp_path):
+    cells = np.empty((3, 1), object)
+    for row in range(3):
+        cells[row, 0] = np.full((2, row + 1), row)
+    scipy.io.savemat(tmp_path / "cells.mat", {"joints": cells, "plain": np.eye(2)}, do_compression=True)
+    read = read_mat_cells(tmp_path / "cells.mat", ("joints", "plain", "others"))
+    assert list(read) == ["joints"]
+    assert [matrix.shape for matrix in read["joints"]] == [(2, 1), (2, 2), (2, 3)]
+    assert read_mat_cells(tmp_path / "cells.mat", ("others",)) == {}
+
+
+def test_cells_of_something_else_or_too_large_are_refused(tmp_path, monkeypatch):
+    path = tmp_path / "cells.mat"
+    scipy.io.savemat(path, {"joints": np.array([["text", {"a": 1}]], object)})
+    with pytest.raises(DataError, match=r"cells\.mat: a cell of 'joints' holds something else than numbers"):
+        read_mat_cells(path, ("joints",))
+    monkeypatch.setattr(intake, "MOST_STRUCT_BYTES", 100)
+    with pytest.raises(DataError, match=r"cells\.mat: inflates to more than"):
+        read_mat_cells(path, ("joints",))
