@@ -29,7 +29,10 @@ def test_a_sample_twice_is_a_fault():
 def test_two_people_may_share_a_picture():
     one, two = simple_samples(2)
     beside = two.box_xywh + np.array([30, 0, 0, 0])
-    assert findings_of([one, replace(two, image=one.image, box_xywh=beside)]) == []
+    other = replace(two, image=one.image, box_xywh=beside, subject="someone else")
+    assert findings_of([one, other]) == []
+    (finding,) = findings_of([one, replace(other, subject=one.subject)])
+    assert finding.samples == (1,)
 
 
 def test_a_label_under_two_pictures_is_a_fault():

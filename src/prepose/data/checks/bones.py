@@ -4,7 +4,7 @@ import numpy as np
 
 from prepose.body.skeleton import mirror_name
 from prepose.data.checks.finding import Finding, indices_of, named
-from prepose.data.checks.human import human_bones, length_ratios, limbs_of
+from prepose.data.checks.human import LIMBS, human_bones, length_ratios, limbs_of
 from prepose.data.checks.records import Records
 
 # Limbs over the average adult's: from a small child to the tallest, with each dataset's own idea of a joint.
@@ -12,8 +12,8 @@ LEAST_SCALE, MOST_SCALE = 0.45, 1.6
 UNITS = {"metres": 1e-3, "decimetres": 1e-2, "centimetres": 0.1, "inches": 1 / 25.4, "micrometres": 1e3}
 # One bone against the same bone in the rest of the set, both over the person's own scale.
 ODD_BONE = 1.3
-# A bone's median over the set against the average adult's; datasets differ in hips, spine and neck, not by this.
-ODD_SET = 1.75
+# A bone's median over the set against the average adult's; datasets agree on limbs, less on spine, head and feet.
+ODD_LIMB, ODD_OTHER = 1.75, 2.5
 # Left against right, medians over the set: people are even to a few per cent.
 UNEVEN = 1.1
 # A rigid bone of one subject stays within this of its median (regressed skeletons move a little).
@@ -76,13 +76,22 @@ def _odd_bones(records: Records, scale: np.ndarray, judged: np.ndarray) -> list[
     usual = np.full(len(bones), np.nan)
     usual[some] = np.nanmedian(ratios[:, some], axis=0)
     findings = []
-    far = np.abs(np.log(usual)) > np.log(ODD_SET)
-    for number in np.flatnonzero(far).tolist():
+    most = np.array([ODD_LIMB if bone in LIMBS else ODD_OTHER for bone in bones])
+    for number in np.flatnonzero(np.abs(np.log(usual)) > np.log(most)).tolist():
         bone = " to ".join(bones[number])
         text = f"the bone {bone} is {usual[number]:.2f} times as long as a human's (median of the split)"
         cause = "joints in another order, or a joint that is defined otherwise than its name says"
         findings.append(
-            Finding("bones", "fault", (), float(usual[number]), "human's", f"1/{ODD_SET} to {ODD_SET}", cause, text)
+            Finding(
+                "bones",
+                "fault",
+                (),
+                float(usual[number]),
+                "human's",
+                f"1/{most[number]} to {most[number]}",
+                cause,
+                text,
+            )
         )
     findings += _uneven(bones, usual)
     off = np.abs(np.log(ratios / usual)) > np.log(ODD_BONE)

@@ -7,8 +7,8 @@ import numpy as np
 from prepose.data.checks.finding import Finding, indices_of, named
 from prepose.data.checks.records import Records
 
-# Boxes of two people in one picture overlap less (intersection over union) than two boxes of one person.
-SAME_PERSON = 0.85
+# Joints this near, over the size of the pose, are one label; two people's never are.
+SAME_PLACE = 0.01
 
 
 def check_copies(records: Records) -> list[Finding]:
@@ -35,12 +35,26 @@ def _repeated(records: Records) -> list[Finding]:
 
 def _same_person(records: Records, group: list[int]) -> list[int]:
     """The members of a group of one picture that show an earlier member's person."""
-    again = []
-    for place, index in enumerate(group):
-        boxes = records.box_xywh[group[:place]]
-        if place and (_overlap(records.box_xywh[index], boxes) > SAME_PERSON).any():
-            again.append(index)
-    return again
+    return [
+        index
+        for place, index in enumerate(group)
+        if any(
+            _same_label(records, index, earlier) or _same_subject(records, index, earlier) for earlier in group[:place]
+        )
+    ]
+
+
+def _same_subject(records: Records, one: int, other: int) -> bool:
+    return bool(records.subject[one]) and records.subject[one] == records.subject[other]
+
+
+def _same_label(records: Records, one: int, other: int) -> bool:
+    """Whether the joints (the boxes, without common joints) are in the same places."""
+    both = records.has_2d[one] & records.has_2d[other]
+    if not both.any():
+        return bool(np.allclose(records.box_xywh[one], records.box_xywh[other]))
+    apart = np.linalg.norm(records.joints_img[one] - records.joints_img[other], axis=1)[both]
+    return bool(np.median(apart) <= SAME_PLACE * np.nan_to_num(records.extent[one]))
 
 
 def _one_label_many_pictures(records: Records) -> list[Finding]:
@@ -79,11 +93,3 @@ def _groups(keys: dict[int, bytes]) -> list[list[int]]:
     for index in sorted(keys):
         by_key[keys[index]].append(index)
     return [group for group in by_key.values() if len(group) > 1]
-
-
-def _overlap(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """Intersection over union of one box (xywh) with others."""
-    low = np.maximum(box[:2], boxes[:, :2])
-    high = np.minimum(box[:2] + box[2:], boxes[:, :2] + boxes[:, 2:])
-    shared = np.clip(high - low, 0, None).prod(axis=1)
-    return shared / (box[2:].prod() + boxes[:, 2:].prod(axis=1) - shared)

@@ -114,7 +114,7 @@ def _silhouette(joints_px: Joints2D, skeleton: Skeleton, shape: tuple[int, int])
     limit = 4.0 * max(shape)
     # In sixteenths of a pixel, as OpenCV draws them.
     places = np.round(np.clip(np.nan_to_num(joints_px), -limit, limit) * 16).astype(np.int32).tolist()
-    known = np.isfinite(joints_px).all(axis=1).tolist()
+    known = np.asarray(np.isfinite(joints_px).all(axis=1))
     fixed = {name: place for name, place, there in zip(skeleton.joints, places, known, strict=True) if there}
     trunk = [fixed.get(name) for name in ("r_shoulder", "l_shoulder", "l_hip", "r_hip")]
     if all(corner is not None for corner in trunk):
@@ -205,8 +205,8 @@ def _whole_split(records: Records, fits: _Fits, below_half: float) -> Finding:
     if worse[best] < MOST_BELOW_HALF / 2:
         cause = best
     text = (
-        f"{below_half:.0%} of {int(judged.sum())} pictures fit their own label worse than half of the other labels (by chance "
-        f"50%, expected below {MOST_BELOW_HALF:.0%}): {cause}"
+        f"{below_half:.0%} of {int(judged.sum())} pictures fit their own label worse than half of the other labels "
+        f"(by chance 50%, expected below {MOST_BELOW_HALF:.0%}): {cause}"
     )
     expected = f"below {MOST_BELOW_HALF}"
     return Finding("pairing", "fault", (), below_half, "of pictures", expected, cause, text)
