@@ -48,8 +48,8 @@ def _counts(*, wild: int, lab: int, test: int) -> dict[str, dict[str, int]]:
 
 SIZES: Mapping[str, Size] = MappingProxyType(
     {
-        "quick": Size("quick", _counts(wild=900, lab=450, test=120), 96, 10_000, (0,), 4_000),
-        "standard": Size("standard", _counts(wild=3200, lab=1200, test=240), 96, 34_000, (0, 1), 8_000),
+        "quick": Size("quick", _counts(wild=900, lab=450, test=120), 96, 8_000, (0,), 2_000),
+        "standard": Size("standard", _counts(wild=2800, lab=1000, test=200), 96, 20_000, (0, 1), 4_000),
         "full": Size("full", _counts(wild=20_000, lab=6000, test=1000), 96, 480_000, (0, 1, 2), 40_000),
     }
 )
