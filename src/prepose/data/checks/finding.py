@@ -39,9 +39,9 @@ class Finding:
     text: str
 
 
-def soft_severity(found: int, judged: int) -> Severity:
-    """A fault where more of the samples judged than a careful annotator's slips are concerned, else a note."""
-    return "fault" if found >= max(2, SLIPS * judged) else "note"
+def soft_severity(found: int, judged: int, *, least: int = 2) -> Severity:
+    """A fault where more of the samples judged than a careful annotator's slips are concerned, and at least `least`."""
+    return "fault" if found >= max(least, SLIPS * judged) else "note"
 
 
 def indices_of(mask: Bool[np.ndarray, "N"] | Int[np.ndarray, "M"]) -> tuple[int, ...]:

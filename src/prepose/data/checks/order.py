@@ -27,6 +27,7 @@ MOST_TRIED = 1000
 # Over a whole split a bone has its usual share of the body, and left and right are alike.
 LEAST_FOR_SPLIT = 20
 ODD_BONE, ODD_PAIR = 1.75, 1.2
+SURE = 3.0  # standard errors
 UNKNOWN = "no known order: joints are misplaced, permuted, or of several people"
 
 Order = Callable[[np.ndarray], np.ndarray]
@@ -107,20 +108,28 @@ def _split(skeleton: Skeleton, joints: np.ndarray, what: str) -> list[Finding]:
     if len(ratios) < LEAST_FOR_SPLIT:
         return []
     ratios = ratios / np.maximum(np.nanmedian(ratios, axis=1, keepdims=True), 1e-9)
-    there = np.isfinite(ratios).sum(axis=0) >= LEAST_FOR_SPLIT
-    usual = np.ones(len(bones))
-    usual[there] = np.maximum(np.nanmedian(ratios[:, there], axis=0), 1e-9)
+    count = np.isfinite(ratios).sum(axis=0)
+    there = count >= LEAST_FOR_SPLIT
+    logs = np.log(np.maximum(ratios[:, there], 1e-9))
+    usual, error = np.zeros(len(bones)), np.zeros(len(bones))
+    usual[there] = np.nanmedian(logs, axis=0)
+    # A median is as sure as its bone's lengths are many and alike (in the image every bone is foreshortened at times).
+    spread = 1.48 * np.nanmedian(np.abs(logs - usual[there]), axis=0)
+    error[there] = 1.25 * spread / np.sqrt(count[there])
     other = [bones.index((mirror_name(a), mirror_name(b))) for a, b in bones]
-    pair = np.where(there & there[other], np.abs(np.log(usual / usual[other])), 0.0)
-    off = np.maximum(np.abs(np.log(usual)) / np.log(ODD_BONE), pair / np.log(ODD_PAIR))
+    pair = np.where(there & there[other], np.abs(usual - usual[other]), 0.0) / np.log(ODD_PAIR)
+    off = np.maximum(
+        (np.abs(usual) - SURE * error) / np.log(ODD_BONE),
+        pair - SURE * np.hypot(error, error[other]) / np.log(ODD_PAIR),
+    )
     worst = int(off.argmax())
     if off[worst] <= 1:
         return []
-    bone, figure = " to ".join(bones[worst]), float(usual[worst])
+    bone, figure = " to ".join(bones[worst]), float(np.exp(usual[worst]))
     expected = f"1/{ODD_BONE} to {ODD_BONE} of a human's, and within {ODD_PAIR} times the other side"
     text = (
         f"over the split the {what} bone {bone} is {figure:.2f} times a human's share of the body "
-        f"({usual[other[worst]]:.2f} on the other side); expected {expected}: {UNKNOWN}"
+        f"({np.exp(usual[other[worst]]):.2f} on the other side); expected {expected}: {UNKNOWN}"
     )
     return [Finding("order", "fault", (), figure, "human's share", expected, UNKNOWN, text)]
 

@@ -43,6 +43,8 @@ CLEARLY_ELSEWHERE = 0.1
 ORDINARY_PERCENTILE = 25
 SUSPECT, BADLY = 0.95, 0.9
 MOST_SUSPECTS = 80
+# Someone in the colours of the room can look out of place; so many at once cannot.
+LEAST_EXCHANGED = 3
 # So many pictures tell how a whole split is misplaced.
 MOST_EXPLAINED = 60
 
@@ -235,7 +237,7 @@ def _single_samples(records: Records, fits: _Fits) -> list[Finding]:
 
 def _misplaced(misplaced: dict[int, int | str], tried: int, judged: int) -> Finding:
     samples = tuple(sorted(misplaced))
-    severity: Severity = soft_severity(len(samples), judged)
+    severity: Severity = soft_severity(len(samples), judged, least=LEAST_EXCHANGED)
     way, times = Counter(misplaced.values()).most_common(1)[0]
     cause = "pictures and labels were exchanged among these samples"
     if times > 1 and 2 * times >= len(samples):
