@@ -10,6 +10,7 @@ from prepose.data.checks.finding import indices_of, named, soft_severity
 )
 def test_a_few_slips_are_a_note(found, judged, severity):
     assert soft_severity(found, judged) == severity
+    assert soft_severity(found, judged, least=found + 1) == "note"
 
 
 def test_samples_are_plain_numbers_from_a_mask_or_indices():

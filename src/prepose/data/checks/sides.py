@@ -25,7 +25,9 @@ SIDEWAYS = 0.6
 # In photographs more people face the camera than turn their backs; fewer than this means swapped sides.
 LEAST_FACING = 0.4
 LEAST_JUDGED = 20
-SURE = 4.0  # standard errors
+SURE = 3.5  # standard errors
+# Faces that are seen tell the sides better than the guess that people face the camera.
+ENOUGH_FACES = 5
 
 Scores = tuple[Float[np.ndarray, "N"], Float[np.ndarray, "N"]]
 
@@ -38,11 +40,11 @@ def check_sides(records: Records) -> list[Finding]:
         # Whom the 3D labels tell about needs no guess from a face.
         weight = np.where(by_body[1] >= LEAST_WEIGHT, 0.0, by_face[1])
         findings = _judge(by_face[0], weight, len(records), "the faces that are seen (2D)")
-    return (
-        findings
-        + _arms_against_legs(records, {s for finding in findings for s in finding.samples})
-        + ([] if findings else _facing(records))
-    )
+    known = {sample for finding in findings for sample in finding.samples}
+    findings += _arms_against_legs(records, known)
+    if not findings and not records.has_3d.any() and (by_face[1] >= LEAST_WEIGHT).sum() < ENOUGH_FACES:
+        findings += _facing(records)
+    return findings
 
 
 def body_score(records: Records) -> Scores:
@@ -188,8 +190,6 @@ def _facing(records: Records) -> list[Finding]:
     def of(*names: str) -> np.ndarray:
         return records.of(records.joints_img, *names)
 
-    if records.has_3d.any():
-        return []
     up = of("thorax", "neck", "upper_neck", "head_top", "nose") - (of("r_hip") + of("l_hip")) / 2
     right = _right_when_facing(up)
     breadth = of("r_shoulder") - of("l_shoulder")
@@ -199,7 +199,7 @@ def _facing(records: Records) -> list[Finding]:
     if len(sign) < LEAST_JUDGED:
         return []
     share = float((sign > 0).mean())
-    if share + SURE * sqrt(0.25 / len(sign)) / 2 > 0.5 or share > LEAST_FACING:
+    if share + SURE * sqrt(0.25 / len(sign)) > 0.5 or share > LEAST_FACING:
         return []
     cause = "left and right are swapped in the whole split, or sides are the picture's instead of the person's"
     text = f"only {share:.0%} of the {len(sign)} people seen broadside face the camera by their shoulders: {cause}"
