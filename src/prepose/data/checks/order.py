@@ -18,7 +18,7 @@ MOST_DISORDER = {"2D": 0.35, "3D": 0.1}
 # With less than that, an order that a whole file may have must explain it.
 SUSPICIOUS = {"2D": 0.12, "3D": 0.06}
 # The disorder of nine poses in ten, and how far beyond it a pose is none.
-ORDINARY_PERCENTILE, FAR = 90, 2.5
+ORDINARY_PERCENTILE, FAR = 90, 4.0
 # Another order is believed where it leaves at most this share of the disorder.
 MENDED = 0.25
 LEAST_BONES = 6
@@ -28,6 +28,7 @@ MOST_TRIED = 1000
 LEAST_FOR_SPLIT = 20
 ODD_BONE, ODD_PAIR = 1.75, 1.2
 SURE = 3.0  # standard errors
+SLIPPED = "single slips of an annotator, or contorted poses"
 UNKNOWN = "no known order: joints are misplaced, permuted, or of several people"
 
 Order = Callable[[np.ndarray], np.ndarray]
@@ -58,18 +59,25 @@ def _poses(skeleton: Skeleton, joints: np.ndarray, what: str) -> list[Finding]:
     if len(tried) < len(rows):
         names, counts = np.unique(causes[tried].astype(str), return_counts=True)
         causes[np.setdiff1d(np.arange(len(rows)), tried)] = names[counts.argmax()]
-    found = causes != ""
-    if found.any() and soft_severity(int(found.sum()), judged) == "note":
-        causes[found] = "single slips of an annotator, or contorted poses"
+    total = int((causes != "").sum())
+    if total == 0:
+        return []
+    if soft_severity(total, judged) == "note":
+        causes[causes != ""] = SLIPPED
+    names, counts = np.unique(causes[causes != ""].astype(str), return_counts=True)
+    common = [name for name, count in zip(names, counts, strict=True) if soft_severity(int(count), judged) == "fault"]
+    # Many causes of a few poses each are no causes.
+    causes[(causes != "") & ~np.isin(causes.astype(str), [*common, SLIPPED])] = UNKNOWN
     return [
-        _finding(rows[causes == cause], disorder, judged, what, cause) for cause in sorted(set(causes[found].tolist()))
+        _finding(rows[causes == cause], disorder, judged, what, cause)
+        for cause in sorted(set(causes[causes != ""].tolist()))
     ]
 
 
 def _most(disorder: np.ndarray, what: str) -> float:
     """The disorder that no order explains away: tame poses let a lower one be told."""
     ordinary = float(np.nanpercentile(disorder, ORDINARY_PERCENTILE))
-    return float(np.clip(FAR * ordinary, SUSPICIOUS[what] * 1.5, MOST_DISORDER[what]))
+    return float(np.clip(FAR * ordinary, SUSPICIOUS[what] * 1.75, MOST_DISORDER[what]))
 
 
 def _causes(skeleton: Skeleton, joints: np.ndarray, disorder: np.ndarray, most: float) -> np.ndarray:
@@ -90,7 +98,7 @@ def _causes(skeleton: Skeleton, joints: np.ndarray, disorder: np.ndarray, most: 
 
 def _finding(rows: np.ndarray, disorder: np.ndarray, judged: int, what: str, cause: str) -> Finding:
     samples = indices_of(rows)
-    severity: Severity = soft_severity(len(samples), judged)
+    severity: Severity = "note" if cause == SLIPPED else "fault"
     figure = float(np.median(disorder[rows]))
     expected = f"below {SUSPICIOUS[what]}"
     text = (
