@@ -10,18 +10,22 @@ from rich.table import Table
 from prepose.metrics.evaluation import Evaluation, Row
 from prepose.metrics.evaluation_files import plain
 
+LEGEND = (
+    "MPJPE, PA (Procrustes), N (best scale): mm. PCK3D (150 mm), AUC: %. 2D: px. PCK (0.2 torso), box (0.1 box), PCKh, "
+    "@.1: %."
+)
 # measure -> (heading, factor, digits)
 COLUMNS: Mapping[str, tuple[str, float, int]] = {
-    "mpjpe_mm": ("MPJPE mm", 1.0, 1),
-    "pa_mpjpe_mm": ("PA mm", 1.0, 1),
-    "n_mpjpe_mm": ("N mm", 1.0, 1),
-    "pck3d_150": ("PCK3D %", 100.0, 1),
-    "auc3d": ("AUC %", 100.0, 1),
-    "error_px": ("2D px", 1.0, 1),
-    "pck2d": ("PCK %", 100.0, 1),
-    "pck2d_box": ("PCK box %", 100.0, 1),
-    "pckh_50": ("PCKh@.5 %", 100.0, 1),
-    "pckh_10": ("PCKh@.1 %", 100.0, 1),
+    "mpjpe_mm": ("MPJPE", 1.0, 1),
+    "pa_mpjpe_mm": ("PA", 1.0, 1),
+    "n_mpjpe_mm": ("N", 1.0, 1),
+    "pck3d_150": ("PCK3D", 100.0, 1),
+    "auc3d": ("AUC", 100.0, 1),
+    "error_px": ("2D", 1.0, 1),
+    "pck2d": ("PCK", 100.0, 1),
+    "pck2d_box": ("box", 100.0, 1),
+    "pckh_50": ("PCKh", 100.0, 1),
+    "pckh_10": ("@.1", 100.0, 1),
 }
 
 
@@ -55,6 +59,7 @@ def print_evaluation(evaluation: Evaluation, console: Console | None = None) -> 
         f"{evaluation.dataset}/{evaluation.split}: {len(evaluation)} samples, {protocol.name}, {flip} flip test",
         highlight=False,
     )
+    console.print(LEGEND, highlight=False)
     groups: dict[str, Mapping[str, Row]] = {
         "overall": {"prediction": evaluation.overall(), **evaluation.per_variant()},
         "joint is": evaluation.per_state(),
@@ -69,7 +74,9 @@ def print_evaluation(evaluation: Evaluation, console: Console | None = None) -> 
 
 def _table(title: str, rows: Mapping[str, Row]) -> Table:
     shown = [name for name in COLUMNS if any(not np.isnan(row.get(name, np.nan)) for row in rows.values())]
-    table = Table(title, *(COLUMNS[name][0] for name in shown))
+    # Ten measures fit a terminal of 80 columns only without air between them.
+    table = Table(title, *(COLUMNS[name][0] for name in shown), padding=0)
+    table.columns[0].no_wrap = True
     for column in table.columns[1:]:
         column.justify = "right"
     for label, row in rows.items():

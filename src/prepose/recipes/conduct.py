@@ -186,7 +186,7 @@ def _carry_out(
     if fabric.is_global_zero:
         _finish(run, nets.shown)
     if console is not None:
-        console.print(f"done: weights in {run.last_weights.parent}", highlight=False)
+        console.print(f"done: weights in {run.last_weights.parent}", highlight=False, soft_wrap=True)
 
 
 def _nets(recipe: Recipe, fabric: Fabric) -> Nets:
@@ -271,7 +271,7 @@ def _announce(run: Run, net: PoseNet, position: Position, *, fabric: Fabric, con
     if position.step:
         lines.append(f"goes on at step {position.step} ({position.samples:,} samples)")
     for line in [*lines, f"run: {run.folder}"]:
-        console.print(line, highlight=False)
+        console.print(line, highlight=False, soft_wrap=True)
 
 
 def _workers(machine: Machine, fabric: Fabric) -> int:
