@@ -27,13 +27,19 @@ def findings_of(samples, checks):
     return [finding for check in checks for finding in CHECKS[check](records)]
 
 
+def first_faults(samples, checks):
+    """The faults of the first of the checks that reports any; the cheap ones are named first."""
+    reported = ([each for each in findings_of(samples, [check]) if each.severity == "fault"] for check in checks)
+    return next(filter(None, reported), [])
+
+
 @pytest.mark.parametrize("share", [1.0, 0.05])
 @pytest.mark.parametrize(("name", "labels"), CASES)
 def test_a_planted_mistake_is_a_fault(name, labels, share):
     fault = FAULTS[name]
     sound = list(simple_samples(COUNT))
     samples, rows = contaminated(sound if labels == "3D" else labels_2d(sound), fault, share, seed=1)
-    faults = [finding for finding in findings_of(samples, fault.checks) if finding.severity == "fault"]
+    faults = first_faults(samples, fault.checks)
     assert faults
     named = {sample for finding in faults for sample in finding.samples}
     if share < 1:
