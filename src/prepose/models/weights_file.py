@@ -62,12 +62,12 @@ def write_weights(weights: Weights, path: Path) -> Path:
         aside.replace(target)
     finally:
         aside.unlink(missing_ok=True)
-    _flush_folder(target.parent)
+    flush_folder(target.parent)
     return target
 
 
-def _flush_folder(folder: Path) -> None:
-    # The rename itself lies in the folder's own data; Windows cannot open folders and does not need it.
+def flush_folder(folder: Path) -> None:
+    """See that the names in a folder, and so the renames in it, are on the disk; Windows cannot and need not."""
     if os.name == "posix":
         handle = os.open(folder, os.O_RDONLY)
         try:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from prepose.errors import DataError
 from prepose.models.checkpoint import load_into, save_weights
 from prepose.models.pose_net import PoseNet
+from prepose.models.weights_file import flush_folder
 
 KEPT = 2
 
@@ -153,16 +154,6 @@ def _write_state(path: Path, snapshot: Snapshot) -> None:
         file.flush()
         os.fsync(file.fileno())
     flush_folder(path.parent)
-
-
-def flush_folder(folder: Path) -> None:
-    """See that the names in a folder are on the disk; Windows cannot and need not."""
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def _clear(folder: Path) -> None:

@@ -22,12 +22,12 @@ from prepose.data.store import open_store
 from prepose.errors import DataError, RecipeError
 from prepose.models.checkpoint import save_weights
 from prepose.models.pose_net import PoseNet, build_pose_net
+from prepose.models.weights_file import flush_folder
 from prepose.recipes.across import processes, share_batch_norm
 from prepose.recipes.budget import training_flops
 from prepose.recipes.checkpoint import (
     Position,
     Snapshot,
-    flush_folder,
     load_checkpoint,
     random_state,
     restore_random_state,

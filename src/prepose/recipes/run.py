@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from prepose.errors import DataError, RecipeError
-from prepose.recipes.checkpoint import checkpoints, flush_folder
+from prepose.models.weights_file import flush_folder
+from prepose.recipes.checkpoint import checkpoints
 from prepose.recipes.reading import read_recipe
 from prepose.recipes.stage import Recipe
 
