@@ -82,3 +82,8 @@ def test_shrunk_recipes_keep_all_but_their_lengths(name: str) -> None:
             update={"samples": 0, "validation": None}
         )
     assert (small.model, small.sources, small.seed) == (recipe.model, recipe.sources, recipe.seed)
+
+
+def test_a_star_means_every_stage() -> None:
+    changed = override(RECIPES["pretrain-finetune"](), ["*.weight_decay=0.5"])
+    assert {stage.weight_decay for stage in changed.stages} == {0.5}

@@ -64,24 +64,53 @@ def training_flops(recipe: Recipe) -> float:
     )
 
 
-def with_budget(recipe: Recipe, flops: float) -> Recipe:
+def with_budget(recipe: Recipe, flops: float, *, shared_by: Mapping[str, int] | None = None) -> Recipe:
     """The recipe with every stage made longer or shorter by one factor, so that training costs `flops`.
 
-    Lengths are whole batches; the last stage takes up what rounding the others left, so that the whole is within half a
-    batch of the budget.
+    Args:
+        recipe: The recipe.
+        flops: What training may cost.
+        shared_by: stage -> number of trainings that use its outcome; only that part of its cost counts.
 
     Raises:
         RecipeError: the budget is too small for one batch in each stage.
     """
-    costs = [recipe.batch_size * stage_cost(recipe.model, stage).training for stage in recipe.stages]
-    factor = flops / sum(cost * recipe.steps(stage) for cost, stage in zip(costs, recipe.stages, strict=True))
+    sharing = shared_by or {}
+    return scaled(
+        recipe,
+        {
+            stage.name: recipe.batch_size * stage_cost(recipe.model, stage).training / sharing.get(stage.name, 1)
+            for stage in recipe.stages
+        },
+        flops,
+        unit="FLOPs",
+    )
+
+
+def scaled(recipe: Recipe, step_prices: Mapping[str, float], amount: float, *, unit: str) -> Recipe:
+    """The recipe with every stage made longer or shorter by one factor, so that all steps together cost an amount.
+
+    Lengths are whole batches; the last stage takes up what rounding the others left, so that the whole is within half a
+    batch of the amount.
+
+    Args:
+        recipe: The recipe.
+        step_prices: stage -> price of one of its steps.
+        amount: What they may cost together.
+        unit: Of prices and amount, for the message.
+
+    Raises:
+        RecipeError: the amount is too small for one batch in each stage.
+    """
+    prices = [step_prices[stage.name] for stage in recipe.stages]
+    factor = amount / sum(price * recipe.steps(stage) for price, stage in zip(prices, recipe.stages, strict=True))
     steps = [round(factor * recipe.steps(stage)) for stage in recipe.stages]
-    spent = sum(cost * count for cost, count in zip(costs[:-1], steps[:-1], strict=True))
-    steps[-1] = round((flops - spent) / costs[-1])
+    spent = sum(price * count for price, count in zip(prices[:-1], steps[:-1], strict=True))
+    steps[-1] = round((amount - spent) / prices[-1])
     if min(steps) < 1:
         raise RecipeError(
-            f"recipe {recipe.name!r}: {flops:.3g} FLOPs are too few for one batch in each of its stages, which cost "
-            f"{sum(costs):.3g}"
+            f"recipe {recipe.name!r}: {amount:.3g} {unit} are too few for one batch in each of its stages, which cost "
+            f"{sum(prices):.3g}"
         )
     stages = tuple(
         stage.model_copy(update={"samples": count * recipe.batch_size})

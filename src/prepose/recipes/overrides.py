@@ -16,8 +16,8 @@ SHRUNK_VALIDATION = 4
 def override(recipe: Recipe, changes: Sequence[str]) -> Recipe:
     """The recipe with changes such as `pretrain.learning_rate=1e-3`, `model.backbone=resnet-50` or `seed=3`.
 
-    A path is a field of the recipe, or a stage's name and a field of that stage; dots lead inwards. A value is JSON;
-    what is not JSON is text.
+    A path is a field of the recipe, or a stage's name (`*`: every stage) and a field of that stage; dots lead inwards.
+    A value is JSON; what is not JSON is text.
 
     Raises:
         RecipeError: a change has no `=`, names no field, or gives a value that the field does not take.
@@ -29,8 +29,15 @@ def override(recipe: Recipe, changes: Sequence[str]) -> Recipe:
             raise RecipeError(
                 f"--set {change}: expected FIELD=VALUE, such as seed=3 or {recipe.stages[0].name}.samples=9600"
             )
-        _put(data, path.strip().split("."), value.strip(), change)
+        for each in _spelt_out(path.strip().split("."), recipe):
+            _put(data, each, value.strip(), change)
     return recipe_from(data, f"--set {' '.join(changes)}") if changes else recipe
+
+
+def _spelt_out(path: list[str], recipe: Recipe) -> list[list[str]]:
+    if path[0] != "*":
+        return [path]
+    return [[stage.name, *path[1:]] for stage in recipe.stages]
 
 
 def _put(data: dict[str, Any], path: list[str], value: str, change: str) -> None:

@@ -1,0 +1,239 @@
+"""A study as plain data: a question, the factors that are varied, the budget that is kept, what will be compared."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from prepose.metrics.protocols import PROTOCOLS
+from prepose.recipes.spelling import nearest
+from prepose.recipes.stage import HIGHER_IS_BETTER, Name, NonNegative, Positive, Recipe
+
+Metric = Literal["mpjpe_mm", "pa_mpjpe_mm", "n_mpjpe_mm", "pck3d_150", "auc3d", "error_px", "pck2d", "pck2d_box"]
+Levels = dict[Name, Name]
+
+
+def _known_protocol(name: str) -> str:
+    if name not in PROTOCOLS:
+        raise ValueError(f"no protocol is named {name!r}{nearest(name, PROTOCOLS)}; known: {', '.join(PROTOCOLS)}")
+    return name
+
+
+class StoreSpec(BaseModel):
+    """Where the samples of a study come from: a world that the study draws itself, or a store that is there.
+
+    Attributes:
+        world: The synthetic world to draw.
+        counts: split -> samples to draw.
+        size: Side of the drawn pictures, px.
+        seed: Which series of samples.
+        path: Folder of a store, in place of a world.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    world: Name | None = None
+    counts: dict[Name, Annotated[int, Field(gt=0)]] = {}
+    size: Annotated[int, Field(ge=16)] = 96
+    seed: Annotated[int, Field(ge=0)] = 0
+    path: str | None = None
+
+    @model_validator(mode="after")
+    def _is_one_of_both(self) -> "StoreSpec":
+        if (self.world is None) == (self.path is None):
+            raise ValueError("expected either a world or a path")
+        if bool(self.counts) != (self.world is not None):
+            raise ValueError("counts go with a world, and a world needs them")
+        return self
+
+
+class Level(BaseModel):
+    """One value of a factor: what it changes in the recipe.
+
+    Attributes:
+        name: What tables call it.
+        recipe: A recipe's name or file, which replaces the study's base.
+        changes: As `--set` takes them: `model.backbone=resnet-18`; `*` in place of a stage's name means every stage.
+        parts: stage -> its part of the whole length; 0 leaves the stage out.
+        budget: This many times the study's budget.
+        shared_by: stage -> number of trainings that use its outcome; its cost counts by that part only.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Name
+    recipe: str | None = None
+    changes: tuple[str, ...] = ()
+    parts: dict[Name, NonNegative] = {}
+    budget: Positive = 1.0
+    shared_by: dict[Name, Annotated[int, Field(gt=0)]] = {}
+
+
+class Factor(BaseModel):
+    """Something that is varied.
+
+    Attributes:
+        name: What tables call it.
+        levels: Its values; at least one.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Name
+    levels: Annotated[tuple[Level, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _has_distinct_levels(self) -> "Factor":
+        names = [level.name for level in self.levels]
+        if len(set(names)) != len(names):
+            raise ValueError(f"two levels of factor {self.name!r} share a name in {names}")
+        return self
+
+
+class Budget(BaseModel):
+    """What every trial has to spend.
+
+    Attributes:
+        rule: `flops`: training FLOPs, pre-training included; `images`: samples seen; `seconds`: time of training as
+            measured on this machine before the study starts; `none`: every recipe is as long as it says.
+        amount: In the rule's unit; None for `none`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rule: Literal["flops", "images", "seconds", "none"] = "flops"
+    amount: Positive | None = None
+
+    @model_validator(mode="after")
+    def _has_an_amount(self) -> "Budget":
+        if (self.rule == "none") != (self.amount is None):
+            raise ValueError(f"rule {self.rule!r} with amount {self.amount}; every rule but 'none' needs an amount")
+        return self
+
+
+class EvaluationSet(BaseModel):
+    """Samples on which every trial is measured when it is trained; they choose nothing.
+
+    Attributes:
+        store: Name of one of the study's stores.
+        split: Which of its splits.
+        protocol: How they are scored.
+        title: What tables call it; the set's name without one.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    store: Name
+    split: str = "test"
+    protocol: Annotated[str, AfterValidator(_known_protocol)] = "true-root-depth"
+    title: str = ""
+
+
+class Comparison(BaseModel):
+    """What the study set out to compare, stated before it ran.
+
+    One test is made for each set and each combination of the levels of the factors that are not named here.
+
+    Attributes:
+        statement: What is claimed, as a sentence: "2D pre-training lowers the error".
+        arm: factor -> level on which the claim is made.
+        baseline: The same factors -> the levels that it is compared with.
+        sets: Names of evaluation sets.
+        metric: The measure.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    statement: str
+    arm: Annotated[Levels, Field(min_length=1)]
+    baseline: Annotated[Levels, Field(min_length=1)]
+    sets: Annotated[tuple[Name, ...], Field(min_length=1)]
+    metric: Metric = "mpjpe_mm"
+
+    @property
+    def lower_is_better(self) -> bool:
+        """Which direction of the measure is the good one."""
+        return self.metric not in HIGHER_IS_BETTER | {"pck3d_150", "auc3d"}
+
+    @model_validator(mode="after")
+    def _compares_like_with_like(self) -> "Comparison":
+        if set(self.arm) != set(self.baseline):
+            raise ValueError(
+                f"comparison {self.statement!r}: arm names {sorted(self.arm)}, baseline {sorted(self.baseline)}; "
+                "both must name the same factors"
+            )
+        if self.arm == self.baseline:
+            raise ValueError(f"comparison {self.statement!r}: arm and baseline are the same")
+        return self
+
+
+class Study(BaseModel):
+    """A question, and the trials that answer it.
+
+    Attributes:
+        name: What the study is called.
+        question: What it asks, in a sentence or two.
+        base: The recipe that levels change: a recipe's name or file, or the recipe itself.
+        changes: Changes to every recipe of the study, as `--set` takes them; before those of the levels.
+        factors: What is varied; every combination of levels is an arm.
+        left_out: Combinations of levels that are not run; a combination matches where all levels named match.
+        seeds: One trial of each arm for each.
+        budget: What each trial has to spend.
+        stores: name -> samples. A recipe's source, validation or watched store `NAME` or `data/NAME` is the store NAME.
+        sets: name -> what every trial is measured on.
+        comparisons: What will be compared.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Name
+    question: str
+    base: str | Recipe
+    changes: tuple[str, ...] = ()
+    factors: Annotated[tuple[Factor, ...], Field(min_length=1)]
+    left_out: tuple[Levels, ...] = ()
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0, lt=2**63)], ...], Field(min_length=1)] = (0, 1, 2)
+    budget: Budget
+    stores: Annotated[dict[Name, StoreSpec], Field(min_length=1)]
+    sets: Annotated[dict[Name, EvaluationSet], Field(min_length=1)]
+    comparisons: tuple[Comparison, ...] = ()
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> "Study":
+        names = [factor.name for factor in self.factors]
+        if len(set(names)) != len(names):
+            raise ValueError(f"two factors share a name in {names}")
+        if len(set(self.seeds)) != len(self.seeds):
+            raise ValueError(f"a seed is named twice in {list(self.seeds)}")
+        for name, each in self.sets.items():
+            if each.store not in self.stores:
+                raise ValueError(
+                    f"set {name!r} is of store {each.store!r}{nearest(each.store, self.stores)}; "
+                    f"the study's stores are {', '.join(self.stores)}"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _compares_what_it_has(self) -> "Study":
+        for levels in self.left_out:
+            self._check_levels(levels, "left_out")
+        for comparison in self.comparisons:
+            self._check_levels(comparison.arm, f"comparison {comparison.statement!r}")
+            self._check_levels(comparison.baseline, f"comparison {comparison.statement!r}")
+            for name in comparison.sets:
+                if name not in self.sets:
+                    raise ValueError(
+                        f"comparison {comparison.statement!r} is on set {name!r}{nearest(name, self.sets)}; "
+                        f"the study's sets are {', '.join(self.sets)}"
+                    )
+        return self
+
+    def _check_levels(self, levels: Levels, where: str) -> None:
+        known = {factor.name: [level.name for level in factor.levels] for factor in self.factors}
+        for factor, level in levels.items():
+            if factor not in known:
+                raise ValueError(f"{where}: no factor is named {factor!r}{nearest(factor, known)}")
+            if level not in known[factor]:
+                raise ValueError(
+                    f"{where}: factor {factor!r} has no level {level!r}{nearest(level, known[factor])}; "
+                    f"its levels are {', '.join(known[factor])}"
+                )
