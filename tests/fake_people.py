@@ -1,16 +1,32 @@
-"""People in made-up poses before cameras, for fakes of 3D datasets."""
+"""People of the rig in made-up poses, seen by cameras and painted into pictures: the one maker behind every fake.
+
+What a fake's labels say is what its pictures show, so that the doctor finds nothing on what was added from it.
+"""
 
 from dataclasses import dataclass
+from zlib import crc32
 
+import cv2
 import numpy as np
+import simplejpeg
 
-from prepose.body.skeleton import Skeleton, joint_map
+from prepose.body.drawing import draw_skeleton, side_colour
+from prepose.body.skeleton import Skeleton
 from prepose.body.skeletons import PREPOSE_27
 from prepose.camera.camera import Camera
 from prepose.synthetic.motion import draw_pose
 from prepose.synthetic.rig import Proportions, draw_proportions, pose_joints
 
 SIZE_WH = (160, 120)
+STANDING_WH = (100, 100)
+# Drawing a pose takes a millisecond; of a long list people come again, turned, scaled and placed anew.
+MOST_POSES = 64
+LIMBS = tuple(
+    (f"{side}_{a}", f"{side}_{b}")
+    for side in "rl"
+    for a, b in (("hip", "knee"), ("knee", "ankle"), ("shoulder", "elbow"), ("elbow", "wrist"))
+)
+TRUNK = ("r_shoulder", "l_shoulder", "l_hip", "r_hip")
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,33 +53,134 @@ def fake_camera(generator: np.random.Generator, size_wh: tuple[int, int] = SIZE_
     return Camera(K=K, size_wh=size_wh, rotation=rotation, translation=-rotation @ place)
 
 
-def fake_posed(
-    generator: np.random.Generator, skeleton: Skeleton, proportions: Proportions | None = None
-) -> np.ndarray:
-    """(J, 3) joints of a person about the world's origin, mm; joints that a rig lacks lie between those it has."""
-    proportions = draw_proportions(generator) if proportions is None else proportions
-    pose = draw_pose(generator, proportions=proportions, actions=("walking", "standing"))
-    rig, _ = pose_joints(proportions, pose)
-    joints = joint_map(PREPOSE_27, skeleton).apply(rig)
-    place = {name: rig[PREPOSE_27.index(name)] for name in PREPOSE_27.joints}
+def joints_of_rig(rig: np.ndarray, skeleton: Skeleton) -> np.ndarray:
+    """(..., J, 3) joints of a skeleton from the rig's (..., 27, 3); those that it lacks lie between those it has."""
+    place = {name: rig[..., row, :] for row, name in enumerate(PREPOSE_27.joints)}
+
+    def between(one: str, other: str, share: float = 0.5) -> np.ndarray:
+        return (1 - share) * place[one] + share * place[other]
+
     place["belly"] = place["spine1"] = place["spine"]
-    place["spine2"] = (2 * place["spine"] + place["thorax"]) / 3
-    place["spine3"] = (place["spine"] + 2 * place["thorax"]) / 3
-    place["spine4"] = (place["spine"] + 5 * place["thorax"]) / 6
+    for name, share in (("spine2", 1 / 3), ("spine3", 2 / 3), ("spine4", 5 / 6)):
+        place[name] = between("spine", "thorax", share)
     place["neck"] = place["thorax"]
+    place["nose_neck"] = between("upper_neck", "nose", 0.6)
+    place["mid_torso"] = between("pelvis", "thorax")
+    for name in ("shoulder", "hip", "ear"):
+        place[f"mid_{name}"] = between(f"l_{name}", f"r_{name}")
     for side in "lr":
-        place[f"{side}_collar"] = place[f"{side}_clavicle"] = (place["thorax"] + place[f"{side}_shoulder"]) / 2
+        place[f"{side}_collar"] = place[f"{side}_clavicle"] = between("thorax", f"{side}_shoulder")
         place[f"{side}_foot"] = place[f"{side}_toe"]
-    for row, name in enumerate(skeleton.joints):
-        joints[row] = place[name]
-    return joints
+        for name, one, other in (
+            ("upper_arm", "shoulder", "elbow"), ("lower_arm", "elbow", "wrist"),
+            ("upper_leg", "hip", "knee"), ("lower_leg", "knee", "ankle"),
+        ):  # fmt: skip
+            place[f"{side}_{name}"] = between(f"{side}_{one}", f"{side}_{other}")
+    return np.stack([place[name] for name in skeleton.joints], axis=-2)
+
+
+def fake_posed(generator: np.random.Generator, skeleton: Skeleton, build: Proportions | None = None) -> np.ndarray:
+    """(J, 3) joints of a person about the world's origin who faces along the world's y, mm."""
+    return joints_of_rig(_rig(generator, build), skeleton)
+
+
+def _rig(generator: np.random.Generator, build: Proportions | None = None) -> np.ndarray:
+    build = draw_proportions(generator) if build is None else build
+    return pose_joints(build, draw_pose(generator, proportions=build, actions=("walking", "standing")))[0]
+
+
+def turned(joints: np.ndarray, angle: float) -> np.ndarray:
+    """Joints turned about the world's z axis, rad."""
+    cos, sin = np.cos(angle), np.sin(angle)
+    return joints @ np.array([[cos, sin, 0], [-sin, cos, 0], [0, 0, 1.0]])
 
 
 def fake_person(
-    generator: np.random.Generator, skeleton: Skeleton, camera: Camera | None = None, *, beside: float = 0.0
+    generator: np.random.Generator,
+    skeleton: Skeleton,
+    camera: Camera | None = None,
+    *,
+    beside: float = 0.0,
+    build: Proportions | None = None,
 ) -> FakePerson:
-    """A person before a camera, `beside` mm to the right of the world's origin as the camera sees it."""
+    """A person who faces anywhere, `beside` mm to the right of the world's origin as the camera sees it."""
     camera = fake_camera(generator) if camera is None else camera
-    joints_world = fake_posed(generator, skeleton) + beside * camera.rotation[0]
+    posed = turned(fake_posed(generator, skeleton, build), generator.uniform(-np.pi, np.pi))
+    joints_world = posed + beside * camera.rotation[0]
     joints_cam = camera.cam_from_world(joints_world)
     return FakePerson(joints_world, joints_cam, camera.project(joints_cam), camera)
+
+
+def standing_people(
+    skeleton: Skeleton,
+    count: int,
+    generator: np.random.Generator,
+    *,
+    size_wh: tuple[int, int] = STANDING_WH,
+    together: int = 1,
+) -> np.ndarray:
+    """(count, J, 2) px: people seen from the front, each wholly inside a picture; for fakes of 2D datasets.
+
+    Args:
+        skeleton: The joints that are asked for.
+        count: How many people.
+        generator: Draws builds, poses, sizes and places.
+        size_wh: Size of the pictures.
+        together: How many share a picture, side by side.
+    """
+    poses = np.stack([_rig(generator) for _ in range(min(count, MOST_POSES))])
+    room = np.array([size_wh[0] / together, size_wh[1]]) - 8.0
+    people = np.empty((count, len(skeleton), 2))
+    for row in range(count):
+        rig = turned(poses[row % len(poses)], generator.uniform(-0.5, 0.5))
+        # Facing the viewer: what is to the person's right lies on the picture's left.
+        seen = joints_of_rig(rig, skeleton)[:, [0, 2]] * [-1, -1]
+        whole = rig[:, [0, 2]] * [-1, -1]
+        low, extent = whole.min(axis=0), np.ptp(whole, axis=0)
+        scale = generator.uniform(0.8, 1.0) * (room / extent).min()
+        corner = 4 + generator.random(2) * (room - scale * extent) + [row % together * size_wh[0] / together, 0]
+        people[row] = (seen - low) * scale + corner
+    return np.round(people, 2)
+
+
+def fake_picture(joints_img: np.ndarray, skeleton: Skeleton, size_wh: tuple[int, int] = STANDING_WH) -> np.ndarray:
+    """(H, W, 3) RGB: one person (J, 2) or several (P, J, 2) on an uneven ground; the same people, the same picture."""
+    people = joints_img.reshape(-1, len(skeleton), 2)
+    generator = np.random.default_rng(crc32(np.ascontiguousarray(people).tobytes()))
+    ground = generator.uniform(70, 170, 3) + generator.normal(0, 22, (4, 4, 3))
+    picture = cv2.resize(np.clip(ground, 0, 255).astype(np.uint8), size_wh, interpolation=cv2.INTER_CUBIC)
+    for person in people:
+        _paint_body(picture, person, skeleton, generator.integers(0, 256, 3))
+        picture = draw_skeleton(picture, person, skeleton)
+    return picture
+
+
+def _paint_body(picture: np.ndarray, joints_img: np.ndarray, skeleton: Skeleton, cloth: np.ndarray) -> None:
+    """A trunk, and limbs that are warm on the person's right and cold on their left."""
+    known = np.isfinite(joints_img).all(axis=1)
+    if known.sum() < 2:
+        return
+    width = max(2, round(0.05 * float(np.linalg.norm(np.ptp(joints_img[known], axis=0)))))
+    at = {
+        name: tuple(np.clip(place, -999, 999).round().astype(int).tolist())
+        for name, place, there in zip(skeleton.joints, joints_img, known, strict=True)
+        if there
+    }
+    if set(TRUNK) <= set(at):
+        corners = cv2.convexHull(np.array([at[name] for name in TRUNK]))
+        cv2.fillConvexPoly(picture, corners, cloth.tolist())
+    for a, b in LIMBS:
+        if a in at and b in at:
+            colour = 0.65 * np.array(side_colour(a)) + 0.35 * cloth
+            cv2.line(picture, at[a], at[b], colour.tolist(), width)
+
+
+def fake_jpeg(joints_img: np.ndarray, skeleton: Skeleton, size_wh: tuple[int, int] = STANDING_WH) -> bytes:
+    """The same as a JPEG file."""
+    return simplejpeg.encode_jpeg(np.ascontiguousarray(fake_picture(joints_img, skeleton, size_wh)), quality=90)
+
+
+def write_picture(path, joints_img: np.ndarray, skeleton: Skeleton, size_wh: tuple[int, int] = STANDING_WH) -> None:
+    """A JPEG file of one or several people, with its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(fake_jpeg(joints_img, skeleton, size_wh))

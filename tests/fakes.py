@@ -1,4 +1,4 @@
-"""Datasets in their owners' own file formats, filled with drawn people, so that adapters are tested end to end."""
+"""LSP and LSP-Extended in their owners' file format, and samples of any skeleton."""
 
 from pathlib import Path
 
@@ -7,39 +7,11 @@ import numpy as np
 import scipy.io
 import simplejpeg
 
-from prepose.body.drawing import draw_skeleton
+from fake_people import STANDING_WH, fake_jpeg, standing_people
 from prepose.body.skeleton import Skeleton
 from prepose.body.skeletons import LSP_14
 from prepose.camera.camera import Camera
 from prepose.data.sample import JointState, PoseSample
-
-# A person standing in a 100 x 100 picture, facing the viewer: their right on the picture's left. LSP-14 order.
-STANDING = np.array(
-    [
-        [42, 92], [42, 74], [43, 54], [57, 54], [58, 74], [58, 92],
-        [32, 56], [34, 42], [40, 28], [60, 28], [66, 42], [68, 56], [50, 24], [50, 8],
-    ],
-    float,
-)  # fmt: skip
-
-
-def fake_people(count: int, generator: np.random.Generator, size_wh: tuple[int, int] = (100, 100)) -> np.ndarray:
-    """(count, 14, 2) LSP-14 joints, px: the standing person jittered, all inside the picture."""
-    jittered = STANDING + generator.normal(0, 1.5, (count, 14, 2))
-    return np.clip(jittered, 2, 97) * np.array(size_wh) / 100
-
-
-def fake_picture(joints_img: np.ndarray, skeleton: Skeleton, size_wh: tuple[int, int] = (100, 100)) -> np.ndarray:
-    """(H, W, 3) RGB: a skeleton on a gradient."""
-    width, height = size_wh
-    across = np.broadcast_to(np.linspace(40, 160, width), (height, width))
-    down = np.broadcast_to(np.linspace(60, 200, height)[:, None], (height, width))
-    plain = np.stack([across, down, np.full((height, width), 90.0)], axis=-1).astype(np.uint8)
-    return draw_skeleton(plain, joints_img, skeleton)
-
-
-def fake_jpeg(joints_img: np.ndarray, skeleton: Skeleton, size_wh: tuple[int, int] = (100, 100)) -> bytes:
-    return simplejpeg.encode_jpeg(fake_picture(joints_img, skeleton, size_wh), quality=90)
 
 
 def fake_lsp(
@@ -48,7 +20,7 @@ def fake_lsp(
     *,
     count: int = 1004,
     pictures: tuple[int, ...] | None = None,
-    size_wh: tuple[int, int] = (100, 100),
+    size_wh: tuple[int, int] = STANDING_WH,
 ) -> np.ndarray:
     """LSP: 1-based places and a flag that is 1 where a joint is occluded; returns the (count, 14, 2) true px.
 
@@ -59,7 +31,7 @@ def fake_lsp(
         pictures: The records (from 1) whose image is written; all of them without it.
         size_wh: Size of the images.
     """
-    true_img = fake_people(count, generator, size_wh)
+    true_img = standing_people(LSP_14, count, generator, size_wh=size_wh)
     occluded = (np.arange(count * 14).reshape(count, 14) % 7 == 0).astype(float)
     joints = np.concatenate([true_img + 1, occluded[..., None]], axis=2).transpose(2, 1, 0)
     _write_joints_and_images(root, joints, true_img, digits=4, pictures=pictures, size_wh=size_wh)
@@ -72,10 +44,10 @@ def fake_lsp_extended(
     *,
     count: int = 30,
     pictures: tuple[int, ...] | None = None,
-    size_wh: tuple[int, int] = (100, 100),
+    size_wh: tuple[int, int] = STANDING_WH,
 ) -> np.ndarray:
     """LSP-Extended: 0-based places and a flag that is 1 where a joint is labelled; returns true px, NaN where not."""
-    true_img = fake_people(count, generator, size_wh)
+    true_img = standing_people(LSP_14, count, generator, size_wh=size_wh)
     labelled = np.arange(count * 14).reshape(count, 14) % 8 != 0
     written = np.where(labelled[..., None], true_img, np.array([0.0, -26.1]))
     joints = np.concatenate([written, labelled[..., None]], axis=2).transpose(1, 2, 0)
@@ -94,10 +66,8 @@ def _write_joints_and_images(
 ) -> None:
     (root / "images").mkdir(parents=True)
     scipy.io.savemat(root / "joints.mat", {"joints": joints}, do_compression=True)
-    nobody = fake_jpeg(np.full((14, 2), np.nan), LSP_14, size_wh)
     for number in pictures if pictures is not None else range(1, len(true_img) + 1):
-        # Drawing takes time: of a long list only the first people are in their pictures.
-        data = fake_jpeg(true_img[number - 1], LSP_14, size_wh) if number <= 50 else nobody
+        data = fake_jpeg(true_img[number - 1], LSP_14, size_wh)
         (root / "images" / f"im{number:0{digits}d}.jpg").write_bytes(data)
 
 

@@ -12,8 +12,7 @@ import numpy as np
 import scipy.io
 import simplejpeg
 
-from fake_people import fake_camera, fake_posed
-from fakes import fake_picture
+from fake_people import fake_camera, fake_picture, fake_posed, turned
 from prepose.body.skeletons import MPI_INF_3DHP_17, MPI_INF_3DHP_28
 from prepose.camera.camera import Camera
 from prepose.synthetic.rig import Proportions, draw_proportions
@@ -48,15 +47,13 @@ def fake_recording(generator: np.random.Generator, person: Proportions, *, frame
         camera = fake_camera(generator, SIZE_WH)
         off = np.array([[0, 0, 0.6], [0, 0, -0.4], [0, 0, 0]])  # the owners' axes do not pass through the middle
         cameras.append(replace(camera, K=camera.K * [[1, 1, 1], [1, 0.99, 1], [1, 1, 1]] + off))
-    world = np.stack([_turned(generator, person) for _ in range(frames)])
+    world = np.stack([_placed(generator, person) for _ in range(frames)])
     return FakeRecording(world, tuple(cameras))
 
 
-def _turned(generator: np.random.Generator, person: Proportions) -> np.ndarray:
-    angle = generator.uniform(-np.pi, np.pi)
-    c, s = np.cos(angle), np.sin(angle)
-    joints = fake_posed(generator, MPI_INF_3DHP_28, person)
-    return joints @ np.array([[c, s, 0], [-s, c, 0], [0, 0, 1]]) + [*generator.uniform(-300, 300, 2), 0]
+def _placed(generator: np.random.Generator, person: Proportions) -> np.ndarray:
+    joints = turned(fake_posed(generator, MPI_INF_3DHP_28, person), generator.uniform(-np.pi, np.pi))
+    return joints + np.array([*generator.uniform(-300, 300, 2), 0])
 
 
 def write_labels(folder: Path, recording: FakeRecording, *, size: str = "204 204", frames_from: int = 0) -> None:
@@ -163,7 +160,7 @@ def fake_test_set(root: Path, generator: np.random.Generator, *, frames: int = 5
     for name, size in TEST_SIZES.items():
         camera = fake_camera(generator, size)
         person = draw_proportions(generator)
-        world = np.stack([_turned(generator, person)[OF_28] for _ in range(frames)])
+        world = np.stack([_placed(generator, person)[OF_28] for _ in range(frames)])
         cam = camera.cam_from_world(world)
         img = camera.project(cam)
         cam[1], img[1] = 0, 0

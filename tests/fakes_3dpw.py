@@ -4,14 +4,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import simplejpeg
 
-from fake_people import SIZE_WH, FakePerson, fake_camera, fake_person
+from fake_people import SIZE_WH, FakePerson, fake_camera, fake_person, write_picture
 from fake_pickles import write_python2_pickle
-from fakes import fake_picture
-from prepose.body.drawing import draw_skeleton
 from prepose.body.skeletons import SMPL_24 as SKELETON
 from prepose.data.threedpw_sequence import DETECTED
+from prepose.synthetic.rig import draw_proportions
 
 SEQUENCES = {"train": ("courtyard_walk_00",), "validation": ("downtown_bus_01",), "test": ("office_phone_00",)}
 
@@ -42,10 +40,10 @@ def fake_3dpw(
         for name in names:
             K = fake_camera(generator).K
             cameras = [replace(fake_camera(generator), K=K) for _ in range(frames)]
-            people = [
-                [fake_person(generator, SKELETON, camera, beside=400.0 * (2 * number - 1)) for camera in cameras]
-                for number in range(actors)
-            ]
+            people = []
+            for number in range(actors):
+                build, beside = draw_proportions(generator), 400.0 * (2 * number - 1)
+                people.append([fake_person(generator, SKELETON, c, beside=beside, build=build) for c in cameras])
             valid = np.ones((actors, frames), int)
             valid[-1, 1] = 0
             content = sequence_content(name, people, valid)
@@ -87,12 +85,9 @@ def _detection(person: FakePerson) -> np.ndarray:
 
 
 def _write_pictures(folder: Path, people: list[list[FakePerson]]) -> None:
-    folder.mkdir(parents=True)
-    for frame in range(len(people[0])):
-        picture = fake_picture(people[0][frame].joints_img, SKELETON, SIZE_WH)
-        for group in people[1:]:
-            picture = draw_skeleton(picture, group[frame].joints_img, SKELETON)
-        (folder / f"image_{frame:05d}.jpg").write_bytes(simplejpeg.encode_jpeg(picture, quality=90))
+    for frame, together in enumerate(zip(*people, strict=True)):
+        joints_img = np.stack([person.joints_img for person in together])
+        write_picture(folder / f"image_{frame:05d}.jpg", joints_img, SKELETON, SIZE_WH)
 
 
 def threedpw_places(root: Path, generator: np.random.Generator, *, count: int = 12) -> np.ndarray:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from fake_people import SIZE_WH, FakePerson, fake_camera, fake_person
-from fakes import fake_jpeg
+from fake_people import SIZE_WH, FakePerson, fake_camera, fake_person, write_picture
 from prepose.body.skeletons import MPII_16
+from prepose.synthetic.rig import draw_proportions
 
 
 def fake_custom(
@@ -19,7 +19,7 @@ def fake_custom(
     Returns:
         (count, 16, 2) true px; the wrist of every third person is not labelled in 2D.
     """
-    people = draw(generator, count)
+    people = draw(root, generator, count)
     camera = people[0].camera
     K = camera.K.copy()
     K[:2, 2] += first_pixel
@@ -29,7 +29,7 @@ def fake_custom(
     truth[::3, MPII_16.index("l_wrist")] = np.nan
     samples = []
     for row, person in enumerate(people):
-        sample = {"image": write_image(root, row, person), "camera": "north", "subject": f"s{row % 2}", "frame": row}
+        sample = {"image": image_name(row), "camera": "north", "subject": f"s{row % 2}", "frame": row}
         sample |= {"split": "train" if row < count * 2 // 3 else "test", "action": "walk"}
         places = zip(MPII_16.joints, truth[row] + first_pixel, person.joints_world / unit, strict=True)
         sample |= {"joints_2d": {}, "joints_3d": {}, "states": {"l_wrist": "occluded"}}
@@ -46,7 +46,7 @@ def fake_custom(
 
 def fake_custom_csv(root: Path, generator: np.random.Generator, *, count: int = 6, unit: str = "mm") -> np.ndarray:
     """labels.csv alone: 2D in px, 3D in the camera's frame; returns (count, 16, 3) true mm."""
-    people = draw(generator, count)
+    people = draw(root, generator, count)
     scale = {"mm": 1, "cm": 10, "m": 1000}[unit]
     axes = [f"{joint}.{axis}" for joint in MPII_16.joints for axis in ("x", "y", *(f"{a}_{unit}" for a in "xyz"))]
     with (root / "labels.csv").open("w", newline="", encoding="utf-8") as file:
@@ -55,18 +55,22 @@ def fake_custom_csv(root: Path, generator: np.random.Generator, *, count: int = 
         for row, person in enumerate(people):
             places = np.concatenate([person.joints_img, person.joints_cam / scale], axis=1).ravel().tolist()
             box = [5, 6, 140, 110] if row % 2 else ["", "", "", ""]
-            writer.writerow([write_image(root, row, person), "mpii-16", *box, "visible", *places])
+            writer.writerow([image_name(row), "mpii-16", *box, "visible", *places])
     return np.stack([person.joints_cam for person in people])
 
 
-def draw(generator: np.random.Generator, count: int) -> list[FakePerson]:
-    camera = fake_camera(generator)
-    return [fake_person(generator, MPII_16, camera, beside=300.0 * (row % 2)) for row in range(count)]
+def draw(root: Path, generator: np.random.Generator, count: int) -> list[FakePerson]:
+    """People of two builds in turn before one camera, two a picture, with the pictures."""
+    camera, builds = fake_camera(generator), [draw_proportions(generator) for _ in range(2)]
+    people = [
+        fake_person(generator, MPII_16, camera, beside=500.0 * (2 * (row % 2) - 1), build=builds[row % 2])
+        for row in range(count)
+    ]
+    for row in range(0, count, 2):
+        joints_img = np.stack([person.joints_img for person in people[row : row + 2]])
+        write_picture(root / image_name(row), joints_img, MPII_16, SIZE_WH)
+    return people
 
 
-def write_image(root: Path, row: int, person: FakePerson) -> str:
-    name = f"images/{row // 2:03d}.jpg"
-    (root / "images").mkdir(parents=True, exist_ok=True)
-    if row % 2 == 0:
-        (root / name).write_bytes(fake_jpeg(person.joints_img, MPII_16, SIZE_WH))
-    return name
+def image_name(row: int) -> str:
+    return f"images/{row // 2:03d}.jpg"

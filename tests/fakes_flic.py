@@ -6,7 +6,8 @@ import h5py
 import numpy as np
 import scipy.io
 
-from fake_standing import standing_people, struct_array, write_picture
+from fake_mat import struct_array
+from fake_people import standing_people, write_picture
 from prepose.body.skeletons import FLIC_11, FLIC_29
 
 
@@ -46,18 +47,20 @@ def fake_flic(
 
 
 def fake_flic_full(root: Path, generator: np.random.Generator, *, count: int = 40) -> np.ndarray:
-    """FLIC-Full: the last quarter is test; two are bad; knees and ankles NaN; returns the (count - 2, 29, 2) px.
+    """FLIC-Full: the last quarter is test; two are bad; most legs are NaN; returns the (count - 2, 29, 2) px.
 
     The bad ones are the last of training, and not among what is returned.
     """
     people = standing_people(FLIC_29, count, generator)
     hidden = [index for index, name in enumerate(FLIC_29.joints) if "knee" in name or "ankle" in name]
-    people[:, hidden] = np.nan
+    without_legs = np.arange(count) % 4 != 1
+    shown = people.copy()
+    people[np.ix_(without_legs, hidden)] = np.nan
     first = count * 3 // 4
     examples = []
     for row, joints in enumerate(people):
         name = f"a-film-{row * 100 + 1:08d}.jpg"
-        write_picture(root / "images" / name, joints, FLIC_29)
+        write_picture(root / "images" / name, shown[row], FLIC_29)
         test, bad = row >= first, first - 2 <= row < first
         example = {"poselet_hit_idx": np.arange(3.0), "moviename": "a-film", "coords": joints.T + 1, "filepath": name}
         example |= {"imgdims": np.array([100.0, 100, 3]), "currframe": row * 100 + 1, "torsobox": np.ones(4)}

@@ -14,8 +14,8 @@ import h5py
 import numpy as np
 import scipy.io
 
-from fakes import fake_jpeg
-from prepose.body.skeletons import H36M_17, PREPOSE_27
+from fake_people import fake_jpeg, joints_of_rig, turned
+from prepose.body.skeletons import H36M_17
 from prepose.camera.camera import Camera
 from prepose.data.h36m.cameras import CAMERA_IDS, rotation_of_angles
 from prepose.data.h36m.frames import ACTIONS, OF_32
@@ -93,13 +93,9 @@ def _people(generator: np.random.Generator, frames: int) -> np.ndarray:
 
 def _person(generator: np.random.Generator, proportions) -> np.ndarray:
     pose = draw_pose(generator, proportions=proportions, actions=LIKE_THE_LAB)
-    joints, _ = pose_joints(proportions, pose)
-    known = {name: joints[PREPOSE_27.index(name)] for name in PREPOSE_27.joints}
-    known["nose_neck"] = 0.6 * known["nose"] + 0.4 * known["upper_neck"]
-    turn = generator.uniform(-np.pi, np.pi)
-    about_z = rotation_of_angles(np.array([0.0, 0.0, turn]))
-    shift = np.array([*generator.uniform(-400, 400, 2), 0])
-    return np.stack([known[name] for name in H36M_17.joints]) @ about_z.T + shift
+    joints = joints_of_rig(pose_joints(proportions, pose)[0], H36M_17)
+    place = np.array([*generator.uniform(-400, 400, 2), 0])
+    return turned(joints, generator.uniform(-np.pi, np.pi)) + place
 
 
 def _cameras(generator: np.random.Generator) -> tuple[dict[tuple[int, int], Camera], np.ndarray]:

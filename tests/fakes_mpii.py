@@ -7,9 +7,11 @@ import h5py
 import numpy as np
 import scipy.io
 
-from fake_standing import standing_people, struct_array, write_picture
+from fake_mat import struct_array
+from fake_people import standing_people, write_picture
 from prepose.body.skeletons import MPII_16
 
+SIZE_WH = (160, 100)
 HEAD = np.array([-8.0, -16.0, 8.0, 4.0])  # corners about the upper neck
 
 
@@ -28,14 +30,14 @@ def fake_mpii(
     Returns:
         (count, 16, 2) true px, NaN where missing.
     """
-    drawn = standing_people(MPII_16, count, generator)
+    drawn = standing_people(MPII_16, count, generator, size_wh=SIZE_WH, together=2)
     people = drawn.copy()
     people[::3, 0] = np.nan
     people[-1, 3:] = np.nan
     names = [f"{row // 2:09d}.jpg" for row in range(count)]
     for row in range(0, count, 2):
-        write_picture(root / "images" / names[row], drawn[row], MPII_16)
-    write_picture(root / "images" / "099999999.jpg", drawn[0], MPII_16)  # of the test set: nobody is labelled
+        write_picture(root / "images" / names[row], drawn[row : row + 2], MPII_16, SIZE_WH)
+    write_picture(root / "images" / "099999999.jpg", drawn[0], MPII_16, SIZE_WH)  # of the test set: nobody is labelled
     first = count * 2 // 3 // 2 * 2
     parts = {"train": slice(0, first), "valid": slice(first, count)}
     if layout == "mat":

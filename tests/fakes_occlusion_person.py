@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from fake_people import SIZE_WH, FakePerson, fake_person
-from fakes import fake_jpeg
+from fake_people import SIZE_WH, FakePerson, fake_jpeg, fake_person
 from prepose.body.skeletons import OCCLUSION_PERSON_15 as SKELETON
+from prepose.synthetic.rig import draw_proportions
+
+SUBJECTS = 3
 
 
 def fake_occlusion_person(
@@ -33,9 +35,10 @@ def fake_occlusion_person(
         protocol: The pickle protocol.
     """
     people = {}
+    builds = [draw_proportions(generator) for _ in range(SUBJECTS)]
     (root / "annot").mkdir(parents=True)
     for split, count in (counts or {"train": 24, "validation": 4}).items():
-        people[split] = [fake_person(generator, SKELETON) for _ in range(count)]
+        people[split] = [fake_person(generator, SKELETON, build=builds[number % SUBJECTS]) for number in range(count)]
         records = [_record(split, number, person, mm, cameras) for number, person in enumerate(people[split])]
         (root / "annot" / f"unrealcv_{split}.pkl").write_bytes(pickle.dumps(records, protocol))
     pictures = {
@@ -56,7 +59,7 @@ def fake_occlusion_person(
 
 def image_name(split: str, number: int) -> str:
     """The path of a record's image as the pickle gives it."""
-    return f"images/{split}_s{number % 3}/camera{number % 8}/{number:06d}.jpg"
+    return f"images/{split}_s{number % SUBJECTS}/camera{number % 8}/{number:06d}.jpg"
 
 
 def _record(split: str, number: int, person: FakePerson, mm: float, cameras: str) -> dict:
@@ -77,7 +80,7 @@ def _record(split: str, number: int, person: FakePerson, mm: float, cameras: str
         "box": np.concatenate([low, high]),
         "video_id": number // 8,
         "image_id": number,
-        "subject": number % 3,
+        "subject": number % SUBJECTS,
         "action": 7,
         "subaction": 1,
         "camera_id": number % 8,

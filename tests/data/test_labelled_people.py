@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fake_standing import standing_people, write_picture
+from fake_people import standing_people, write_picture
 from prepose.body.skeletons import LSP_14, MPII_16
 from prepose.data.labelled_people import (
     found_people,

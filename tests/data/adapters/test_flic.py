@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from fake_standing import struct_array
+from fake_mat import struct_array
 from fakes_flic import fake_flic, fake_flic_full
 from prepose.body.skeletons import FLIC_11, FLIC_29
 from prepose.data.adapters.flic import SCENE_FRAMES, flic, flic_full, mark_sides, near_test_frames, side_orders

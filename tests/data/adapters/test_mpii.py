@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from fake_standing import struct_array
+from fake_mat import struct_array
 from fakes_mpii import HEAD, center_and_scale, fake_mpii, visible, write_gt_valid
 from prepose.body.skeletons import MPII_16
 from prepose.data.adapters.mpii import FEW_JOINTS, mpii, mpii_splits, scale_boxes

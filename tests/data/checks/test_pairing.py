@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fakes import fake_jpeg, fake_people
+from fake_people import fake_jpeg, standing_people
 from planted import SIZE_PX, labels_2d, simple_samples
 from prepose.body.skeletons import LSP_14, PREPOSE_27
 from prepose.data.checks.pairing import MOVES, check_pairing, separation
@@ -35,7 +35,8 @@ def test_an_even_picture_shows_no_body():
 
 
 def test_people_who_all_stand_alike_cannot_be_judged():
-    people = fake_people(40, np.random.default_rng(0))
+    generator = np.random.default_rng(0)
+    people = standing_people(LSP_14, 1, generator) + generator.normal(0, 1.5, (40, 14, 2))
     blank = labels_2d(list(simple_samples(1)))[0]
     pictures = [fake_jpeg(person, LSP_14) for person in people]
     samples = [

@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from fake_people import standing_people
 from planted import labels_2d, simple_samples
 from prepose.body.skeleton import joint_map
 from prepose.body.skeletons import H36M_17, LSP_14, OCCLUSION_PERSON_15
@@ -74,10 +75,8 @@ def test_some_swapped_2d_samples_are_named():
 
 @pytest.mark.parametrize(("backwards", "found"), [(0.3, []), (0.75, ["sides"])])
 def test_without_faces_a_split_that_turns_its_back_is_suspected(backwards, found):
-    from fakes import fake_people
-
     generator = np.random.default_rng(0)
-    people = fake_people(200, generator)
+    people = standing_people(LSP_14, 200, generator)
     away = generator.random(200) < backwards
     people[away] = people[away][:, LSP_14.mirror]
     blank = {"states": np.zeros(14, np.uint8), "joints_cam": np.full((14, 3), np.nan), "camera": None}
