@@ -8,6 +8,10 @@ from typing import TextIO
 
 from torch.utils.tensorboard import SummaryWriter
 
+from prepose.recipes.log_file import read_log, whole_rows
+
+__all__ = ["RunLog", "Value", "read_log"]
+
 Value = str | int | float
 
 
@@ -23,7 +27,7 @@ class RunLog:
     def __init__(self, folder: Path, columns: Sequence[str], *, after_step: int) -> None:
         self.path = folder / "log.csv"
         self.columns = tuple(columns)
-        rows = [row for row in _whole_rows(self.path) if int(row["step"]) <= after_step]
+        rows = [row for row in whole_rows(self.path) if int(row["step"]) <= after_step]
         _write_aside(self.path, self.columns, rows)
         self._file: TextIO = self.path.open("a", newline="", encoding="utf-8")
         self._writer = csv.DictWriter(self._file, self.columns, restval="", lineterminator="\n")
@@ -48,19 +52,6 @@ class RunLog:
         """End the log."""
         self._file.close()
         self._board.close()
-
-
-def read_log(folder: Path) -> list[dict[str, str]]:
-    """The rows of a run's log, as text."""
-    return _whole_rows(folder / "log.csv")
-
-
-def _whole_rows(path: Path) -> list[dict[str, str]]:
-    if not path.exists():
-        return []
-    # A process that dies while writing leaves a last line without its end.
-    whole = path.read_text(encoding="utf-8").rpartition("\n")[0]
-    return list(csv.DictReader(whole.splitlines()))
 
 
 def _write_aside(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> None:
