@@ -28,6 +28,30 @@ def test_a_dataset_is_added_shown_and_checked(owners_files, tmp_path):
     assert "train" in checked.stdout
 
 
+def test_person_chips_are_added_with_their_size_and_margin(owners_files, tmp_path):
+    out = tmp_path / "store"
+    added = run("add", "lsp-extended", owners_files, "--out", out, "--size", 48, "--margin", 1.5, "--workers", 1)
+    assert added.exit_code == 0
+    sheet = run("show", out, "--out", tmp_path / "sheet.png", "--count", 4)
+    assert sheet.exit_code == 0
+    again = run("add", "lsp-extended", owners_files, "--out", out, "--size", 64, "--workers", 1)
+    assert isinstance(again.exception, DataError) and '"size": 48' in str(again.exception)
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (("--size", 64, "--by-reference"), "--size and --by-reference exclude each other"),
+        (("--margin", 2), "give their --size, too"),
+        (("--size", 8), "'--size': Input should be greater than or equal to 32"),
+        (("--size", 64, "--margin", 0.5), "'--margin': Input should be greater than or equal to 1"),
+    ],
+)
+def test_options_of_chips_that_make_no_sense_are_told(owners_files, tmp_path, options, line):
+    refused = run("add", "lsp-extended", owners_files, "--out", tmp_path / "store", *options)
+    assert refused.exit_code == 2 and line in " ".join(refused.output.replace("│", " ").split())
+
+
 def test_the_list_names_every_dataset():
     from prepose.data.catalog import DATASETS
 

@@ -1,3 +1,5 @@
+import itertools
+import math
 import os
 import signal
 import subprocess
@@ -6,6 +8,8 @@ import time
 from pathlib import Path
 
 import pytest
+
+from prepose.worker import map_in_order
 
 PARENT = """
 import multiprocessing, time
@@ -37,6 +41,33 @@ def test_a_worker_ends_with_its_killed_parent(tmp_path):
     while _alive(worker) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not _alive(worker)
+
+
+def test_results_come_in_order_and_errors_in_their_turn():
+    # The first takes a while, the others no time.
+    numbers = [20_000, *range(9)]
+    assert list(map_in_order(math.factorial, numbers, workers=2)) == [math.factorial(number) for number in numbers]
+    seen = []
+    with pytest.raises(ValueError, match="eleven"):
+        for number in map_in_order(int, ["0", "1", "2", "3", "eleven", "5"], workers=2):
+            seen.append(number)  # noqa: PERF402 - what came before the error
+    assert seen == [0, 1, 2, 3]
+
+
+def test_workers_use_one_thread_and_the_parent_keeps_its_own(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
+    told = list(map_in_order(os.getenv, ["OMP_NUM_THREADS", "MKL_NUM_THREADS"], workers=1))
+    assert told == ["1", "1"]
+    assert os.environ["OMP_NUM_THREADS"] == "7" and "MKL_NUM_THREADS" not in os.environ
+
+
+def test_leaving_early_ends_the_workers():
+    taken = []
+    results = map_in_order(abs, (taken.append(number) or number for number in itertools.count()), workers=1)
+    assert [next(results), next(results)] == [0, 1]
+    results.close()
+    assert len(taken) < 6
 
 
 def _alive(pid):

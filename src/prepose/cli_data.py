@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from prepose.cli_options import AsJson, Out, stoppable
+from prepose.cli_options import AsJson, Out, Workers, stoppable
 
 data_app = typer.Typer(
     help="Datasets: add the owners' files, look at a store, list what there is.", no_args_is_help=True
@@ -23,14 +23,35 @@ def data_add(
     ] = None,
     partial: Annotated[bool, typer.Option("--partial", help="Take what is complete, count the rest aloud.")] = False,
     by_reference: Annotated[bool, typer.Option("--by-reference", help="Keep image paths instead of images.")] = False,
+    size: Annotated[
+        int | None, typer.Option(min=32, help="Keep person chips of at most so many px a side instead of images.")
+    ] = None,
+    margin: Annotated[
+        float | None, typer.Option(min=1, help="With --size: a chip's side over the person's box; 2.5 without it.")
+    ] = None,
+    workers: Workers = 2,
 ) -> None:
     """Turn a dataset's files into a store of checked samples."""
     from prepose.console import split_progress
     from prepose.data.catalog import add_dataset
+    from prepose.data.chip import DEFAULT_MARGIN, Chips
 
+    if size is not None and by_reference:
+        raise typer.BadParameter("--size and --by-reference exclude each other")
+    if size is None and margin is not None:
+        raise typer.BadParameter("--margin is the margin of person chips; give their --size, too")
+    chips = None if size is None else Chips(size, margin or DEFAULT_MARGIN)
     with stoppable("finished shards are kept; run the same command again to go on"), split_progress() as progress:
         added = add_dataset(
-            name, root, out, splits=split or (), partial=partial, by_reference=by_reference, progress=progress
+            name,
+            root,
+            out,
+            splits=split or (),
+            partial=partial,
+            by_reference=by_reference,
+            chips=chips,
+            workers=workers,
+            progress=progress,
         )
     for part in added:
         of = f" of {part.expected:,}" if part.expected else ""

@@ -1,9 +1,19 @@
-"""What every worker process of this package does first: it obeys its parent and never outlives it."""
+"""Worker processes of this package: they obey their parent, never outlive it, and give results in the order asked."""
 
 import os
 import signal
 import threading
-from multiprocessing import connection, parent_process
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import connection, get_context, parent_process
+from typing import TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def follow_parent() -> None:
@@ -12,6 +22,71 @@ def follow_parent() -> None:
     parent = parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def map_in_order(
+    work: Callable[[T], R], tasks: Iterable[T], *, workers: int, set_up: Callable[[], object] | None = None
+) -> Iterator[R]:
+    """work(task) for each task, done by several processes, in the order of the tasks.
+
+    Tasks are taken from their iterator a little ahead of what has been asked for, so that memory stays flat. An error
+    in a worker, or in the iterator of tasks, comes when its turn does. Leaving the loop cancels what has not begun.
+
+    Args:
+        work: What is done with a task, in a process of its own; picklable.
+        tasks: The tasks, picklable.
+        workers: Processes, each with one thread of arithmetic.
+        set_up: Called once in each process before any work; picklable.
+
+    Raises:
+        BrokenProcessPool: a process died.
+    """
+    waiting: deque[Future[R]] = deque()
+    with (
+        _one_thread_each(),
+        ProcessPoolExecutor(workers, get_context("spawn"), initializer=_begin, initargs=(set_up,)) as pool,
+    ):
+        try:
+            for future in _submitted(pool, work, tasks):
+                waiting.append(future)
+                if len(waiting) > 2 * workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _submitted(pool: ProcessPoolExecutor, work: Callable[[T], R], tasks: Iterable[T]) -> Iterator[Future[R]]:
+    try:
+        for task in tasks:
+            yield pool.submit(work, task)
+    except Exception as error:
+        # What was asked for before is still good, and may hold an earlier error.
+        failed: Future[R] = Future()
+        failed.set_exception(error)
+        yield failed
+
+
+def _begin(set_up: Callable[[], object] | None) -> None:
+    follow_parent()
+    if set_up is not None:
+        set_up()
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Processes started inside inherit an environment in which numerical libraries use one thread."""
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _end_with(sentinel: int) -> None:

@@ -118,3 +118,21 @@ def test_unusable_intrinsics_are_refused(bad):
 def test_what_is_no_rotation_is_refused(bad):
     with pytest.raises(ValueError, match=r"camera 'left': rotation is not a rotation matrix"):
         Camera(K=np.eye(3), size_wh=(10, 10), rotation=bad, name="left")
+
+
+def test_the_camera_of_a_part_shows_the_same_through_the_same_lens():
+    camera = Camera(
+        K=np.array([[900.0, 3, 310], [0, 910, 250], [0, 0, 1]]),
+        size_wh=(640, 480),
+        rotation=np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]]),
+        distortion=np.array([-0.3, 0.2, 0.002, -0.001, 0.05]),
+        name="left",
+    )
+    part_from_img = np.array([[0.4, 0, -31.3], [0, 0.4, 12.8], [0, 0, 1]])
+    part = camera.of_part(part_from_img, (100, 90))
+    points = np.random.default_rng(0).uniform([-900, -900, 2000], [900, 900, 6000], (50, 3))
+    seen = camera.project(points) @ part_from_img[:2, :2].T + part_from_img[:2, 2]
+    np.testing.assert_allclose(part.project(points), seen, atol=1e-9)
+    np.testing.assert_allclose(part.back_project(seen, points[:, 2]), points, atol=1e-4)
+    assert (part.size_wh, part.name) == ((100, 90), "left")
+    np.testing.assert_array_equal(part.cam_from_world(points), camera.cam_from_world(points))

@@ -12,7 +12,9 @@ from prepose.camera.crop import (
     is_inside,
     resize_matrix,
     scale_of,
+    shift_matrix,
     transform,
+    transform_box,
 )
 
 coordinates = st.floats(-500, 2000)
@@ -209,3 +211,16 @@ def test_reading_only_the_part_that_is_seen_changes_no_pixel(crop):
         alike = crop.read(np.ascontiguousarray(image[..., [0, 1, 2, 0][:channels]]))
         assert alike.shape == (crop.size, crop.size, channels)
         np.testing.assert_array_equal(alike[..., 0], seen[..., 0])
+
+
+def test_a_box_keeps_its_edges_when_the_picture_is_cut_and_resized():
+    image = np.zeros((40, 60, 3), np.uint8)
+    image[8:20, 12:28] = 255
+    box = np.array([12.0, 8, 16, 12])
+    matrix = resize_matrix(0.5) @ shift_matrix(10, 4)
+    moved = transform_box(matrix, box)
+    np.testing.assert_allclose(moved, [1, 2, 8, 6])
+    half = cv2.resize(image[4:, 10:], None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    assert (half[2:8, 1:9] == 255).all() and (half > 0).sum() == 3 * 48
+    np.testing.assert_allclose(transform_box(np.linalg.inv(matrix), moved), box)
+    assert np.isnan(transform_box(matrix, np.full(4, np.nan))).all()

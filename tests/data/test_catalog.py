@@ -1,4 +1,7 @@
 import pickle
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -12,8 +15,11 @@ from fakes_flic import fake_flic, fake_flic_full
 from fakes_h36m import fake_h36m
 from fakes_mpii import fake_mpii
 from fakes_occlusion_person import occlusion_person_places
-from prepose.data import catalog
+from prepose.camera.crop import transform
+from prepose.data import embed
 from prepose.data.catalog import DATASETS, add_dataset, get_dataset
+from prepose.data.chip import Chips
+from prepose.data.picture import image_size
 from prepose.data.store import describe_store, open_store
 from prepose.errors import DataError
 
@@ -92,7 +98,7 @@ def test_images_may_stay_where_they_are(tmp_path, generator):
 
 def test_an_interrupted_addition_goes_on(tmp_path, generator, monkeypatch):
     fake_lsp_extended(tmp_path / "root", generator, count=40)
-    real, reads = catalog.read_image_bytes, []
+    real, reads = embed.read_image_bytes, []
 
     def dies(path):
         reads.append(path)
@@ -101,7 +107,7 @@ def test_an_interrupted_addition_goes_on(tmp_path, generator, monkeypatch):
         return real(path)
 
     with monkeypatch.context() as patched:
-        patched.setattr(catalog, "read_image_bytes", dies)
+        patched.setattr(embed, "read_image_bytes", dies)
         with pytest.raises(KeyboardInterrupt):
             add_dataset("lsp-extended", tmp_path / "root", tmp_path / "out")
     added = add_dataset("lsp-extended", tmp_path / "root", tmp_path / "out")
@@ -115,6 +121,74 @@ def test_an_interrupted_addition_goes_on(tmp_path, generator, monkeypatch):
         assert one.read_bytes() == two.read_bytes()
     with pytest.raises(DataError, match=r"out: holds lsp-extended \(train, validation\) already; choose another --out"):
         add_dataset("lsp-extended", tmp_path / "root", tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", ["coco", "h36m", "lsp", "occlusion-person"])
+def test_chips_are_the_same_bytes_for_any_number_of_processes_and_lead_back(tmp_path, generator, name):
+    FAKES[name](tmp_path / "root", generator, count=24)
+    split = "train"
+    for folder, workers in (("one", 1), ("two", 2)):
+        add_dataset(name, tmp_path / "root", tmp_path / folder, splits=[split], chips=Chips(40, 1.4), workers=workers)
+    add_dataset(name, tmp_path / "root", tmp_path / "full", splits=[split])
+    for file in ("store.json", f"{split}/split.json", f"{split}/shard-00000.arrow"):
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
+    chips, full = (open_store(tmp_path / folder, split) for folder in ("one", "full"))
+    made_by = describe_store(tmp_path / "one").splits[split].made_by
+    assert (made_by["images"], made_by["size"], made_by["margin"]) == ("person chips", 40, 1.4)
+    for chip, sample in zip(chips, full, strict=True):
+        assert max(image_size(chip.image)) <= 40
+        np.testing.assert_allclose(transform(chip.full_from_img, chip.joints_img), sample.joints_img, atol=1e-3)
+        if sample.camera is not None:
+            assert chip.camera.size_wh == image_size(chip.image)
+            known = ~np.isnan(sample.joints_cam).any(axis=1)
+            projected = chip.camera.project(sample.joints_cam[known].astype(float))
+            back = transform(chip.full_from_img, projected)
+            np.testing.assert_allclose(back, sample.camera.project(sample.joints_cam[known].astype(float)), atol=1e-6)
+
+
+KILLED = """
+import functools, os, signal, sys
+from pathlib import Path
+from prepose.data import catalog
+from prepose.data.chip import Chips
+
+if __name__ == "__main__":
+    root, out, last = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+    catalog.write_store = functools.partial(catalog.write_store, shard_size=20)
+    kill = lambda split, done, total: done == last and os.kill(os.getpid(), signal.SIGKILL)
+    catalog.add_dataset("lsp-extended", root, out, splits=["all"], chips=Chips(48), workers=2, progress=kill)
+"""
+
+
+def test_killed_in_the_middle_chips_go_on_and_end_the_same(tmp_path, generator):
+    fake_lsp_extended(tmp_path / "root", generator, count=90)
+    (tmp_path / "add.py").write_text(KILLED)
+
+    def add(out, last):
+        command = [sys.executable, tmp_path / "add.py", tmp_path / "root", tmp_path / out, str(last)]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert add("out", 53).returncode == -signal.SIGKILL
+    other = Chips(64)
+    message = r'interrupted after 40 samples of \{"size": 48\}, not of \{"size": 64\}; run the first command again'
+    with pytest.raises(DataError, match=message):
+        add_dataset("lsp-extended", tmp_path / "root", tmp_path / "out", splits=["all"], chips=other)
+    for out in ("out", "straight"):
+        done = add(out, -1)
+        assert done.returncode == 0, done.stderr
+    files = sorted(path.relative_to(tmp_path / "out") for path in (tmp_path / "out").rglob("*") if path.is_file())
+    assert len(files) == 7
+    for file in files:
+        assert (tmp_path / "out" / file).read_bytes() == (tmp_path / "straight" / file).read_bytes()
+    with pytest.raises(DataError, match=r'complete already, with 90 samples of \{"size": 48\}, not of \{"size": 64\}'):
+        add_dataset("lsp-extended", tmp_path / "root", tmp_path / "out", splits=["all"], chips=other)
+
+
+def test_options_that_exclude_each_other_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="person chips or references to the whole images, not both"):
+        add_dataset("lsp", tmp_path, tmp_path / "out", by_reference=True, chips=Chips(64))
+    with pytest.raises(ValueError, match="workers must be at least 1, found 0"):
+        add_dataset("lsp", tmp_path, tmp_path / "out", workers=0)
 
 
 def test_a_broken_image_stops_the_addition_and_is_named(tmp_path, generator):

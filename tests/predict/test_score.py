@@ -6,6 +6,7 @@ import pytest
 from prepose.body.pose import bone_lengths
 from prepose.body.skeleton import joint_map
 from prepose.body.skeletons import COCO_17, H36M_17, LSP_14, MPII_16, PREPOSE_27
+from prepose.data.chip import Chips, chip_of
 from prepose.data.dataset import dataset_of
 from prepose.data.sample import JointState, PoseSample
 from prepose.errors import DataError, SkeletonMismatch
@@ -235,3 +236,19 @@ def test_states_are_told_by_name(people):
     rows = run(people, people.perfect(people.dataset)).per_state()
     assert set(rows) <= {"visible", "occluded_by_object", "occluded_by_body", "outside"}
     assert sum(row["num_joints"] for row in rows.values()) == 9 * 16
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_person_chips_score_as_the_photographs_that_they_were_cut_from(people, name):
+    chips = dataset_of([chip_of(sample, Chips(64, 1.6)) for sample in people.samples(9, seed=6)], skeleton=PREPOSE_27)
+    full = dataset_of(people.samples(9, seed=6), skeleton=PREPOSE_27)
+    assert (chips.array("full_from_img")[:, 0, 0] > 1.2).all()
+    wrong = np.random.default_rng(0).normal(0, 1.5, (9, len(MPII_16), 3))
+    one, two = (
+        run(people, replace(right, joints_crop=right.joints_crop + wrong), name, dataset)
+        for dataset, right in ((full, people.perfect(full)), (chips, people.perfect(chips)))
+    )
+    for field in ("prediction_img", "truth_img", "boxes_xywh", "head_boxes_xywh"):
+        np.testing.assert_allclose(getattr(two, field), getattr(one, field), atol=2e-3, err_msg=field)
+    assert one.overall() == pytest.approx(two.overall(), rel=1e-3, nan_ok=True)
+    assert one.overall()["error_px"] > 1

@@ -3,7 +3,7 @@
 Frames: `world` (mm), `cam` (mm; x right, y down, z forward), `img` (px; (0, 0) is the centre of the top-left pixel).
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -57,6 +57,15 @@ class Camera:
         in_front = points_cam[..., 2:] > 0
         rays = points_cam[..., :2] / np.where(in_front, points_cam[..., 2:], np.nan)
         return self._distort(rays) @ self.K[:2, :2].T + self.K[:2, 2]
+
+    def of_part(self, part_from_img: Matrix3, size_wh: tuple[int, int]) -> "Camera":
+        """The camera of a part of its picture, cut out and resized: exact, as the lens acts on rays and not on pixels.
+
+        Args:
+            part_from_img: Homogeneous matrix of a shift and a scale, image px to px of the part.
+            size_wh: Size of the part, px.
+        """
+        return replace(self, K=part_from_img @ self.K, size_wh=size_wh)
 
     def _distort(self, rays: Points2D) -> Points2D:
         if not self.distortion.any():

@@ -106,6 +106,11 @@ def resize_matrix(factor: float) -> Matrix3:
     return np.array([[factor, 0, (factor - 1) / 2], [0, factor, (factor - 1) / 2], [0, 0, 1]])
 
 
+def shift_matrix(left: int, top: int) -> Matrix3:
+    """Homogeneous matrix to px of the part of a picture that begins at column `left` and row `top`."""
+    return np.array([[1.0, 0, -left], [0, 1, -top], [0, 0, 1]])
+
+
 def cell_from_crop(stride: int) -> Matrix3:
     """Homogeneous matrix from crop px to cells of a map of the given stride."""
     return resize_matrix(1 / stride)
@@ -114,6 +119,13 @@ def cell_from_crop(stride: int) -> Matrix3:
 def transform(matrix: Matrix3, points: Points2D) -> Points2D:
     """Points moved by a homogeneous affine matrix; NaN stays NaN."""
     return points @ matrix[:2, :2].T + matrix[:2, 2]
+
+
+def transform_box(matrix: Matrix3, box_xywh: BoxXywh) -> BoxXywh:
+    """A box moved by a homogeneous matrix that scales and shifts only; NaN stays NaN."""
+    # A box of width w that starts at x covers x - 0.5 .. x + w - 0.5.
+    start = transform(matrix, box_xywh[:2] - 0.5) + 0.5
+    return np.concatenate([start, box_xywh[2:] * np.diag(matrix)[:2]])
 
 
 def is_inside(points: Points2D, size: int, margin: float = 0.0) -> Bool[np.ndarray, "*P"]:

@@ -1,7 +1,7 @@
 """The datasets that prepose can read, and the one function that turns a dataset on disk into a store."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
@@ -16,11 +16,11 @@ from prepose.data.adapters.mpi_inf_3dhp import ENTRY as MPI_INF_3DHP
 from prepose.data.adapters.mpii import ENTRY as MPII
 from prepose.data.adapters.occlusion_person import ENTRY as OCCLUSION_PERSON
 from prepose.data.adapters.threedpw import ENTRY as THREEDPW
+from prepose.data.chip import Chips
+from prepose.data.embed import embed
 from prepose.data.entry import CatalogEntry
 from prepose.data.found import FoundDataset
-from prepose.data.picture import read_image_bytes
 from prepose.data.recognise import with_hint
-from prepose.data.sample import PoseSample
 from prepose.data.store import StoreDescription, finished_samples, is_complete, write_store
 from prepose.errors import DataError
 
@@ -111,6 +111,8 @@ def add_dataset(  # noqa: PLR0913 - the options of one command
     splits: Sequence[str] = (),
     partial: bool = False,
     by_reference: bool = False,
+    chips: Chips | None = None,
+    workers: int = 1,
     progress: Callable[[str, int, int | None], None] | None = None,
 ) -> tuple[AddedSplit, ...]:
     """Find a dataset on disk and write it into a store; run again after an interruption, it goes on where it was.
@@ -122,15 +124,25 @@ def add_dataset(  # noqa: PLR0913 - the options of one command
         splits: The splits to add; none for the usual ones.
         partial: Whether labels without image and images without label are left out, and counted, instead of refused.
         by_reference: Whether images stay where they are, the store keeping their paths, instead of being copied in.
+        chips: How to cut person chips, which the store keeps instead of the images; None for the whole images.
+        workers: Processes that read, cut and encode images; the store is the same for any number of them.
         progress: Called with (split, samples done, samples in all).
 
     Raises:
         DataError: the dataset, a split or the files are not what they should be, or the store holds something else.
+        PoseError: a worker process died.
+        ValueError: chips and references are both asked for, or a number of workers below 1.
     """
+    if by_reference and chips is not None:
+        raise ValueError("a store keeps person chips or references to the whole images, not both")
+    if workers < 1:
+        raise ValueError(f"workers must be at least 1, found {workers}")
     entry = get_dataset(name)
     wanted = _wanted_splits(entry, root, splits)
     made_by = {"command": f"prepose data add {name}", "root": str(root.resolve()), "partial": partial}
     made_by |= {"images": "by reference" if by_reference else "inside"}
+    if chips is not None:
+        made_by |= {"images": "person chips", "size": chips.size, "margin": chips.margin}
     added = []
     for split in wanted:
         found = _find(entry, root, split, partial=partial)
@@ -145,7 +157,7 @@ def add_dataset(  # noqa: PLR0913 - the options of one command
                 out,
                 description,
                 split,
-                samples if by_reference else _embedded(samples),
+                samples if by_reference else embed(samples, chips=chips, workers=workers),
                 total=found.total,
                 resume_from=done,
                 progress=None if progress is None else _named(progress, split),
@@ -179,11 +191,3 @@ def _find(entry: CatalogEntry, root: Path, split: str, *, partial: bool) -> Foun
 
 def _named(progress: Callable[[str, int, int | None], None], split: str) -> Callable[[int, int | None], None]:
     return lambda done, total: progress(split, done, total)
-
-
-def _embedded(samples: Iterator[PoseSample]) -> Iterator[PoseSample]:
-    for sample in samples:
-        if isinstance(sample.image, Path):
-            yield replace(sample, image=read_image_bytes(sample.image))
-        else:
-            yield sample

@@ -4,7 +4,7 @@ A block of samples is one `pyarrow.RecordBatch`. Reading one is zero-copy: numpy
 which only the pages that are touched are ever read.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -19,6 +19,8 @@ from prepose.errors import DataError
 
 # Text columns; `image` (bytes) and `image_path` come beside them and exclude each other.
 TEXTS = ("subject", "action", "source", "details", "camera_name")
+# Only blocks that hold a person chip have this column; elsewhere every picture is the full one.
+CHIP_COLUMN = "full_from_img"
 
 
 def number_columns(num_joints: int) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
@@ -39,14 +41,15 @@ def number_columns(num_joints: int) -> dict[str, tuple[tuple[int, ...], np.dtype
         "camera_translation": ((3,), double),
         "camera_distortion": ((5,), double),
         "camera_size_wh": ((2,), np.dtype(np.int32)),
+        CHIP_COLUMN: ((3, 3), double),
     }
 
 
-def schema_of(num_joints: int) -> pa.Schema:
-    """The Arrow schema of samples with that many joints."""
+def schema_of(num_joints: int, columns: Collection[str] = ()) -> pa.Schema:
+    """The Arrow schema of samples with that many joints; `columns` names those that only some blocks have."""
     fields = [pa.field("image", pa.large_binary()), pa.field("image_path", pa.string())]
     fields += [pa.field(name, pa.string(), nullable=False) for name in TEXTS]
-    for name, (shape, dtype) in number_columns(num_joints).items():
+    for name, (shape, dtype) in _present(num_joints, columns).items():
         kind = pa.from_numpy_dtype(dtype)
         fields.append(pa.field(name, pa.list_(kind, int(np.prod(shape))) if shape else kind, nullable=False))
     return pa.schema(fields)
@@ -54,16 +57,21 @@ def schema_of(num_joints: int) -> pa.Schema:
 
 def pack(samples: Sequence[PoseSample], num_joints: int) -> pa.RecordBatch:
     """Samples as one block."""
-    schema = schema_of(num_joints)
+    columns = {CHIP_COLUMN} if any((sample.full_from_img != np.eye(3)).any() for sample in samples) else set()
+    schema = schema_of(num_joints, columns)
     embedded = [None if isinstance(sample.image, Path) else sample.image for sample in samples]
     paths = [sample.image.as_posix() if isinstance(sample.image, Path) else None for sample in samples]
     arrays: list[pa.Array] = [pa.array(embedded, pa.large_binary()), pa.array(paths, pa.string())]
     rows = [_facts(sample) for sample in samples]
     arrays += [pa.array([row[name] for row in rows], pa.string()) for name in TEXTS]
-    for name, (shape, dtype) in number_columns(num_joints).items():
+    for name, (shape, dtype) in _present(num_joints, columns).items():
         flat = pa.array(np.asarray([row[name] for row in rows], dtype).reshape(-1))
         arrays.append(pa.FixedSizeListArray.from_arrays(flat, int(np.prod(shape))) if shape else flat)
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _present(num_joints: int, columns: Collection[str]) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
+    return {name: kind for name, kind in number_columns(num_joints).items() if name != CHIP_COLUMN or name in columns}
 
 
 def _facts(sample: PoseSample) -> dict[str, object]:
@@ -72,6 +80,7 @@ def _facts(sample: PoseSample) -> dict[str, object]:
     return {
         **{name: getattr(sample, name) for name in ("subject", "action", "source", "details", "frame")},
         **{name: getattr(sample, name) for name in ("joints_img", "joints_cam", "states", "box_xywh", "head_box_xywh")},
+        CHIP_COLUMN: sample.full_from_img,
         "camera_name": camera.name if camera else "",
         "camera_K": camera.K if camera else nothing,
         "camera_rotation": camera.rotation if camera else nothing,
@@ -111,6 +120,8 @@ class Block:
         return {name: self.batch.column(name) for name in TEXTS}
 
     def _view(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
+        if name not in self.batch.schema.names:
+            return np.broadcast_to(np.eye(3), (len(self), 3, 3))
         column = self.batch.column(name)
         values = column.flatten() if shape else column
         return values.to_numpy(zero_copy_only=True).reshape(len(self), *shape)
@@ -138,6 +149,7 @@ class Block:
             action=self.texts["action"][row].as_py(),
             source=self.texts["source"][row].as_py(),
             details=self.texts["details"][row].as_py(),
+            full_from_img=numbers[CHIP_COLUMN][row].copy(),
         )
 
     def camera(self, row: int) -> Camera | None:
@@ -173,7 +185,7 @@ def read_block(file: Path, num_joints: int) -> Block:
             schema, batch = reader.schema, reader.read_next_batch()
     except (OSError, pa.ArrowException, StopIteration) as error:
         raise DataError(f"{file}: not a readable Arrow file ({error}); write the store again") from error
-    if not schema.equals(schema_of(num_joints)):
+    if not schema.equals(schema_of(num_joints, schema.names)):
         raise DataError(f"{file}: not a block of samples with {num_joints} joints; write the store again")
     return Block(batch, num_joints, file)
 

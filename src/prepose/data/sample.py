@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from prepose.arrays import BoxXywh
+from prepose.arrays import BoxXywh, Matrix3
 from prepose.body.skeleton import Skeleton
 from prepose.camera.camera import Camera
 
@@ -41,6 +41,8 @@ class PoseSample:
         frame: Index of the frame in its sequence, -1 where there is none.
         source: Where the sample comes from, readable by a person (file and record).
         details: Further facts as JSON (the drawn parameters of a synthetic sample).
+        full_from_img: Homogeneous matrix from the image's px to px of the full picture that a person chip was cut from
+            (`chip`); the identity where the image is the full picture. Every other field is in the image's own px.
     """
 
     image: bytes | Path
@@ -56,6 +58,7 @@ class PoseSample:
     frame: int = -1
     source: str = ""
     details: str = "{}"
+    full_from_img: Matrix3 = field(default_factory=lambda: np.eye(3))
 
     @property
     def has_3d(self) -> bool:

@@ -22,6 +22,7 @@ from prepose.data.store_files import (
     SplitRecord,
     StoreRecord,
     check_shard,
+    differing_facts,
     open_shard,
     read_split_record,
     read_store_record,
@@ -165,16 +166,18 @@ def finished_samples(folder: Path, split: str, description: StoreDescription) ->
     split_there = read_split_record(folder, split)
     if split_there is None:
         return 0
+    made, asked = differing_facts(split_there.made_by, _plain(description.made_by))
     if split_there.complete:
+        of = f" of {json.dumps(made)}, not of {json.dumps(asked)}" if made != asked else ""
         raise DataError(
-            f"{folder}: split {split!r} is complete already, with {split_there.samples} samples; choose another --out "
-            "or delete it"
+            f"{folder}: split {split!r} is complete already, with {split_there.samples} samples{of}; choose another "
+            "--out or delete it"
         )
-    if split_there.made_by != _plain(description.made_by):
+    if made != asked:
         raise DataError(
             f"{folder}: split {split!r} was interrupted after {split_there.samples} samples of "
-            f"{json.dumps(split_there.made_by)}, not of {json.dumps(_plain(description.made_by))}; run the first "
-            "command again to go on, or choose another --out"
+            f"{json.dumps(made)}, not of {json.dumps(asked)}; run the first command again to go on, or choose "
+            "another --out"
         )
     for shard in split_there.shards:
         check_shard(folder / split, shard)

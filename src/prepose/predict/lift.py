@@ -52,7 +52,7 @@ def lift(
 
 
 class Cameras:
-    """The cameras of a dataset's samples: each one once, with the samples that it took.
+    """The cameras of a dataset's samples: each lens once, with the samples that it took.
 
     Attributes:
         known: Which samples have a camera.
@@ -60,22 +60,30 @@ class Cameras:
 
     def __init__(self, dataset: PoseDataset) -> None:
         matrices = dataset.array("camera_K")
-        lenses = dataset.array("camera_distortion")
         self.known: Bool[np.ndarray, " N"] = np.asarray(np.isfinite(matrices).all(axis=(1, 2)))
         rows = np.flatnonzero(self.known)
-        numbers = np.concatenate([matrices.reshape(-1, 9), lenses], axis=1)[rows]
-        unique, which = np.unique(numbers, axis=0, return_inverse=True)
+        unique, which = np.unique(dataset.array("camera_distortion")[rows], axis=0, return_inverse=True)
         order = np.argsort(which.reshape(-1), kind="stable")
         ends = np.cumsum(np.bincount(which.reshape(-1), minlength=len(unique)))[:-1]
         self._rows = [rows[part] for part in np.split(order, ends)] if len(unique) else []
-        # The size plays no part in projection; a camera of the dataset's own table would need one file access each.
-        self._cameras = [Camera(K=row[:9].reshape(3, 3), size_wh=(1, 1), distortion=row[9:]) for row in unique]
+        # Each person chip has a K of its own; few datasets have more than a dozen lenses. With K taken out of the
+        # joints, one camera of focal length 1 serves all samples of a lens.
+        self._lenses = [Camera(K=np.eye(3), size_wh=(1, 1), distortion=lens) for lens in unique]
+        self._matrices = matrices
 
     def lift(
         self, joints_img: Float[np.ndarray, "N J 3"], root_depth: Float[np.ndarray, "N"]
     ) -> Float[np.ndarray, "N J 3"]:
         """Joints in each sample's camera frame, mm (see `lift`); NaN for samples without a camera."""
         joints_cam = np.full(joints_img.shape, np.nan)
-        for camera, rows in zip(self._cameras, self._rows, strict=True):
-            joints_cam[rows] = lift(joints_img[rows], camera, root_depth[rows])
+        for lens, rows in zip(self._lenses, self._rows, strict=True):
+            joints_cam[rows] = lift(_without_matrix(joints_img[rows], self._matrices[rows]), lens, root_depth[rows])
         return joints_cam
+
+
+def _without_matrix(joints_img: Float[np.ndarray, "N J 3"], matrices: Float[np.ndarray, "N 3 3"]) -> np.ndarray:
+    """(N, J, 3) joints as a camera of focal length 1 with the same lens sees them."""
+    inverse = np.linalg.inv(matrices)
+    rays = joints_img[..., :2] @ inverse[:, :2, :2].transpose(0, 2, 1) + inverse[:, None, :2, 2]
+    focal = np.sqrt(matrices[:, 0, 0] * matrices[:, 1, 1])
+    return np.concatenate([rays, joints_img[..., 2:] / focal[:, None, None]], axis=-1)

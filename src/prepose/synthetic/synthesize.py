@@ -1,13 +1,9 @@
 """Writing a world to a store: many processes draw, one writes, and the samples come in the same order as from one."""
 
-import os
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -19,7 +15,7 @@ from prepose.data.store import StoreDescription, describe_store, finished_sample
 from prepose.errors import PoseError, RecipeError
 from prepose.synthetic.bvh import MotionClip, poses_from_bvh
 from prepose.synthetic.worlds import VISIT, draw_sample, find_world
-from prepose.worker import follow_parent
+from prepose.worker import map_in_order
 
 Progress = Callable[[int, int], None]
 
@@ -28,7 +24,6 @@ _TASK = 2 * VISIT
 # What can be lost when the command is killed.
 _SHARD = 256
 _SMALLEST, _LARGEST = 32, 1024
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass(frozen=True)
@@ -177,21 +172,12 @@ def _drawn(order: Order, first: int, last: int, clips: tuple[MotionClip, ...]) -
 
 
 def _drawn_by_many(order: Order, first: int, last: int, workers: int) -> Iterator[PoseSample]:
-    """The same samples in the same order; tasks are handed out a little ahead of what has been taken."""
-    starts = deque(range(first - first % _TASK, last, _TASK))
-    waiting: deque[Future[list[PoseSample]]] = deque()
-    with (
-        _one_thread_each(),
-        ProcessPoolExecutor(workers, get_context("spawn"), initializer=_start_worker, initargs=(order.motion,)) as pool,
-    ):
-        try:
-            while starts or waiting:
-                while starts and len(waiting) < 3 * workers:
-                    start = starts.popleft()
-                    waiting.append(pool.submit(_task, order, max(start, first), min(start + _TASK, last)))
-                yield from waiting.popleft().result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    """The same samples in the same order."""
+    starts = range(first - first % _TASK, last, _TASK)
+    tasks = [(max(start, first), min(start + _TASK, last)) for start in starts]
+    set_up = partial(_start_worker, order.motion)
+    for batch in map_in_order(partial(_task, order), tasks, workers=workers, set_up=set_up):
+        yield from batch
 
 
 # The clips of a worker process: read once, when it starts.
@@ -200,25 +186,9 @@ _worker_clips: tuple[MotionClip, ...] = ()
 
 def _start_worker(motion: tuple[str, ...]) -> None:
     global _worker_clips
-    follow_parent()
     cv2.setNumThreads(1)
     _worker_clips = tuple(poses_from_bvh(path) for path in motion)
 
 
-def _task(order: Order, first: int, last: int) -> list[PoseSample]:
-    return list(_drawn(order, first, last, _worker_clips))
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Processes started inside inherit an environment in which numerical libraries use one thread."""
-    before = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update(dict.fromkeys(_THREADS, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+def _task(order: Order, numbers: tuple[int, int]) -> list[PoseSample]:
+    return list(_drawn(order, *numbers, _worker_clips))
