@@ -23,7 +23,9 @@ def test_parameter_counts_are_the_references(backbone: str, expected: int) -> No
     assert sum(parameter.numel() for parameter in net.parameters()) == expected
 
 
-@pytest.mark.parametrize(("backbone", "millions"), [("small-0.7m", 0.7), ("small-1.6m", 1.6)])
+@pytest.mark.parametrize(
+    ("backbone", "millions"), [("small-0.3m", 0.3), ("small-0.7m", 0.7), ("small-1.6m", 1.6), ("small-3m", 3.0)]
+)
 def test_small_networks_are_as_small_as_their_names_say(backbone: str, millions: float) -> None:
     net = build_pose_net(SMALL.model_copy(update={"backbone": backbone}))
     assert sum(parameter.numel() for parameter in net.parameters()) / 1e6 == pytest.approx(millions, rel=0.08)

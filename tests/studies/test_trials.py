@@ -149,3 +149,10 @@ def test_recipes_are_placed_on_the_stores_of_the_study() -> None:
 
 def test_a_level_needs_no_more_than_a_name() -> None:
     assert Level(name="a").changes == ()
+
+
+def test_a_store_takes_the_place_of_another() -> None:
+    arm = arms_of(study_of([{"name": "a", "stores": {"lab": "occluded"}}]))[0]
+    assert stores_of(arm.recipe) == [("wild", "train"), ("occluded", "train"), ("occluded", "validation")]
+    with pytest.raises(RecipeError, match=r"replaces store 'lap' \(did you mean 'lab'\?\)"):
+        arms_of(study_of([{"name": "a", "stores": {"lap": "occluded"}}]))

@@ -1,4 +1,4 @@
-"""The trunks: every ResNet of `transformers` by name, and two of its small relatives for work without a GPU."""
+"""The trunks: every ResNet of `transformers` by name, and its small relatives for work without a GPU."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -47,8 +47,10 @@ BACKBONES: Mapping[str, BackboneDesign] = MappingProxyType(
         "resnet-50": _resnet("bottleneck", (3, 4, 6, 3), "microsoft/resnet-50"),
         "resnet-101": _resnet("bottleneck", (3, 4, 23, 3), "microsoft/resnet-101"),
         "resnet-152": _resnet("bottleneck", (3, 8, 36, 3), "microsoft/resnet-152"),
+        "small-0.3m": BackboneDesign("basic", 16, (16, 32, 48, 80), (1, 1, 1, 1)),
         "small-0.7m": BackboneDesign("basic", 32, (32, 64, 96, 160), (1, 1, 1, 1)),
         "small-1.6m": BackboneDesign("basic", 32, (48, 96, 160, 224), (1, 1, 1, 1)),
+        "small-3m": BackboneDesign("basic", 32, (64, 128, 224, 320), (1, 1, 1, 1)),
     }
 )
 

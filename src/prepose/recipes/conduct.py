@@ -18,7 +18,6 @@ from rich.console import Console
 from prepose.body.skeletons import get_skeleton
 from prepose.data.batch import BatchMaker, Source
 from prepose.data.dataset import PoseDataset
-from prepose.data.store import open_store
 from prepose.errors import DataError, RecipeError
 from prepose.models.checkpoint import save_weights
 from prepose.models.pose_net import PoseNet, build_pose_net
@@ -36,6 +35,7 @@ from prepose.recipes.environment import environment
 from prepose.recipes.log import RunLog
 from prepose.recipes.objective import loss_names
 from prepose.recipes.run import Run, create_run, last_step, note_environment, resume_run
+from prepose.recipes.sources import open_sources
 from prepose.recipes.stage import Recipe, Stage
 from prepose.recipes.stopping import stop_requests
 from prepose.recipes.train import train
@@ -95,7 +95,7 @@ def run_recipe(
     with _threads(machine.threads), torch.random.fork_rng(range(torch.cuda.device_count())):
         fabric = _launch(recipe, machine)
         console = console if fabric.is_global_zero else None
-        sources = {name: open_store(Path(spec.store), spec.split) for name, spec in recipe.sources.items()}
+        sources = open_sources(recipe)
         validator = Validator(recipe)
         run = _open_run(recipe, out, fabric, resume=resume)
         try:

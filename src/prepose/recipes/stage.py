@@ -33,6 +33,8 @@ class SourceSpec(BaseModel):
         split: Which of its splits.
         labels: `2d` uses image joints only, even where the store knows more; `3d` uses both.
         cap: At most so many samples an epoch, drawn anew each epoch; None: all.
+        keep: This part of the samples is all there is, drawn once by the recipe's seed; a smaller part lies within a
+            larger one.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,6 +43,7 @@ class SourceSpec(BaseModel):
     split: str = "train"
     labels: Literal["2d", "3d"]
     cap: Annotated[int, Field(gt=0)] | None = None
+    keep: Annotated[float, Field(gt=0, le=1)] = 1.0
 
 
 class ValidationSpec(BaseModel):

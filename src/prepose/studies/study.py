@@ -2,14 +2,16 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from prepose.metrics.protocols import PROTOCOLS
 from prepose.recipes.spelling import nearest
 from prepose.recipes.stage import HIGHER_IS_BETTER, Name, NonNegative, Positive, Recipe
 
 Metric = Literal["mpjpe_mm", "pa_mpjpe_mm", "n_mpjpe_mm", "pck3d_150", "auc3d", "error_px", "pck2d", "pck2d_box"]
-Levels = dict[Name, Name]
+# Names of networks have dots.
+LevelName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+Levels = dict[Name, LevelName]
 
 
 def _known_protocol(name: str) -> str:
@@ -53,6 +55,7 @@ class Level(BaseModel):
         name: What tables call it.
         recipe: A recipe's name or file, which replaces the study's base.
         changes: As `--set` takes them: `model.backbone=resnet-18`; `*` in place of a stage's name means every stage.
+        stores: store -> the store that takes its place in the recipe; both by the study's names.
         parts: stage -> its part of the whole length; 0 leaves the stage out.
         budget: This many times the study's budget.
         shared_by: stage -> number of trainings that use its outcome; its cost counts by that part only.
@@ -60,9 +63,10 @@ class Level(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: Name
+    name: LevelName
     recipe: str | None = None
     changes: tuple[str, ...] = ()
+    stores: dict[Name, Name] = {}
     parts: dict[Name, NonNegative] = {}
     budget: Positive = 1.0
     shared_by: dict[Name, Annotated[int, Field(gt=0)]] = {}

@@ -116,9 +116,12 @@ def store_name(store: str) -> str:
 
 def on_stores(recipe: Recipe, folders: Mapping[str, Path]) -> Recipe:
     """The recipe with the study's names of stores replaced by their folders."""
+    return _placed(recipe, lambda name: str(folders[name]))
 
+
+def _placed(recipe: Recipe, place: Callable[[str], str]) -> Recipe:
     def placed(spec: Any) -> Any:
-        return spec and spec.model_copy(update={"store": str(folders[store_name(spec.store)])})
+        return spec and spec.model_copy(update={"store": place(store_name(spec.store))})
 
     return recipe.model_copy(
         update={
@@ -153,9 +156,20 @@ def _recipe_of(study: Study, levels: tuple[Level, ...]) -> Recipe:
     if replaced and replaced[0].recipe is not None:
         recipe = recipe_named(replaced[0].recipe)
     for level in levels:
-        recipe = _with_parts(recipe, level)
+        recipe = _with_parts(_exchanged(recipe, level), level)
     changes = [*study.changes, *(change for level in levels for change in level.changes)]
     return override(recipe, changes)
+
+
+def _exchanged(recipe: Recipe, level: Level) -> Recipe:
+    names = [name for name, _ in stores_of(recipe)]
+    for name in level.stores:
+        if name not in names:
+            raise RecipeError(
+                f"level {level.name!r} replaces store {name!r}{nearest(name, names)}; "
+                f"the stores of {recipe.name!r} are {', '.join(names)}"
+            )
+    return _placed(recipe, lambda name: level.stores.get(name, name))
 
 
 def _with_parts(recipe: Recipe, level: Level) -> Recipe:

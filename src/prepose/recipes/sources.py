@@ -1,0 +1,41 @@
+"""The samples that a recipe learns from."""
+
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int
+from numpy.random import SeedSequence, default_rng
+
+from prepose.data.dataset import PoseDataset
+from prepose.data.store import open_store
+from prepose.recipes.stage import Recipe
+
+# Beside the streams of `data.mixing`, which start from the stages' seeds.
+_KEEP_STREAM = 2
+
+
+def open_sources(recipe: Recipe) -> Mapping[str, PoseDataset]:
+    """The sources of a recipe by name, each cut down to the part that the recipe keeps.
+
+    Raises:
+        DataError: a store cannot be opened.
+    """
+    sources = {}
+    for name, spec in recipe.sources.items():
+        dataset = open_store(Path(spec.store), spec.split)
+        if spec.keep < 1:
+            dataset = dataset.select(kept(len(dataset), spec.keep, seed=recipe.seed, source=name))
+        sources[name] = dataset
+    return sources
+
+
+def kept(samples: int, part: float, *, seed: int, source: str) -> Int[np.ndarray, "K"]:
+    """The samples that are kept, in order: at least one; a smaller part of the same seed lies within a larger one.
+
+    They follow from the source's name, so that recipes which share a source and a seed keep the same samples of it.
+    """
+    stream = SeedSequence(seed, spawn_key=(_KEEP_STREAM, zlib.crc32(source.encode())))
+    order = default_rng(stream).permutation(samples)
+    return np.sort(order[: max(1, round(part * samples))])

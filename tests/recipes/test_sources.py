@@ -1,0 +1,41 @@
+"""Tests for the part of a source that a recipe keeps."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from prepose.data.store import open_store
+from prepose.recipes.builtin import RECIPES
+from prepose.recipes.overrides import override
+from prepose.recipes.sources import kept, open_sources
+from prepose.recipes.stage import Recipe
+
+
+def test_smaller_parts_lie_within_larger_ones() -> None:
+    parts = [set(kept(1000, part, seed=3, source="lab").tolist()) for part in (0.01, 0.1, 0.5, 1.0)]
+    assert [len(part) for part in parts] == [10, 100, 500, 1000]
+    assert parts[0] < parts[1] < parts[2] < parts[3]
+
+
+def test_the_seed_and_the_source_decide() -> None:
+    lab = kept(1000, 0.1, seed=3, source="lab")
+    assert np.array_equal(lab, kept(1000, 0.1, seed=3, source="lab"))
+    assert not np.array_equal(lab, kept(1000, 0.1, seed=4, source="lab"))
+    assert not np.array_equal(lab, kept(1000, 0.1, seed=3, source="wild"))
+    assert np.all(np.diff(lab) > 0)
+
+
+@pytest.mark.parametrize("samples", [1, 7])
+def test_one_sample_is_always_kept(samples: int) -> None:
+    assert len(kept(samples, 1e-6, seed=0, source="lab")) == 1
+
+
+def test_a_recipe_opens_the_part_that_it_keeps(stores: Path, on_stores: Callable[[Recipe, Path], Recipe]) -> None:
+    recipe = override(on_stores(RECIPES["mixed"](), stores), ["sources.lab.keep=0.25"])
+    sources = open_sources(recipe)
+    assert {name: len(dataset) for name, dataset in sources.items()} == {"wild": 24, "lab": 6}
+    whole = open_store(stores / "lab", "train")
+    chosen = kept(24, 0.25, seed=recipe.seed, source="lab")
+    assert np.array_equal(sources["lab"].array("joints_cam"), whole.array("joints_cam", chosen), equal_nan=True)
