@@ -1,4 +1,5 @@
 import json
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -61,6 +62,13 @@ def test_saving_again_replaces_and_leaves_nothing_else(evaluation, tmp_path):
     path = save_evaluation(replace(evaluation, weights="4567"), tmp_path, "x")
     assert load_evaluation(path).weights == "4567"
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["x.json", "x.npz"]
+
+
+def test_the_same_evaluation_is_the_same_bytes(evaluation, tmp_path, monkeypatch):
+    first = save_evaluation(evaluation, tmp_path, "first").with_suffix(".npz").read_bytes()
+    later = time.localtime(time.time() + 86400 * 400)
+    monkeypatch.setattr("time.localtime", lambda *seconds: later)
+    assert save_evaluation(evaluation, tmp_path, "second").with_suffix(".npz").read_bytes() == first
 
 
 def test_a_missing_evaluation_is_said(tmp_path):

@@ -31,11 +31,10 @@ def save_evaluation(evaluation: Evaluation, folder: Path, name: str) -> Path:
         The path of the JSON file.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    buffer = io.BytesIO()
     texts = {text: np.array(getattr(evaluation, text), dtype=np.str_) for text in _TEXT_TUPLES}
     columns: dict[str, Any] = {**evaluation.arrays(), **texts}
-    np.savez_compressed(buffer, allow_pickle=False, **columns)
-    _write_aside(folder / f"{name}.npz", buffer.getvalue())
+    archive = _archive(columns)
+    _write_aside(folder / f"{name}.npz", archive)
     description = {
         "format": FORMAT_VERSION,
         "protocol": evaluation.protocol.to_json(),
@@ -45,13 +44,25 @@ def save_evaluation(evaluation: Evaluation, folder: Path, name: str) -> Path:
         "state_names": list(evaluation.state_names),
         "facts": dict(evaluation.facts),
         "num_samples": len(evaluation),
-        "arrays_sha256": hashlib.sha256(buffer.getvalue()).hexdigest(),
+        "arrays_sha256": hashlib.sha256(archive).hexdigest(),
         "overall": plain(evaluation.overall()),
         "variants": {variant: plain(row) for variant, row in evaluation.per_variant().items()},
     }
     path = folder / f"{name}.json"
     _write_aside(path, (json.dumps(description, indent=1, allow_nan=False) + "\n").encode())
     return path
+
+
+def _archive(columns: dict[str, Any]) -> bytes:
+    """As `np.savez_compressed` writes it, but without the time of day: the same evaluation, the same bytes."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, array in columns.items():
+            entry = zipfile.ZipInfo(f"{name}.npy")
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            with archive.open(entry, "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, np.asanyarray(array), allow_pickle=False)
+    return buffer.getvalue()
 
 
 def plain(row: Row) -> dict[str, float | None]:

@@ -4,7 +4,7 @@ import json
 import types
 import typing
 from pathlib import Path
-from typing import Any, Union
+from typing import Any, TypeVar, Union
 
 from pydantic import BaseModel, ValidationError
 
@@ -13,6 +13,8 @@ from prepose.recipes.spelling import nearest
 from prepose.recipes.stage import Recipe
 
 MAX_SHOWN = 80
+
+M = TypeVar("M", bound=BaseModel)
 
 
 def recipe_from(data: Any, where: str) -> Recipe:
@@ -25,10 +27,24 @@ def recipe_from(data: Any, where: str) -> Recipe:
     Raises:
         RecipeError: the data do not describe a recipe; one line names the first field that is wrong.
     """
+    return model_from(Recipe, data, where)
+
+
+def model_from(kind: type[M], data: Any, where: str) -> M:
+    """The model that plain data describe: a recipe, or anything made of fields like one.
+
+    Args:
+        kind: The model's class.
+        data: A nesting of dicts, lists and values.
+        where: What the message calls the data.
+
+    Raises:
+        RecipeError: the data do not describe one; one line names the first field that is wrong.
+    """
     try:
-        return Recipe.model_validate(data)
+        return kind.model_validate(data)
     except ValidationError as error:
-        raise RecipeError(f"{where}: {_one_line(error, data)}") from None
+        raise RecipeError(f"{where}: {_one_line(error, data, kind)}") from None
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -37,27 +53,39 @@ def read_recipe(path: Path) -> Recipe:
     Raises:
         RecipeError: the file is missing, is not JSON or does not describe a recipe.
     """
+    return recipe_from(read_plain(path, "recipe"), str(path))
+
+
+def read_plain(path: Path, what: str) -> Any:
+    """The content of a JSON file.
+
+    Args:
+        path: The file.
+        what: What the message says that it should hold: a recipe.
+
+    Raises:
+        RecipeError: the file is missing or is not JSON.
+    """
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise RecipeError(f"{path}: the recipe cannot be read ({error.strerror})") from None
+        raise RecipeError(f"{path}: the {what} cannot be read ({error.strerror})") from None
     except ValueError as error:
-        raise RecipeError(f"{path}: expected a recipe as JSON, found something else ({error})") from None
-    return recipe_from(data, str(path))
+        raise RecipeError(f"{path}: expected a {what} as JSON, found something else ({error})") from None
 
 
-def _one_line(error: ValidationError, data: Any) -> str:
+def _one_line(error: ValidationError, data: Any, kind: type[BaseModel]) -> str:
     problems = error.errors(include_url=False)
     first = problems[0]
     path = _readable(first["loc"], data)
-    line = _describe(first, path)
+    line = _describe(first, path, kind)
     return line if len(problems) == 1 else f"{line} (and {len(problems) - 1} more)"
 
 
-def _describe(problem: Any, path: str) -> str:
+def _describe(problem: Any, path: str, kind: type[BaseModel]) -> str:
     field = str(problem["loc"][-1]) if problem["loc"] else ""
     if problem["type"] == "extra_forbidden":
-        known = _fields_at(problem["loc"][:-1])
+        known = _fields_at(problem["loc"][:-1], kind)
         return f"{path}: no such field{nearest(field, known)}; known: {', '.join(known)}"
     if problem["type"] == "missing":
         return f"{path}: missing, and it has no default"
@@ -66,22 +94,36 @@ def _describe(problem: Any, path: str) -> str:
         return f"{path}: {message}" if path else message
     found = repr(problem["input"])
     shown = found if len(found) <= MAX_SHOWN else found[:MAX_SHOWN] + "..."
-    return f"{path or 'recipe'}: found {shown}, {message}"
+    return f"{path or kind.__name__.lower()}: found {shown}, {message}"
 
 
 def _readable(location: tuple[int | str, ...], data: Any) -> str:
-    """`stages, 1, samples` as `finetune.samples`, the way `--set` names it."""
-    parts = [str(part) for part in location]
-    if len(location) >= 2 and location[0] == "stages" and isinstance(location[1], int):
-        stage = data["stages"][location[1]]
-        name = stage.get("name") if isinstance(stage, dict) else None
-        parts = [name if isinstance(name, str) else f"stages.{location[1]}", *parts[2:]]
+    """`stages, 1, samples` as `finetune.samples`, the way `--set` names it; other lists keep their name."""
+    parts: list[str] = []
+    inside = data
+    for part in location:
+        inside = _inside(inside, part)
+        name = inside.get("name") if isinstance(inside, dict) else None
+        if not isinstance(part, int):
+            parts.append(str(part))
+        elif parts == ["stages"]:
+            parts = [name if isinstance(name, str) else f"stages.{part}"]
+        else:
+            parts.append(name if isinstance(name, str) else str(part))
     return ".".join(parts)
 
 
-def _fields_at(location: tuple[int | str, ...]) -> list[str]:
-    """The field names of the model that a location in a recipe leads to."""
-    found: Any = Recipe
+def _inside(data: Any, part: int | str) -> Any:
+    try:
+        return data[part]
+    except (LookupError, TypeError):
+        # A missing field, or the name of a branch of a union.
+        return None
+
+
+def _fields_at(location: tuple[int | str, ...], kind: type[BaseModel]) -> list[str]:
+    """The field names of the model that a location in a model leads to."""
+    found: Any = kind
     for part in location:
         model = _model_in(found)
         if model is not None and isinstance(part, str) and part in model.model_fields:
