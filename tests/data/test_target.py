@@ -3,7 +3,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from prepose.body.pose import mirror
-from prepose.body.skeletons import COCO_17, H36M_17, LSP_14, MPII_16, PREPOSE_27
+from prepose.body.skeletons import COCO_17, H36M_17, LSP_14, MPI_INF_3DHP_17, MPII_16, PREPOSE_27
 from prepose.camera.camera import Camera
 from prepose.camera.crop import Crop, transform
 from prepose.data.dataset import dataset_of
@@ -65,6 +65,24 @@ def test_targets_and_the_true_root_depth_give_back_the_exact_pose(distortion, fl
     np.testing.assert_allclose(points_img[labelled], pose_img[labelled], atol=1e-3)
     returned = camera.back_project(points_img, root_z + seen[:, 2] / k)
     np.testing.assert_allclose(returned[labelled], pose[labelled], atol=0.02)
+
+
+@pytest.mark.parametrize(("distortion", "atol"), [(np.zeros(5), 1e-3), (LENS, 0.05)], ids=["pinhole", "real lens"])
+def test_a_midpoint_is_where_the_camera_sees_it(distortion, atol):
+    camera, pose = a_camera(distortion), a_pose(MPI_INF_3DHP_17)
+    ends = [MPI_INF_3DHP_17.index(name) for name in ("l_shoulder", "r_shoulder")]
+    pose[ends] = np.array([[-150.0, -500, 3900], [90, -520, 4150]])
+    sample = a_sample(MPI_INF_3DHP_17, camera=camera, joints_cam=pose)
+    thorax = MPII_16.index("thorax")
+    seen = camera.project(pose[ends].mean(axis=0, keepdims=True))[0]
+    np.testing.assert_allclose(targets_of(sample)[0, thorax, :2], seen, atol=atol)
+    # Without depth there is nothing better than the middle of the images, which lies elsewhere.
+    without = a_sample(MPI_INF_3DHP_17, joints_img=sample.joints_img, joints_cam=np.full_like(pose, np.nan))
+    middle = sample.joints_img[ends].mean(axis=0)
+    np.testing.assert_allclose(targets_of(without)[0, thorax, :2], middle, atol=1e-3)
+    assert np.linalg.norm(middle - seen) > 0.5
+    sample.joints_img[ends[0]] = np.nan
+    assert np.isnan(targets_of(sample)[0, thorax, :2]).all()
 
 
 @pytest.mark.parametrize("degrees", [-75, 20, 130])

@@ -7,6 +7,9 @@ The third coordinate is relative depth in px: (Z_joint - Z_root) * k, where k (p
 person. For a calibrated camera k = f / Z_root with f the undistorted focal length: the labels x and y lie where the
 lens put them, as the network sees them, and `Camera.back_project` takes the lens out again, so x, y, z and the true
 root depth give back the exact pose under any distortion.
+
+The middle of two joints is the middle of them in space; its image is not the middle of their images, but nearer to that
+of the further joint (by 2 mm at the thorax of someone 5 m away).
 """
 
 from collections.abc import Sequence
@@ -14,7 +17,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool, Float, Float32
 
-from prepose.body.skeleton import Skeleton, joint_map
+from prepose.body.skeleton import JointMap, Provenance, Skeleton, joint_map
 from prepose.camera.crop import Crop, is_inside
 from prepose.data.dataset import PoseDataset
 
@@ -38,13 +41,15 @@ def image_targets(dataset: PoseDataset, skeleton: Skeleton) -> Float32[np.ndarra
 def _targets_of(dataset: PoseDataset, rows: np.ndarray, skeleton: Skeleton) -> Float32[np.ndarray, "M J 3"]:
     mapping = joint_map(dataset.skeleton, skeleton)
     unknown = ~mapping.truly_labelled
-    joints_img = mapping.apply(dataset.array("joints_img", rows))
-    joints_cam = mapping.apply(dataset.array("joints_cam", rows))
+    focal = _focals(dataset, rows)
+    given_img, given_cam = dataset.array("joints_img", rows), dataset.array("joints_cam", rows)
+    joints_img, joints_cam = mapping.apply(given_img), mapping.apply(given_cam)
+    _place_midpoints(joints_img, given_img, np.where(np.isfinite(focal)[:, None], given_cam[..., 2], np.nan), mapping)
     joints_img[:, unknown] = joints_cam[:, unknown] = np.nan
     depth = np.full(joints_img.shape[:2], np.nan, np.float32)
     if skeleton.root is not None:
         root_z = joints_cam[:, skeleton.root_index, 2]
-        k = px_per_mm(joints_img, joints_cam, root_z=root_z, focal=_focals(dataset, rows))
+        k = px_per_mm(joints_img, joints_cam, root_z=root_z, focal=focal)
         depth = (joints_cam[..., 2] - root_z[:, None]) * k[:, None]
     return np.concatenate([joints_img, depth[..., None]], axis=-1).astype(np.float32)
 
@@ -52,6 +57,26 @@ def _targets_of(dataset: PoseDataset, rows: np.ndarray, skeleton: Skeleton) -> F
 def _focals(dataset: PoseDataset, rows: np.ndarray) -> Float[np.ndarray, "M"]:
     matrices = dataset.array("camera_K", rows)
     return np.sqrt(matrices[:, 0, 0] * matrices[:, 1, 1])
+
+
+def _place_midpoints(
+    mapped_img: Float[np.ndarray, "N T 2"],
+    joints_img: Float[np.ndarray, "N S 2"],
+    depth: Float[np.ndarray, "N S"],
+    mapping: JointMap,
+) -> None:
+    """Put each midpoint where the middle of its ends in space is seen: their images weighted by their depths.
+
+    X = (X1 + X2) / 2 and Z = (Z1 + Z2) / 2 give X / Z = (x1 Z1 + x2 Z2) / (f (Z1 + Z2)). A lens bends that by the
+    square of the distance between the ends, which is nothing to a label. Where a depth (mm, of a calibrated camera)
+    is unknown, the middle of the images stays.
+    """
+    for row in np.flatnonzero(mapping.provenance == Provenance.MIDPOINT):
+        ends = np.flatnonzero(mapping.weights[row])
+        weight = depth[:, ends, None]
+        known = (weight > 0).all(axis=(1, 2))
+        seen = (joints_img[known][:, ends] * weight[known]).sum(axis=1) / weight[known].sum(axis=1)
+        mapped_img[known, row] = seen
 
 
 def px_per_mm(
