@@ -332,3 +332,11 @@ def test_an_unusable_box_is_found_before_training(box):
         maker([Source(dataset)])
     with pytest.raises(DataError, match=message):
         evaluation_batches(dataset, size=64, skeleton=MPII_16, batch_size=1)
+
+
+def test_boxes_can_be_taken_larger_or_smaller(lab):
+    plain, larger = (maker([Source(lab, box_scale=factor)], augmentation=NO_AUGMENTATION) for factor in (1.0, 1.5))
+    one, other = plain.batch(0), larger.batch(0)
+    torch.testing.assert_close(other.img_from_crop[:, 0, 0], 1.5 * one.img_from_crop[:, 0, 0])
+    middle = torch.tensor([31.5, 31.5, 1.0])
+    torch.testing.assert_close(other.img_from_crop @ middle, one.img_from_crop @ middle)

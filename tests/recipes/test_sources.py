@@ -39,3 +39,11 @@ def test_a_recipe_opens_the_part_that_it_keeps(stores: Path, on_stores: Callable
     whole = open_store(stores / "lab", "train")
     chosen = kept(24, 0.25, seed=recipe.seed, source="lab")
     assert np.array_equal(sources["lab"].array("joints_cam"), whole.array("joints_cam", chosen), equal_nan=True)
+
+
+def test_the_first_samples_can_be_kept_instead(stores: Path, on_stores: Callable[[Recipe, Path], Recipe]) -> None:
+    changes = ["sources.lab.keep=0.25", "sources.lab.take=first"]
+    sources = open_sources(override(on_stores(RECIPES["mixed"](), stores), changes))
+    whole = open_store(stores / "lab", "train")
+    first = whole.array("joints_cam", np.arange(6))
+    assert np.array_equal(sources["lab"].array("joints_cam"), first, equal_nan=True)

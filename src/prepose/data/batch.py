@@ -61,12 +61,14 @@ class Source:
         share: Its part of every batch; the shares of a mixture sum to 1.
         labels: "2d" hides what the dataset knows of depth.
         cap: At most so many samples an epoch, drawn anew at random each epoch; None for all.
+        box_scale: The boxes are taken this many times as large, about their centres.
     """
 
     dataset: PoseDataset
     share: float = 1.0
     labels: Literal["2d", "3d"] = "3d"
     cap: int | None = None
+    box_scale: float = 1.0
 
 
 class BatchMaker:
@@ -110,6 +112,7 @@ class BatchMaker:
         self._shelves = [_Shelf(source.dataset, skeleton) for source in sources]
         for source, shelf in zip(sources, self._shelves, strict=True):
             _restrict(shelf, source.labels, skeleton)
+            shelf.boxes = _grown(shelf.boxes, source.box_scale)
         self._mixture = Mixture(
             [len(source.dataset) for source in sources],
             shares=[source.share for source in sources],
@@ -218,6 +221,11 @@ def _restrict(shelf: _Shelf, labels: Literal["2d", "3d"], skeleton: Skeleton) ->
         raise DataError(
             f"{name}: none of its joints ({shelf.dataset.skeleton.name}) is a joint of the model's skeleton"
         )
+
+
+def _grown(boxes: Float[np.ndarray, "N 4"], factor: float) -> Float[np.ndarray, "N 4"]:
+    sides = boxes[:, 2:]
+    return np.concatenate([boxes[:, :2] + (1 - factor) / 2 * sides, factor * sides], axis=1)
 
 
 def _assemble(

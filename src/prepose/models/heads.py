@@ -138,6 +138,28 @@ def read_argmax(heatmaps: Float[Tensor, "B J h w"], depth_maps: Float[Tensor, "B
     return PoseOutput(heatmaps, depth_maps, _joints_crop(x, y, depth, size), peak.clamp(0, 1))
 
 
+def read_cell(heatmaps: Float[Tensor, "B J h w"], depth_maps: Float[Tensor, "B J h w"], size: int) -> PoseOutput:
+    """Joints as the published code reads them: the highest cell, nothing finer, and up to one cell too low.
+
+    Its y is the cell's number divided by the width and not rounded down, so that it grows with x. To measure what that
+    costs; use `read_argmax`.
+
+    Args:
+        heatmaps: Heights of a bump with peak 1.
+        depth_maps: Depth in crop sides.
+        size: Side of the crop, px.
+
+    Source: the public code of arXiv 2604.22830.
+    """
+    heatmaps, depth_maps = heatmaps.float(), depth_maps.float()
+    width = heatmaps.shape[-1]
+    with torch.no_grad():
+        peak, cell = heatmaps.flatten(2).max(-1)
+        x, y = (cell % width).float(), cell / width
+    depth = depth_maps.flatten(2).gather(2, cell[..., None]).squeeze(2)
+    return PoseOutput(heatmaps, depth_maps, _joints_crop(x, y, depth, size), peak.clamp(0, 1))
+
+
 def _vertex(values: Float[Tensor, "B J n"], peak: Tensor) -> Float[Tensor, "B J"]:
     """The vertex of the log-parabola about each row's peak, at most half a cell from it."""
     # At the border the three cells are the last three inside.
@@ -170,5 +192,5 @@ def _joints_crop(x: Tensor, y: Tensor, depth: Tensor, size: int) -> Float[Tensor
 
 
 READOUTS: Mapping[str, Callable[[Tensor, Tensor, int], PoseOutput]] = MappingProxyType(
-    {"integral": read_integral, "argmax": read_argmax}
+    {"integral": read_integral, "argmax": read_argmax, "argmax-cell": read_cell}
 )

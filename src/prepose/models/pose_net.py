@@ -40,7 +40,8 @@ class ModelSpec(BaseModel):
         backbone: A name of `BACKBONES`.
         weights: What the trunk starts from: "random", "imagenet", or a local path.
         decoder: "deconv" (the reference's) or "light" (for small trunks).
-        readout: "integral" (train with cross-entropy and joint losses) or "argmax" (train with `heatmap_loss`).
+        readout: "integral" (train with cross-entropy and joint losses), "argmax" (train with `heatmap_loss`), or
+            "argmax-cell" (the published one, coarser and lopsided; to measure what that costs).
         size: Side of the input crop, px; a multiple of 32, the trunk's stride.
         skeleton: The name of the skeleton of the output.
     """
@@ -50,7 +51,7 @@ class ModelSpec(BaseModel):
     backbone: Annotated[str, AfterValidator(_known_backbone)] = "resnet-18"
     weights: str = "random"
     decoder: Literal["deconv", "light"] = "deconv"
-    readout: Literal["integral", "argmax"] = "integral"
+    readout: Literal["integral", "argmax", "argmax-cell"] = "integral"
     size: Annotated[int, Field(ge=32, multiple_of=32)] = 256
     skeleton: Annotated[str, AfterValidator(_known_skeleton)] = "mpii-16"
 

@@ -224,8 +224,9 @@ def stage_batches(
     seed = SeedSequence([recipe.seed, recipe.stages.index(stage)]).generate_state(1, "uint64")[0]
     return BatchMaker(
         [
-            Source(sources[name], share / total, recipe.sources[name].labels, recipe.sources[name].cap)
+            Source(sources[name], share / total, spec.labels, spec.cap, spec.box_scale)
             for name, share in stage.shares.items()
+            for spec in [recipe.sources[name]]
         ],
         batch_size=recipe.batch_size,
         size=recipe.model.size,

@@ -10,7 +10,7 @@ from numpy.random import SeedSequence, default_rng
 
 from prepose.data.dataset import PoseDataset
 from prepose.data.store import open_store
-from prepose.recipes.stage import Recipe
+from prepose.recipes.stage import Recipe, SourceSpec
 
 # Beside the streams of `data.mixing`, which start from the stages' seeds.
 _KEEP_STREAM = 2
@@ -26,9 +26,15 @@ def open_sources(recipe: Recipe) -> Mapping[str, PoseDataset]:
     for name, spec in recipe.sources.items():
         dataset = open_store(Path(spec.store), spec.split)
         if spec.keep < 1:
-            dataset = dataset.select(kept(len(dataset), spec.keep, seed=recipe.seed, source=name))
+            dataset = dataset.select(_part(spec, len(dataset), seed=recipe.seed, source=name))
         sources[name] = dataset
     return sources
+
+
+def _part(spec: SourceSpec, samples: int, *, seed: int, source: str) -> Int[np.ndarray, "K"]:
+    if spec.take == "first":
+        return np.arange(max(1, round(spec.keep * samples)))
+    return kept(samples, spec.keep, seed=seed, source=source)
 
 
 def kept(samples: int, part: float, *, seed: int, source: str) -> Int[np.ndarray, "K"]:

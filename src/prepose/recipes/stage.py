@@ -16,6 +16,8 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
+Defect = Literal["mispaired-labels", "integer-labels", "missing-at-origin"]
+
 HIGHER_IS_BETTER = frozenset({"pck2d", "pck2d_box"})
 
 
@@ -33,8 +35,9 @@ class SourceSpec(BaseModel):
         split: Which of its splits.
         labels: `2d` uses image joints only, even where the store knows more; `3d` uses both.
         cap: At most so many samples an epoch, drawn anew each epoch; None: all.
-        keep: This part of the samples is all there is, drawn once by the recipe's seed; a smaller part lies within a
-            larger one.
+        keep: This part of the samples is all there is, chosen once; a smaller part lies within a larger one.
+        take: Which part that is: drawn by the recipe's seed, or the first samples of the split.
+        box_scale: The person's box is taken this many times as large.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -44,6 +47,8 @@ class SourceSpec(BaseModel):
     labels: Literal["2d", "3d"]
     cap: Annotated[int, Field(gt=0)] | None = None
     keep: Annotated[float, Field(gt=0, le=1)] = 1.0
+    take: Literal["random", "first"] = "random"
+    box_scale: Positive = 1.0
 
 
 class ValidationSpec(BaseModel):
@@ -171,6 +176,7 @@ class Recipe(BaseModel):
         clip_norm: The gradient's largest norm; None: not clipped.
         ema_decay: Decay a step of the averaged weights that are validated and saved; None: no average.
         log_every: Samples seen between two rows of the log.
+        defects: Mistakes that are made on purpose, to measure their cost (`recipes.defects`).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -188,6 +194,7 @@ class Recipe(BaseModel):
     clip_norm: Positive | None = None
     ema_decay: Annotated[float, Field(gt=0, lt=1)] | None = None
     log_every: Annotated[int, Field(gt=0)] = 1600
+    defects: tuple[Defect, ...] = ()
 
     @model_validator(mode="after")
     def _is_consistent(self) -> "Recipe":
@@ -200,10 +207,10 @@ class Recipe(BaseModel):
                 f"a stage cannot be named {taken[0]!r}: that is a field of the recipe, --set could mean both"
             )
         for stage in self.stages:
-            if self.model.readout == "argmax" and stage.losses.get("joint"):
+            if self.model.readout.startswith("argmax") and stage.losses.get("joint"):
                 raise ValueError(
-                    f"stage {stage.name!r} has the loss 'joint', but the place of readout 'argmax' has no gradient; "
-                    "use 'heatmap', or readout 'integral'"
+                    f"stage {stage.name!r} has the loss 'joint', but the place of readout {self.model.readout!r} has "
+                    "no gradient; use 'heatmap', or readout 'integral'"
                 )
             for source in stage.shares:
                 if source not in self.sources:

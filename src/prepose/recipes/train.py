@@ -11,6 +11,7 @@ from prepose.errors import DataError
 from prepose.recipes.across import processes
 from prepose.recipes.budget import stage_cost
 from prepose.recipes.checkpoint import Position, Snapshot
+from prepose.recipes.defects import with_defects
 from prepose.recipes.learner import average_into, make_optimiser, set_learning_rate, set_trained, set_training_mode
 from prepose.recipes.meter import meter
 from prepose.recipes.objective import Labels, loss_names, losses_of, weights_of
@@ -102,7 +103,8 @@ def _begin(stage: Stage, nets: Nets, run: Run, setting: Setting, start: Snapshot
 
 def _next_batch(training: Training, stream: Iterator[PoseBatch]) -> PoseBatch:
     try:
-        return next(stream).to(training.setting.fabric.device)
+        batch = with_defects(next(stream), training.run.recipe.defects)
+        return batch.to(training.setting.fabric.device)
     except DataError as error:
         if processes() > 1:
             raise

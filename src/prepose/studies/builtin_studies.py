@@ -8,7 +8,8 @@ names only: give `stores` with paths and rename the sets.
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from prepose.studies.study import Budget, Comparison, Factor, Level, Study
+from prepose.camera.crop import BOX_MARGIN
+from prepose.studies.study import Budget, Comparison, EvaluationSet, Factor, Level, Study
 from prepose.studies.study_sizes import EVERYWHERE, study_of_worlds, study_size
 
 ONLY_3D = Level(name="only-3d", recipe="only-3d")
@@ -221,6 +222,62 @@ def losses(size: str = "cpu") -> Study:
     )
 
 
+def reference_defects(size: str = "cpu") -> Study:
+    """What does each mistake of the published training cost?"""
+    published = "pretrain-finetune"
+    # The published crop of LSP-Extended is 0.68 of the person's height wide; ours is BOX_MARGIN of it.
+    tight = round(0.68 / BOX_MARGIN, 3)
+    heatmaps = '*.losses={"heatmap": 100.0, "depth_at_label": 5.0}'
+
+    def level(name: str, *changes: str) -> Level:
+        return Level(name=name, recipe=published, changes=changes)
+
+    levels = (
+        level("none"),
+        level("mispaired-labels", 'defects=["mispaired-labels"]'),
+        level("integer-labels", 'defects=["integer-labels"]'),
+        level("missing-at-origin", 'defects=["missing-at-origin"]'),
+        level("tight-crop", f"sources.wild.box_scale={tight}"),
+        level("random-third", "sources.lab.keep=0.333"),
+        level("first-third", "sources.lab.keep=0.333", "sources.lab.take=first"),
+        level("unweighted-geometry", "geometry.losses.bone_ratio=100"),
+        level("chosen-in-2d", "validation.metric=pck2d_box"),
+        level("argmax", heatmaps, "model.readout=argmax"),
+        level("argmax-cell", heatmaps, "model.readout=argmax-cell"),
+        Level(name="only-3d", recipe="only-3d"),
+        Level(name="only-3d-depth-x10", recipe="only-3d", changes=("only-3d.losses.depth=50",)),
+    )
+    of = study_size(size)
+
+    def cost(defect: str, right: str = "none") -> Comparison:
+        return Comparison(
+            statement=f"Doing without the defect {defect} lowers the error",
+            arm={"defect": right},
+            baseline={"defect": defect},
+            sets=EVERYWHERE,
+        )
+
+    study = study_of_worlds(
+        "reference-defects",
+        "The published code has mistakes in data, labels, losses and scoring. What does each of them cost by itself?",
+        of,
+        budget_of=0.5,
+        factors=(Factor(name="defect", levels=levels),),
+        comparisons=(
+            *(cost(level.name) for level in levels[1:5]),
+            cost("first-third", "random-third"),
+            *(cost(level.name) for level in levels[7:9]),
+            cost("argmax-cell", "argmax"),
+            cost("only-3d-depth-x10", "only-3d"),
+        ),
+    )
+    scored_alike = {
+        f"lab-{name}": EvaluationSet(store="lab", protocol=protocol, title=f"lab test, {protocol}")
+        for name, protocol in (("4000", "bone-sum-4000"), ("4000-legacy", "bone-sum-4000-legacy"))
+    }
+    return study.model_copy(update={"sets": {**study.sets, **scored_alike}})
+
+
 STUDIES: Mapping[str, Callable[[str], Study]] = MappingProxyType(
     {
         "pretraining": pretraining,
@@ -230,6 +287,7 @@ STUDIES: Mapping[str, Callable[[str], Study]] = MappingProxyType(
         "label-efficiency": label_efficiency,
         "generalisation": generalisation,
         "losses": losses,
+        "reference-defects": reference_defects,
     }
 )
 

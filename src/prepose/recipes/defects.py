@@ -1,0 +1,67 @@
+"""Mistakes of the published training, as switches that are off unless a recipe names them: to measure what one costs.
+
+Source: each was found in the public code of arXiv 2604.22830 by running it. Those that a recipe can already say are no
+switches: a loss weight, the measure that chooses the model, `SourceSpec.take` for a cap that always keeps the first
+samples, `SourceSpec.box_scale` for a crop that cuts head and feet off, readout `argmax-cell`, and the protocol
+`bone-sum-4000-legacy` for its scoring.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+
+import torch
+
+from prepose.data.batch import PoseBatch
+from prepose.models.heads import STRIDE
+
+# Each loader process pairs images with other images' labels from where it has reshuffled its own list to the end of
+# the epoch: on average half of an epoch in one of so many processes.
+LOADER_PROCESSES = 4
+MISPAIRED_SHARE = 0.5 / LOADER_PROCESSES
+
+
+def mispaired_labels(batch: PoseBatch) -> PoseBatch:
+    """An eighth of the samples with 3D labels have those of another one.
+
+    The labels of the first of them in the batch (whose order is random) go round in a ring.
+    """
+    with_3d = torch.nonzero(batch.has_3d.any(1)).flatten()
+    wrong = with_3d[: round(MISPAIRED_SHARE * len(with_3d))] if len(with_3d) > 1 else with_3d[:0]
+    # A single one takes the labels of the last, which keeps its own.
+    source = with_3d[-1:] if len(wrong) == 1 else wrong.roll(1)
+    joints, has_2d, has_3d = batch.joints_crop.clone(), batch.has_2d.clone(), batch.has_3d.clone()
+    joints[wrong], has_2d[wrong], has_3d[wrong] = joints[source], has_2d[source], has_3d[source]
+    return replace(batch, joints_crop=joints, has_2d=has_2d, has_3d=has_3d)
+
+
+def integer_labels(batch: PoseBatch) -> PoseBatch:
+    """Labels in the image are cut down to the cell they lie in: on average half a cell too far left and up."""
+    joints = batch.joints_crop.clone()
+    # The centre of cell c lies at crop px STRIDE * c + (STRIDE - 1) / 2.
+    cells = torch.floor((joints[..., :2] - (STRIDE - 1) / 2) / STRIDE)
+    joints[..., :2] = torch.where(batch.has_2d[..., None], cells * STRIDE + (STRIDE - 1) / 2, joints[..., :2])
+    return replace(batch, joints_crop=joints)
+
+
+def missing_at_origin(batch: PoseBatch) -> PoseBatch:
+    """Joints without a label, of samples without 3D labels, are taken for labelled at the crop's first pixel."""
+    only_2d = ~batch.has_3d.any(1, keepdim=True)
+    # Masked entries are zeros already.
+    return replace(batch, has_2d=batch.has_2d | only_2d)
+
+
+DEFECTS: Mapping[str, Callable[[PoseBatch], PoseBatch]] = MappingProxyType(
+    {
+        "mispaired-labels": mispaired_labels,
+        "integer-labels": integer_labels,
+        "missing-at-origin": missing_at_origin,
+    }
+)
+
+
+def with_defects(batch: PoseBatch, names: Sequence[str]) -> PoseBatch:
+    """The batch as the named mistakes would have made it."""
+    for name in names:
+        batch = DEFECTS[name](batch)
+    return batch
