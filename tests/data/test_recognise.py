@@ -1,48 +1,39 @@
-import numpy as np
 import pytest
 
-from fakes import fake_lsp, fake_lsp_extended
-from fakes_coco import fake_coco
-from fakes_custom import fake_custom
-from fakes_flic import fake_flic, fake_flic_full
-from fakes_mpii import fake_mpii
 from prepose.data.catalog import DATASETS, add_dataset
-from prepose.data.recognise import looks_like, with_hint
+from prepose.data.recognise import hdf5_people_of, looks_like, mat_joints_of, with_hint
 from prepose.errors import DataError
-
-FAKES = {
-    "lsp": lambda root, generator: fake_lsp(root, generator, count=4),
-    "lsp-extended": lambda root, generator: fake_lsp_extended(root, generator, count=4),
-    "mpii": fake_mpii,
-    "flic": fake_flic,
-    "flic-full": fake_flic_full,
-    "coco": fake_coco,
-    "custom": fake_custom,
-}
+from small_fakes import SMALL_FAKES
 
 
 @pytest.fixture(scope="module")
 def roots(tmp_path_factory):
     folder = tmp_path_factory.mktemp("roots")
-    for name, fake in FAKES.items():
-        fake(folder / name, np.random.default_rng(3))
-    return folder
+    return {str(fake): fake.write_into(folder / str(fake)) for fake in SMALL_FAKES}
 
 
-@pytest.mark.parametrize("name", FAKES)
-def test_each_dataset_looks_like_itself_alone(roots, name):
-    likely = looks_like(roots / name, DATASETS.values())
-    assert list(likely) == [name]
-    assert likely[name].is_relative_to(roots / name)
+def test_every_dataset_has_a_small_fake():
+    assert {fake.dataset for fake in SMALL_FAKES} == set(DATASETS)
 
 
-@pytest.mark.parametrize("name", FAKES)
-@pytest.mark.parametrize("wrong", FAKES)
-def test_files_of_another_dataset_are_recognised(roots, tmp_path, name, wrong):
-    if name != wrong:
-        with pytest.raises(DataError, match=rf"looks like {name}, not {wrong}|add it as {name}"):
-            add_dataset(wrong, roots / name, tmp_path / "out")
-        assert not (tmp_path / "out").exists()
+@pytest.mark.parametrize("fake", SMALL_FAKES, ids=str)
+def test_each_dataset_looks_like_itself_alone(roots, fake):
+    root = roots[str(fake)]
+    likely = looks_like(root, DATASETS.values())
+    assert list(likely) == [fake.dataset]
+    assert likely[fake.dataset].is_relative_to(root) and likely[fake.dataset].exists()
+
+
+FIRST_LAYOUTS = {fake.dataset: fake for fake in reversed(SMALL_FAKES)}
+PAIRS = [(fake, wrong) for fake in FIRST_LAYOUTS.values() for wrong in DATASETS if wrong != fake.dataset]
+PAIRS += [(fake, "lsp-extended") for fake in SMALL_FAKES if fake not in FIRST_LAYOUTS.values()]
+
+
+@pytest.mark.parametrize(("fake", "wrong"), PAIRS, ids=str)
+def test_files_of_another_dataset_are_recognised(roots, tmp_path, fake, wrong):
+    with pytest.raises(DataError, match=rf"looks like {fake.dataset}, not {wrong}|add it as {fake.dataset}"):
+        add_dataset(wrong, roots[str(fake)], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_nothing_looks_like_nothing(tmp_path):
@@ -52,6 +43,15 @@ def test_nothing_looks_like_nothing(tmp_path):
     assert with_hint(error, "lsp", tmp_path, DATASETS.values()) is error
 
 
+def test_damaged_files_look_like_nothing(tmp_path):
+    (tmp_path / "annot").mkdir()
+    for name in ("annot/train.h5", "annot/train.json", "joints.mat", "some.npz"):
+        (tmp_path / name).write_bytes(b"PK\x03\x04 or something else")
+    assert looks_like(tmp_path, DATASETS.values()) == {}
+    assert hdf5_people_of(tmp_path, ["annot/train.h5", "annot/valid.h5"], 16) is None
+    assert mat_joints_of(tmp_path / "joints.mat", (3, 14)) is None
+
+
 def test_a_broken_file_of_the_right_dataset_gets_no_hint(roots):
     error = DataError("broken")
-    assert with_hint(error, "mpii", roots / "mpii", DATASETS.values()) is error
+    assert with_hint(error, "mpii", roots["mpii-json"], DATASETS.values()) is error

@@ -20,7 +20,7 @@ from prepose.data.chip import Chips
 from prepose.data.embed import embed
 from prepose.data.entry import CatalogEntry
 from prepose.data.found import FoundDataset
-from prepose.data.recognise import with_hint
+from prepose.data.recognise import mat_joints_of, with_hint
 from prepose.data.store import StoreDescription, finished_samples, is_complete, write_store
 from prepose.errors import DataError
 
@@ -40,6 +40,7 @@ _ENTRIES = (
         default_splits=2,
         adapter=lsp,
         signature=("images/im[0-9][0-9][0-9][0-9].jpg",),
+        tell_tale=lambda root: mat_joints_of(root / "joints.mat", (3, len(LSP_14))),
     ),
     CatalogEntry(
         name="lsp-extended",
@@ -56,6 +57,7 @@ _ENTRIES = (
         default_splits=2,
         adapter=lsp_extended,
         signature=("images/im[0-9][0-9][0-9][0-9][0-9].jpg",),
+        tell_tale=lambda root: mat_joints_of(root / "joints.mat", (len(LSP_14), 3)),
     ),
     MPII,
     FLIC_ENTRY,

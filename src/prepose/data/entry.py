@@ -37,6 +37,8 @@ class CatalogEntry:
         default_splits: How many splits are added unless others are asked for.
         adapter: The function that finds it.
         signature: Glob patterns below the root, any of which gives the dataset away (`recognise.looks_like`).
+        tell_tale: Where file names say too little: looks into files below the root, and gives the one that gives the
+            dataset away, or None.
         splits_at: The splits that the files hold, where that is up to the user; else None.
         root_may_be_file: Whether the root may be a label file instead of a folder.
     """
@@ -54,6 +56,7 @@ class CatalogEntry:
     splits: tuple[str, ...]
     default_splits: int
     adapter: Adapter
-    signature: tuple[str, ...] = ()
+    signature: tuple[str, ...]
+    tell_tale: Callable[[Path], Path | None] | None = None
     splits_at: Callable[[Path], tuple[str, ...]] | None = None
     root_may_be_file: bool = False

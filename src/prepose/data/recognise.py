@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from prepose.data.entry import CatalogEntry
+from prepose.data.intake import hdf5_shapes, mat_shapes
 from prepose.errors import DataError
 
 
@@ -16,7 +17,7 @@ def looks_like(root: Path, entries: Iterable[CatalogEntry]) -> Mapping[str, Path
     """
     if not root.is_dir():
         return {}
-    signs = {entry.name: _first_sign(root, entry.signature) for entry in entries}
+    signs = {entry.name: _first_sign(root, entry) for entry in entries}
     return {name: sign for name, sign in signs.items() if sign is not None}
 
 
@@ -29,5 +30,25 @@ def with_hint(error: DataError, name: str, root: Path, entries: Iterable[Catalog
     return DataError(f"{error}; {sign} looks like {other}, not {name}; add it as that")
 
 
-def _first_sign(root: Path, patterns: Iterable[str]) -> Path | None:
-    return next((found for pattern in patterns for found in root.glob(pattern)), None)
+def hdf5_people_of(root: Path, names: Iterable[str], joints: int) -> Path | None:
+    """The first of some HDF5 files whose `part` has that many joints: MPII and FLIC are re-packed under equal names."""
+    for path in (root / name for name in names):
+        try:
+            if path.is_file() and hdf5_shapes(path).get("part", ())[1:] == (joints, 2):
+                return path
+        except DataError:
+            continue
+    return None
+
+
+def mat_joints_of(path: Path, shape: tuple[int, int]) -> Path | None:
+    """A MATLAB file if the first two axes of its variable `joints` have that shape (LSP's two sets differ in them)."""
+    try:
+        return path if path.is_file() and mat_shapes(path).get("joints", ())[:2] == shape else None
+    except DataError:
+        return None
+
+
+def _first_sign(root: Path, entry: CatalogEntry) -> Path | None:
+    named = next((found for pattern in entry.signature for found in root.glob(pattern)), None)
+    return entry.tell_tale(root) if named is None and entry.tell_tale is not None else named

@@ -22,6 +22,7 @@ from prepose.data.entry import CatalogEntry
 from prepose.data.found import FoundDataset, box_of_joints
 from prepose.data.intake import hdf5_shapes, number_of, read_hdf5, read_image_names, read_mat_struct, records_of
 from prepose.data.labelled_people import LabelledPeople, found_people, labelled_joints, people_of
+from prepose.data.recognise import hdf5_people_of
 from prepose.errors import DataError
 
 FLIC_SPLITS = ("train", "test")
@@ -96,6 +97,12 @@ def flic_full(root: Path, split: str, *, partial: bool) -> FoundDataset:
             f"{int(near.sum())} training frames lie within {SCENE_FRAMES} frames of a test frame of their film"
         )
     return _found(root, people, FLIC_29, partial=partial, notes=(*notes, *marked), facts={"labels": path.name})
+
+
+def flic_tell_tale(root: Path) -> Path | None:
+    """A label file of FLIC, told from MPII's of the same name by its number of joints."""
+    names = [f"{folder}{name}.h5" for folder in ("annot/", "") for name in FILE_OF_SPLIT.values()]
+    return hdf5_people_of(root, names, len(FLIC_11))
 
 
 def matlab_pixels(xy: Float[np.ndarray, "N J 2"]) -> Float[np.ndarray, "N J 2"]:
@@ -248,7 +255,8 @@ FLIC_ENTRY = CatalogEntry(
     splits=FLIC_SPLITS,
     default_splits=2,
     adapter=flic,
-    signature=("annot/*_personcentric.h5", "*_personcentric.h5", "flic-*.h5"),
+    signature=("annot/*_personcentric.h5", "*_personcentric.h5"),
+    tell_tale=flic_tell_tale,
 )
 
 FLIC_FULL_ENTRY = CatalogEntry(

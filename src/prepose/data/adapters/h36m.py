@@ -212,7 +212,9 @@ ENTRY = CatalogEntry(
     default_splits=3,
     adapter=h36m,
     signature=(
-        "Train/POSE/*.csv", "Val/POSE/*.csv", "s_*_act_*_subact_*_ca_*", "S*/*/annot.h5", "Human36M_subject*.json",
-        "annotations/Human36M_subject*.json",
+        "Train/POSE/*.csv", "Val/POSE/*.csv", "*/Train/POSE/*.csv", "*/Val/POSE/*.csv", "HM36_eccv_challenge*",
+        "s_*_act_*_subact_*_ca_*", "*/s_*_act_*_subact_*_ca_*", "S*/*/annot.h5", "*/S*/*/annot.h5",
+        "Human36M_subject*.json", "*/Human36M_subject*.json",
     ),
+    tell_tale=lambda root: next(iter(npz_files(root)), None),
 )  # fmt: skip

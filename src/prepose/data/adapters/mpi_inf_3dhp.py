@@ -188,5 +188,11 @@ ENTRY = CatalogEntry(
     splits=tuple(SPLITS),
     default_splits=3,
     adapter=mpi_inf_3dhp,
-    signature=("S[1-8]/Seq[12]/annot.mat", "TS[1-6]/annot_data.mat", "*/TS[1-6]/annot_data.mat"),
+    signature=(
+        "S[1-8]/Seq[12]/annot.mat",
+        "*/S[1-8]/Seq[12]/annot.mat",
+        "TS[1-6]/annot_data.mat",
+        "*/TS[1-6]/annot_data.mat",
+        "*/*/TS[1-6]/annot_data.mat",
+    ),
 )

@@ -26,12 +26,15 @@ from prepose.data.mpii_labels import (
     read_official_labels,
     with_head_boxes,
 )
+from prepose.data.recognise import hdf5_people_of
 from prepose.errors import DataError
 
 MPII_SPLITS = ("train", "validation", "all")
 PERSON_PX = 200.0
 # With fewer joints than this the joints' own box is too often a fraction of the visible person.
 FEW_JOINTS = 8
+# One record of the JSON form and more.
+RECORD_BYTES = 4096
 
 
 def mpii(root: Path, split: str, *, partial: bool) -> FoundDataset:
@@ -68,6 +71,17 @@ def mpii(root: Path, split: str, *, partial: bool) -> FoundDataset:
 def mpii_splits(root: Path) -> tuple[str, ...]:
     """The splits that are added unless others are asked for: the owners' own file knows no validation part."""
     return ("all",) if find_labels(root)[0] == "mat" else MPII_SPLITS[:2]
+
+
+def mpii_tell_tale(root: Path) -> Path | None:
+    """A re-packed label file: by its number of joints, or by how its first record begins."""
+    names = [f"{folder}{name}" for folder in ("annot/", "") for name in FILE_OF_SPLIT.values()]
+    for path in (root / f"{name}.json" for name in names):
+        if path.is_file():
+            with path.open("rb") as file:
+                if b'"joints_vis"' in file.read(RECORD_BYTES):
+                    return path
+    return hdf5_people_of(root, [f"{name}.h5" for name in names], len(MPII_16))
 
 
 def matlab_pixels(xy: Float[np.ndarray, "*N 2"]) -> Float[np.ndarray, "*N 2"]:
@@ -140,8 +154,7 @@ ENTRY = CatalogEntry(
         "annot/mpii_human_pose_v1*.mat",
         "mpii_human_pose_v1*/mpii_human_pose_v1*.mat",
         "annot/gt_valid.mat",
-        "annot/valid.json",
-        "annot/train.json",
     ),
+    tell_tale=mpii_tell_tale,
     splits_at=mpii_splits,
 )

@@ -200,5 +200,5 @@ ENTRY = CatalogEntry(
     splits=SPLITS,
     default_splits=3,
     adapter=threedpw,
-    signature=("sequenceFiles/*/*.pkl",),
+    signature=("sequenceFiles/*/*.pkl", "imageFiles/*/image_00000.jpg"),
 )
