@@ -7,7 +7,7 @@ from prepose.body.skeletons import get_skeleton
 from prepose.metrics.evaluation import Evaluation
 from prepose.metrics.protocols import get_protocol
 
-STATES = ("unknown", "visible", "occluded", "occluded-by-object", "occluded-by-body", "outside")
+STATES = ("unknown", "visible", "occluded", "occluded_by_object", "occluded_by_body", "outside")
 
 
 def drawn_evaluation(*, num_samples: int = 40, seed: int = 0, noise_mm: float = 50.0) -> Evaluation:
