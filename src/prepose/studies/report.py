@@ -1,24 +1,18 @@
 """One self-contained page from a quickstart folder: reads what the runs left, needs no torch and no network."""
 
-import base64
-import gzip
-import json
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from plotly.offline import get_plotlyjs
 
 from prepose.body.drawing import side_colour
 from prepose.data.store import describe_store, open_store
 from prepose.metrics.protocols import get_protocol
 from prepose.studies.findings import Findings, read_findings
 from prepose.studies.gallery import Case, cases_of, film_strip, jpeg_base64
+from prepose.studies.page_parts import render, write_text
 from prepose.studies.page_tables import answers, caution, numbers
 
 
@@ -32,30 +26,9 @@ def write_report(folder: Path) -> Path:
         DataError: see `read_findings`.
     """
     findings = read_findings(folder)
-    page = files("prepose.studies") / "page"
-    environment = Environment(
-        loader=PackageLoader("prepose.studies", "page"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    html = environment.get_template("report.html.j2").render(
-        **_words(findings),
-        **numbers(findings),
-        **_pictures(findings),
-        css=_safe((page / "report.css").read_text(encoding="utf-8")),
-        script=_safe((page / "report.js").read_text(encoding="utf-8")),
-        plotly=base64.b64encode(gzip.compress(get_plotlyjs().encode(), mtime=0)).decode(),
-    )
-    target = folder / "report.html"
-    aside = target.with_suffix(f".{os.getpid()}.part")
-    aside.write_text(html, encoding="utf-8")
-    aside.replace(target)
-    return target
-
-
-def _safe(text: str) -> Any:
-    """Our own style and script go into the page as they are."""
-    from markupsafe import Markup
-
-    return Markup(text)
+    words, data = _pictures(findings)
+    html = render("report.html.j2", "report.js", {**_words(findings), **numbers(findings), **words}, data)
+    return write_text(folder / "report.html", html)
 
 
 def _words(findings: Findings) -> dict[str, Any]:
@@ -95,7 +68,8 @@ def _facts(report: Mapping[str, Any]) -> list[tuple[str, str]]:
     return list(facts.items())
 
 
-def _pictures(findings: Findings) -> dict[str, Any]:
+def _pictures(findings: Findings) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the template and the script need of the stores."""
     report = findings.report
     gallery, cases = [], {}
     for each in findings.sets:
@@ -119,9 +93,7 @@ def _pictures(findings: Findings) -> dict[str, Any]:
         "cases": cases,
         "curves": _curves(findings),
     }
-    # "</" would end the script element early.
-    text = json.dumps(data, allow_nan=False).replace("</", "<\\/")
-    return {"gallery": gallery, "worlds": list(_world_strips(findings)), "data": _safe(text)}
+    return {"gallery": gallery, "worlds": list(_world_strips(findings))}, data
 
 
 def _turnable(case: Case) -> dict[str, Any]:
