@@ -48,6 +48,13 @@ def test_any_number_of_rays_fits_the_packets(count):
     assert scene.occluded(origins, directions).all()
 
 
+def test_hits_and_misses_side_by_side_are_told_apart():
+    origins = columns(*[(-2.0, 1.0, 30.0), (9.0, 9.0, 30.0), (2.0, 1.0, 30.0)] * 11)
+    hits = TriangleScene(VERTICES, FACES).first_hits(origins, np.repeat(DOWN, 33, axis=1))
+    assert (hits.triangle >= 0).tolist() == [True, False, True] * 11
+    np.testing.assert_allclose(hits.distance, [30, np.inf, 20] * 11)
+
+
 def test_occlusion_ends_at_the_far_end():
     scene = TriangleScene(VERTICES, FACES)
     origins = np.repeat(columns((-2, 1, 30)), 2, axis=1)

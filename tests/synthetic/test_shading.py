@@ -12,6 +12,7 @@ from prepose.synthetic.shading import (
     light_rays,
     reflect,
     sample_texture,
+    sample_textures,
     unit,
 )
 
@@ -61,6 +62,21 @@ def test_texture_seen_from_afar_is_its_mean():
     np.testing.assert_allclose(far, np.repeat(image.mean((0, 1))[:, None], 50, 1), atol=1e-4)
     near = sample_texture(Texture(image), uv, np.full(50, 1e-4))
     np.testing.assert_array_equal(near, sample_texture(Texture(image), uv))
+
+
+def test_many_textures_at_once_are_read_as_each_alone():
+    generator = np.random.default_rng(0)
+    # Of several sizes, and more points than one map of OpenCV's holds.
+    textures = [Texture(generator.random((side, 2 * side, 3)).astype(np.float32)) for side in (1, 8, 64)]
+    which = generator.choice(4, 60_000, p=[0.05, 0.05, 0.8, 0.1])
+    uv = generator.uniform(-3, 3, (2, len(which))).astype(np.float32)
+    footprint = np.exp(generator.uniform(-8, 3, len(which))).astype(np.float32)
+    colours = sample_textures([*textures, None], which, uv, footprint)
+    for number, texture in enumerate(textures):
+        rows = which == number
+        np.testing.assert_array_equal(colours[:, rows], sample_texture(texture, uv[:, rows], footprint[rows]))
+    assert (colours[:, which == 3] == 1).all()
+    assert sample_textures(textures, which[:0], uv[:, :0], footprint[:0]).shape == (3, 0)
 
 
 def test_sun_is_everywhere_alike_and_lamps_fade_with_the_square():

@@ -54,3 +54,10 @@ def test_moved_things_keep_their_shape_and_are_hit_where_they_stand():
     assert volume(thing[0]) == pytest.approx(100 * 20 * 100)
     _, distance = first_hits(build_tracer(thing), np.array([[0.0, 0, 50]]), np.array([[1.0, 0, 0]]))
     np.testing.assert_allclose(distance, 990, atol=1e-3)
+
+
+def test_stretched_things_grow_in_height_alone():
+    mesh = boxes([((-100, -200, 0), (100, 200, 500))], np.full((1, 3), 0.5))
+    (stretched,) = moved([mesh], (0.0, 0.0, 0.0), np.pi / 2, 1.4)
+    np.testing.assert_allclose(stretched.vertices.min(axis=0), [-200, -100, 0], atol=1e-9)
+    np.testing.assert_allclose(stretched.vertices.max(axis=0), [200, 100, 700], atol=1e-9)

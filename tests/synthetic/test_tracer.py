@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from prepose.synthetic.shading import Texture
-from prepose.synthetic.tracer import Mesh, build_tracer, first_hits, vertex_normals
+from prepose.synthetic.tracer import Mesh, build_tracer, first_hits, joined, vertex_normals
 
 
 def square(height, half=5.0, **fields):
@@ -47,3 +47,32 @@ def test_texture_density_is_uv_per_mm():
 def test_texture_needs_uv():
     with pytest.raises(ValueError, match="a mesh has a texture and uv, or neither"):
         square(0.0, uv=np.zeros((4, 2)))
+
+
+def test_meshes_side_by_side_keep_what_each_has_alone():
+    uv = np.array([[0, 0], [1, 0], [1, 1], [0, 1.0]])
+    texture = Texture(np.ones((4, 4, 3), dtype=np.float32))
+    bent = square(5.0).vertices * [1, 1, 0.5] + [0, 0, 1] * np.array([[0], [0], [0], [3.0]])
+    meshes = [
+        square(0.0, albedo=np.full((4, 3), 0.3, dtype=np.float32)),
+        square(10.0, half=2.0, texture=texture, uv=uv),
+        Mesh(bent, square(0.0).faces, smooth=True),
+        square(20.0, smooth=True, normals=np.tile([0.0, 0, -1], (4, 1))),
+        Mesh(bent[:, [1, 2, 0]], square(0.0).faces, texture=texture, uv=2 * uv, smooth=True),
+    ]
+    together, alone = build_tracer(meshes), [build_tracer([mesh]) for mesh in meshes]
+    for column in ("normals", "albedo", "uv", "uv_per_mm", "smooth", "gloss"):
+        expected = np.concatenate([getattr(tracer, column) for tracer in alone], axis=-1)
+        np.testing.assert_array_equal(getattr(together, column), expected, err_msg=column)
+    assert together.face_mesh.tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
+    assert together.normals.any(axis=0).tolist() == [False] * 8 + [True] * 12
+
+
+def test_joined_meshes_keep_their_triangles():
+    meshes = [square(0.0), square(10.0, half=2.0), square(20.0)]
+    vertices, faces = joined(meshes)
+    expected = np.concatenate([mesh.vertices[mesh.faces] for mesh in meshes])
+    np.testing.assert_array_equal(vertices[faces], expected)
+    vertices, faces = joined([])
+    assert vertices.shape == (0, 3)
+    assert faces.shape == (0, 3)

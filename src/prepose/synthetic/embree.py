@@ -6,6 +6,7 @@ of sixteen. Constants and struct layouts are those of Embree 4 (embree4/rtcore_*
 """
 
 import ctypes
+import math
 import os
 import weakref
 from collections.abc import Iterator
@@ -26,8 +27,9 @@ _SCENE_FLAG_ROBUST = 1 << 2
 _PACKET = 16
 # RTCRayHit16: twelve ray fields, then nine hit fields, each of sixteen 32-bit numbers.
 _RAY = (0, 1, 2, 4, 5, 6, 8)  # origin, direction, far end
-_NEAR, _TIME, _FAR, _MASK, _ID, _FLAGS = 3, 7, 8, 9, 10, 11
-_NORMAL, _U, _V, _PRIMITIVE, _GEOMETRY = (12, 13, 14), 15, 16, 17, 18
+_FAR, _MASK = 8, 9
+# Three fields of the normal, u, v, then the triangle.
+_FIRST_HIT, _PRIMITIVE, _GEOMETRY = 12, 17, 18
 _RAY_FIELDS, _RAY_HIT_FIELDS = 12, 21
 _MISS = 0xFFFFFFFF
 
@@ -128,8 +130,9 @@ def _device(process: int) -> int:
 
 
 def _aligned(shape: tuple[int, ...], alignment: int = 64) -> Float32[np.ndarray, "..."]:
-    size = int(np.prod(shape)) * 4
-    raw = np.empty(size + alignment, dtype=np.uint8)
+    """Zeros that start at a multiple of `alignment` bytes."""
+    size = math.prod(shape) * 4
+    raw = np.zeros(size + alignment, dtype=np.uint8)
     start = -raw.ctypes.data % alignment
     return raw[start : start + size].view(np.float32).reshape(shape)
 
@@ -175,18 +178,19 @@ class TriangleScene:
         self, origins: Columns, directions: Columns, far: Float[np.ndarray, " R"] | float, num_fields: int
     ) -> Float32[np.ndarray, "P fields 16"]:
         num_rays = origins.shape[1]
-        num_packets = -(-num_rays // _PACKET)
-        packets = _aligned((num_packets, num_fields, _PACKET))
-        packets[:, (_NEAR, _TIME, _ID, _FLAGS)] = 0
+        packets = _aligned((-(-num_rays // _PACKET), num_fields, _PACKET))
         packets.view(np.uint32)[:, _MASK] = _MISS
-        # The last packet's spare lanes are switched off, but must hold a direction.
-        fields = np.ones((7, num_packets * _PACKET), dtype=np.float32)
-        fields[:3, :num_rays] = origins
-        fields[3:6, :num_rays] = directions
-        fields[6, :num_rays] = far
-        fields[6, num_rays:] = -np.inf
-        for field, values in zip(_RAY, fields.reshape(7, num_packets, _PACKET), strict=True):
-            packets[:, field] = values
+        whole, spare = num_rays // _PACKET, num_rays % _PACKET
+        for field, values in zip(_RAY, (*origins, *directions, far), strict=True):
+            if not isinstance(values, np.ndarray):
+                packets[:, field] = values
+                continue
+            packets[:whole, field] = values[: whole * _PACKET].reshape(whole, _PACKET)
+            packets[whole:, field, :spare] = values[whole * _PACKET :]
+        if spare:
+            # The last packet's spare lanes are switched off, but must hold a direction.
+            packets[whole:, _RAY[3:6], spare:] = 1
+            packets[whole:, _FAR, spare:] = -np.inf
         return packets
 
     def _call(self, function: Any, packets: Float32[np.ndarray, "P fields 16"], arguments: _Arguments) -> None:
@@ -197,15 +201,14 @@ class TriangleScene:
 
     def first_hits(self, origins: Columns, directions: Columns) -> Hits:
         """The nearest triangle along each ray; coordinates first, rays last."""
-        num_rays = origins.shape[1]
         packets = self._packets(origins, directions, np.inf, _RAY_HIT_FIELDS)
-        packets.view(np.uint32)[:, _GEOMETRY:] = _MISS
+        # Embree writes what a ray meets and leaves these alone where it meets nothing.
+        packets.view(np.uint32)[:, _PRIMITIVE:] = _MISS
         self._call(_library().rtcIntersect16, packets, _COHERENT)
-        far, *normal, u, v = (packets[:, field].reshape(-1)[:num_rays] for field in (_FAR, *_NORMAL, _U, _V))
-        triangle, geometry = (
-            packets.view(np.int32)[:, field].reshape(-1)[:num_rays] for field in (_PRIMITIVE, _GEOMETRY)
-        )
-        return Hits(np.where(geometry == -1, np.int32(-1), triangle), far, np.stack([u, v]), np.stack(normal))
+        fields = packets[:, _FIRST_HIT:_GEOMETRY].swapaxes(0, 1).reshape(_GEOMETRY - _FIRST_HIT, -1)
+        met = fields[:, : origins.shape[1]]
+        distance = packets[:, _FAR].reshape(-1)[: origins.shape[1]]
+        return Hits(met[5].view(np.int32), distance, uv=met[3:5], normal=met[:3])
 
     def occluded(
         self, origins: Columns, directions: Columns, far: Float[np.ndarray, " R"] | float = np.inf

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int, Int32
 
 from prepose.arrays import Vector3
-from prepose.synthetic.shading import dot, picked, put, sample_texture, unit
+from prepose.synthetic.shading import dot, picked, put, sample_textures, unit
 from prepose.synthetic.tracer import Tracer
 
 # A painted border is at least this soft, mm.
@@ -100,23 +100,21 @@ def _paint(
 ) -> None:
     """Lay textures and layers on the albedo in place; a footprint is the width that a pixel sees there."""
     mesh = tracer.face_mesh[triangle]
-    for which in np.flatnonzero(np.bincount(mesh, minlength=len(tracer.meshes))):
-        texture, layers = tracer.meshes[which].texture, tracer.meshes[which].layers
-        if texture is None and not layers:
+    textures = [one.texture for one in tracer.meshes]
+    if any(texture is not None for texture in textures):
+        uv = _interpolate(tracer.uv, corners, weights)
+        albedo *= sample_textures(textures, mesh, uv, footprint_mm * tracer.uv_per_mm[triangle])
+    for which, one in enumerate(tracer.meshes):
+        rows = np.flatnonzero(mesh == which) if one.layers else mesh[:0]
+        if not len(rows):
             continue
-        rows = np.flatnonzero(mesh == which)
-        around, share, width = picked(corners, rows), picked(weights, rows), footprint_mm[rows]
-        colour = picked(albedo, rows)
-        if texture is not None:
-            uv = _interpolate(tracer.uv, around, share)
-            colour *= sample_texture(texture, uv, width * tracer.uv_per_mm[triangle[rows]])
-        if layers:
-            own_corners = around - np.int32(tracer.first_vertex[which])
-            inside = _interpolate(np.stack([layer.edge for layer in layers]), own_corners, share)
-            # A border is blurred over the pixel that it crosses.
-            covers = np.clip(0.5 + inside / np.maximum(width, _SHARPEST_BORDER), 0, 1)
-            for layer, cover in zip(layers, covers, strict=True):
-                colour += (layer.colour.astype(np.float32)[:, None] - colour) * cover
+        colour, width = picked(albedo, rows), footprint_mm[rows]
+        own_corners = picked(corners, rows) - np.int32(tracer.first_vertex[which])
+        inside = _interpolate(np.stack([layer.edge for layer in one.layers]), own_corners, picked(weights, rows))
+        # A border is blurred over the pixel that it crosses.
+        covers = np.clip(0.5 + inside / np.maximum(width, _SHARPEST_BORDER), 0, 1)
+        for layer, cover in zip(one.layers, covers, strict=True):
+            colour += (layer.colour.astype(np.float32)[:, None] - colour) * cover
         put(albedo, rows, colour)
 
 

@@ -1,6 +1,7 @@
 """How much light reaches points, and what they send to the eye."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int, Int32
@@ -68,16 +69,22 @@ def light_film(tracer: Tracer, samples: Samples, lamps: Lamps, size_hw: tuple[in
     Rays are cast for every other pixel, as on a chess board, each in its own of sixteen directions; the mean over the
     neighbours then sees eight of them, which is enough for soft shadows at half the price.
     """
-    row, column = np.divmod(samples.rows, size_hw[1])
-    traced = np.flatnonzero((row + column) % 2 == 0)
-    # Every fourth pixel repeats: any four by four of them hold the same eight directions, so the mean has no grain.
-    cell = row % 4 * 4 + column % 4 // 2 * 2
+    white, cells = _chess_board(*size_hw)
+    traced, cell = np.flatnonzero(white[samples.rows]), cells[samples.rows]
     film, weight = smoothed(samples, traced, visibility(tracer, only(samples, traced), lamps, cell[traced]), size_hw)
     lonely = np.flatnonzero(weight.ravel()[samples.rows] == 0)
     if len(lonely):
         here = visibility(tracer, only(samples, lonely), lamps, cell[lonely])
         put(film.visible.reshape(len(here), -1), samples.rows[lonely], here)
     return film
+
+
+@lru_cache(maxsize=4)
+def _chess_board(height: int, width: int) -> tuple[Bool[np.ndarray, " P"], Int[np.ndarray, " P"]]:
+    """Which pixels have rays cast for them, and the direction of each, row by row."""
+    row, column = np.divmod(np.arange(height * width), width)
+    # Every fourth pixel repeats: any four by four of them hold the same eight directions, so the mean has no grain.
+    return (row + column) % 2 == 0, row % 4 * 4 + column % 4 // 2 * 2
 
 
 def visibility(
@@ -152,14 +159,21 @@ def smoothed(
     sums[-1].reshape(-1)[samples.rows[traced]] = 1
     for axis in (0, 1):
         total = sums.copy()
-        for shift in (-1, 1, 2):
-            near = np.roll(mesh, shift, axis) == mesh
-            # What rolled round from the far side of the picture is no neighbour.
-            near.swapaxes(0, axis)[slice(shift, None) if shift < 0 else slice(shift)] = False
-            near &= dot(np.roll(normal, shift, axis + 1), normal) > SAME_FACING
-            total += np.roll(sums, shift, axis + 1) * near
+        for shift in (1, 2):
+            # Where the picture ends there are no neighbours.
+            here, there = _apart(shift, axis)
+            near = (mesh[here] == mesh[there]) & (dot(normal[:, *here], normal[:, *there]) > SAME_FACING)
+            if shift == 1:
+                total[:, *there] += sums[:, *here] * near
+            total[:, *here] += sums[:, *there] * near
         sums = total
     return Film(mesh, normal, sums[:-1] / np.maximum(sums[-1], 1)), sums[-1]
+
+
+def _apart(shift: int, axis: int) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    """All pixels that have another so many rows (axis 0) or columns before them, and those others."""
+    later, earlier, across = slice(shift, None), slice(-shift), slice(None)
+    return ((later, across), (earlier, across)) if axis == 0 else ((across, later), (across, earlier))
 
 
 def radiance(samples: Samples, lamps: Lamps, visible: Float32[np.ndarray, "channels S"]) -> Float32[np.ndarray, "3 S"]:

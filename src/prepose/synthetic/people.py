@@ -1,7 +1,7 @@
 """Who stands in front of the camera: numbered people, each with one build and one set of clothes."""
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from zlib import crc32
 
 import numpy as np
@@ -55,7 +55,7 @@ class Model:
     meshes: tuple[Mesh, ...]
     action: str
 
-    @property
+    @cached_property
     def points_world(self) -> Points3D:
         """The corners of the skin and of what hangs from it, mm."""
         return np.concatenate([mesh.vertices for mesh in self.meshes], dtype=float)

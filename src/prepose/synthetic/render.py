@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float32, Int, Int32
@@ -72,9 +73,8 @@ def render(
     """
     tracer = meshes if isinstance(meshes, Tracer) else build_tracer(meshes)
     width, height = camera.size_wh
-    rows, columns = np.divmod(np.arange(width * height), width)
     lamps = Lamps(tuple(lights), background, quality)
-    origin, directions = _rays(camera, np.stack([columns, rows], axis=1).astype(np.float64))
+    origin, directions = _rays(camera, _middles(width, height))
     samples, depth = meet(tracer, origin, directions, camera.focal)
     film = light_film(tracer, samples, lamps, (height, width))
     visible = picked(film.visible.reshape(-1, height * width), samples.rows)
@@ -88,14 +88,21 @@ def render(
     return Rendering(picture, film.mesh, depth.reshape(height, width))
 
 
+@lru_cache(maxsize=4)
+def _middles(width: int, height: int) -> Points2D:
+    """The middles of all pixels, row by row, px."""
+    rows, columns = np.divmod(np.arange(width * height), width)
+    return np.stack([columns, rows], axis=1).astype(np.float64)
+
+
 def _rays(camera: Camera, points_img: Points2D) -> tuple[Vector3, Float32[np.ndarray, "3 R"]]:
     """The camera's centre (world, mm) and world directions of length one in z through these image points (px)."""
     if camera.distortion.any():
-        rays_cam = camera.back_project(points_img, np.ones(len(points_img))).T
+        rays = camera.rotation.T @ camera.back_project(points_img, np.ones(len(points_img))).T
     else:
-        cam_from_img = np.linalg.inv(camera.K)
-        rays_cam = cam_from_img[:, :2] @ points_img.T + cam_from_img[:, 2:]
-    return camera.world_from_cam(np.zeros(3)), (camera.rotation.T @ rays_cam).astype(np.float32)
+        world_from_img = camera.rotation.T @ np.linalg.inv(camera.K)
+        rays = world_from_img[:, :2] @ points_img.T + world_from_img[:, 2:]
+    return camera.world_from_cam(np.zeros(3)), rays.astype(np.float32)
 
 
 def _edges(image: Float32[np.ndarray, "3 H W"], film: Film, depth: Float32[np.ndarray, "H W"]) -> Int[np.ndarray, " E"]:
@@ -110,9 +117,12 @@ def _edges(image: Float32[np.ndarray, "3 H W"], film: Film, depth: Float32[np.nd
         _outline_steps(tone.mT, film.mesh.T, film.normal.mT, depth.T).T,
     )
     flat = contrast.ravel()
+    edges = np.flatnonzero(flat > _EDGE_CONTRAST)
     most = int(_EDGE_SHARE * flat.size)
-    threshold = max(_EDGE_CONTRAST, float(np.partition(flat, -most)[-most])) if most else np.inf
-    return np.flatnonzero(flat > threshold)
+    if len(edges) < most:
+        return edges
+    strength = flat[edges]
+    return edges[strength > np.partition(strength, -most)[-most]] if most else edges[:0]
 
 
 def _outline_steps(

@@ -4,6 +4,7 @@ World frame: mm, z up, the floor at z = 0. A scene leaves a clearing: where the 
 camera. What may stand in that clearing on purpose comes from `occluders`.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -66,12 +67,12 @@ class Clearing:
     def leaves(self, place: Vector2, reach: float) -> bool:
         """Whether a thing of that reach (mm) at that place (xy, mm) stands neither on the person nor in the view."""
         along = self.camera[:2] - self.person
-        length = max(float(np.linalg.norm(along)), 1.0)
-        part = float(np.clip((place - self.person) @ along / length**2, 0, 1))
+        length = max(math.hypot(*along), 1.0)
+        part = min(max(float((place - self.person) @ along) / length**2, 0.0), 1.0)
         # The view narrows from the person's width to a point at the camera.
         width = self.radius * (1 - part) + 150.0
-        off = float(np.linalg.norm(place - self.person - part * along))
-        return off > reach + width and float(np.linalg.norm(place - self.camera[:2])) > reach + 300.0
+        off = math.dist(place, self.person + part * along)
+        return off > reach + width and math.dist(place, self.camera[:2]) > reach + 300.0
 
 
 def clearing_about(points_world: Float[np.ndarray, "V 3"], camera: Vector3) -> Clearing:
@@ -234,9 +235,7 @@ def _stand(
             yaw = (0.0, np.pi / 2, np.pi, -np.pi / 2)[side]
             axis = 1 - side % 2
             place[axis] = low[axis] + depth + 20 if side in (0, 3) else high[axis] - depth - 20
-        if clearing.leaves(place, reach) and all(
-            np.linalg.norm(place - other) > 0.7 * (reach + its) for other, its in taken
-        ):
+        if clearing.leaves(place, reach) and all(math.dist(place, other) > 0.7 * (reach + its) for other, its in taken):
             taken.append((place, reach))
             return moved(thing, (float(place[0]), float(place[1]), 0.0), float(yaw))
     return []
@@ -244,7 +243,8 @@ def _stand(
 
 def reach_of(thing: Sequence[Mesh]) -> float:
     """The largest distance of a thing's points from the z axis, mm."""
-    return float(np.sqrt(max((mesh.vertices[:, :2] ** 2).sum(axis=1).max() for mesh in thing)))
+    x, y = np.concatenate([mesh.vertices for mesh in thing])[:, :2].T
+    return math.sqrt(float((x * x + y * y).max()))
 
 
 # Out of doors. Each ground with what usually stands on it.

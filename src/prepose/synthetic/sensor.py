@@ -152,8 +152,12 @@ def _gain_map(shape: tuple[int, int], gain: float, sensor: Sensor) -> Float[np.n
     x = np.linspace(-1, 1, width, dtype=np.float32)[None, :]
     fall_off = 1 - np.float32(sensor.vignetting / 2) * (x * x + y * y)
     red, blue = sensor.white_balance
-    colour = np.array([red, 1.0, blue]) * gain * 2.0**sensor.exposure_ev
-    return fall_off[..., None] * colour.astype(np.float32)
+    colour = (np.array([red, 1.0, blue]) * gain * 2.0**sensor.exposure_ev).astype(np.float32)
+    # Plane by plane: numpy takes four times as long over an innermost axis of three.
+    gains = np.empty((height, width, 3), dtype=np.float32)
+    for channel in range(3):
+        np.multiply(fall_off, colour[channel], out=gains[..., channel])
+    return gains
 
 
 def _blur(image: LinearImage, sensor: Sensor) -> LinearImage:

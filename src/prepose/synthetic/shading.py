@@ -1,5 +1,6 @@
 """What surfaces, lights and skies look like. Colours are linear RGB; albedo lies in 0..1, radiance in 0..inf."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -76,7 +77,8 @@ class Background:
 
 # A point light's colour is its irradiance at this distance; nearer than the other it grows no brighter, mm.
 _POINT_DISTANCE, _POINT_NEAREST = 2000.0, 200.0
-_MAP_WIDTH = 256
+_MAP_WIDTH = 16384
+_WRAPPED = (cv2.INTER_LINEAR, None, cv2.BORDER_WRAP)
 # Blinn's exponent is two to this power.
 _GLOSS_SQUARINGS = 5
 
@@ -84,36 +86,62 @@ _GLOSS_SQUARINGS = 5
 def sample_texture(
     texture: Texture, uv: Float[np.ndarray, "2 N"], footprint: Float[np.ndarray, " N"] | None = None
 ) -> Columns:
+    """`sample_textures` of one texture; without a footprint it reads the finest level."""
+    count = uv.shape[1]
+    footprint = np.zeros(count, dtype=np.float32) if footprint is None else footprint
+    return sample_textures([texture], np.zeros(count, dtype=np.int32), uv, footprint)
+
+
+def sample_textures(
+    textures: Sequence[Texture | None],
+    which: Int[np.ndarray, " N"],
+    uv: Float[np.ndarray, "2 N"],
+    footprint: Float[np.ndarray, " N"],
+) -> Columns:
     """Bilinear look-up with wrap-around, from the level of the pyramid whose pixels match the footprint.
 
     Args:
-        texture: The texture.
-        uv: Place in the texture; 1 is one repeat; u runs along columns.
-        footprint: Size in uv of the patch that one image pixel sees; None reads the finest level.
+        textures: The textures; None is white.
+        which: Each point's row of `textures`.
+        uv: Its place in the texture; 1 is one repeat; u runs along columns.
+        footprint: Size in uv of the patch that one image pixel sees there.
     """
-    levels = texture.pyramid
-    if footprint is None:
-        return _bilinear(levels[0], uv)
-    finest = min(texture.image.shape[:2])
-    level = np.log2(np.maximum(footprint * finest, 1.0)).round().astype(np.int64).clip(0, len(levels) - 1)
-    colours = np.empty((3, uv.shape[1]), dtype=np.float32)
-    for which in np.flatnonzero(np.bincount(level)):
-        rows = np.flatnonzero(level == which)
-        put(colours, rows, _bilinear(levels[which], picked(uv, rows)))
-    return colours
-
-
-def _bilinear(image: Float32[np.ndarray, "_H _W 3"], uv: Float[np.ndarray, "2 N"]) -> Columns:
-    height, width = image.shape[:2]
-    # OpenCV takes maps of 16 bits a side: places are laid out in rows.
-    count = uv.shape[1]
-    place = np.zeros((2, -(-count // _MAP_WIDTH) * _MAP_WIDTH), dtype=np.float32)
+    colours = np.ones((uv.shape[1], 3), dtype=np.float32)
+    pyramids = [() if texture is None else texture.pyramid for texture in textures]
+    depth = max([1, *(len(pyramid) for pyramid in pyramids)])
+    finest = np.array([min(levels[0].shape[:2]) if levels else 1 for levels in pyramids], dtype=np.float32)
+    deepest = np.array([max(len(levels), 1) - 1 for levels in pyramids])
+    level = np.log2(np.maximum(footprint * finest[which], 1.0)).round().astype(np.int64)
+    group = which * depth + level.clip(0, deepest[which])
+    # Numbers of 16 bits are sorted digit by digit, in a tenth of the time.
+    order = np.argsort(group.astype(np.min_scalar_type(depth * len(textures))), kind="stable")
+    u, v = picked(uv, order)
     # numpy's remainder takes forty times as long as its floor.
-    place[0, :count] = (uv[0] - np.floor(uv[0])) * width - 0.5
-    place[1, :count] = (uv[1] - np.floor(uv[1])) * height - 0.5
-    x, y = place.reshape(2, -1, _MAP_WIDTH)
-    colours = cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
-    return colours.reshape(-1, 3)[:count].T
+    u, v = u - np.floor(u), v - np.floor(v)
+    counts = np.bincount(group, minlength=depth * len(textures))
+    ends = np.cumsum(counts)
+    for number in np.flatnonzero(counts):
+        levels = pyramids[number // depth]
+        if levels:
+            here = slice(ends[number] - counts[number], ends[number])
+            colours[here] = _bilinear(levels[number % depth], u[here], v[here])
+    unsorted = np.empty((3, len(colours)), dtype=np.float32)
+    put(unsorted, order, colours.T)
+    return unsorted
+
+
+def _bilinear(
+    image: Float32[np.ndarray, "_H _W 3"], u: Float[np.ndarray, " N"], v: Float[np.ndarray, " N"]
+) -> Float32[np.ndarray, "N 3"]:
+    """Colours at places that are given as shares (0 to 1) of the width and of the height."""
+    height, width = image.shape[:2]
+    x, y = (u * width - 0.5).astype(np.float32), (v * height - 0.5).astype(np.float32)
+    # OpenCV takes maps of less than 2^15 places a side.
+    parts = [
+        cv2.remap(image, x[None, at : at + _MAP_WIDTH], y[None, at : at + _MAP_WIDTH], *_WRAPPED)[0]
+        for at in range(0, len(x), _MAP_WIDTH)
+    ]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def background_radiance(background: Background, directions: Columns) -> Columns:

@@ -74,58 +74,91 @@ class Tracer:
 
 def vertex_normals(vertices: Float[np.ndarray, "V 3"], faces: Int[np.ndarray, "F 3"]) -> Float32[np.ndarray, "V 3"]:
     """Unit normals: the mean over the faces around each vertex, weighted by area."""
-    corners = vertices[faces]
-    face_normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    sums = np.stack(
-        [np.bincount(faces.ravel(), np.repeat(face_normals[:, c], 3), len(vertices)) for c in range(3)], axis=1
-    )
-    return (sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)).astype(np.float32)
+    corners = faces.ravel()
+    around = [np.bincount(corners, np.repeat(axis, 3), len(vertices)) for axis in _cross(*_sides(vertices, faces))]
+    length = np.maximum(_length(around), 1e-12)
+    return np.stack([axis / length for axis in around], axis=1).astype(np.float32)
 
 
 def build_tracer(meshes: Sequence[Mesh]) -> Tracer:
     """Sort the triangles of all meshes; the result serves `render` and `first_hits`."""
-    offsets = np.cumsum([0, *(len(mesh.vertices) for mesh in meshes)])
-    faces = [mesh.faces.astype(np.int32) + np.int32(start) for mesh, start in zip(meshes, offsets, strict=False)]
-    all_faces = _joined(faces, (0, 3), np.int32)
+    vertices, faces = joined(meshes)
+    num_faces = [len(mesh.faces) for mesh in meshes]
     return Tracer(
         meshes=tuple(meshes),
-        first_vertex=offsets[:-1],
-        scene=TriangleScene(_joined([mesh.vertices for mesh in meshes], (0, 3), np.float32), all_faces),
-        faces=np.ascontiguousarray(all_faces.T),
-        face_mesh=np.repeat(np.arange(len(meshes), dtype=np.int32), [len(part) for part in faces]),
-        normals=np.ascontiguousarray(_joined([_normals(mesh) for mesh in meshes], (0, 3), np.float32).T),
-        albedo=np.ascontiguousarray(_joined([_albedo(mesh) for mesh in meshes], (0, 3), np.float32).T),
-        uv=np.ascontiguousarray(
-            _joined([np.zeros((len(m.vertices), 2)) if m.uv is None else m.uv for m in meshes], (0, 2), np.float32).T
-        ),
-        uv_per_mm=_joined([_uv_density(mesh) for mesh in meshes], (0,), np.float32),
+        first_vertex=_starts(meshes),
+        scene=TriangleScene(vertices, faces),
+        faces=np.ascontiguousarray(faces.T),
+        face_mesh=np.repeat(np.arange(len(meshes), dtype=np.int32), num_faces),
+        normals=_columns(meshes, _normals(meshes), (3, len(vertices)), 0.0),
+        albedo=_columns(meshes, [mesh.albedo for mesh in meshes], (3, len(vertices)), 1.0),
+        uv=_columns(meshes, [mesh.uv for mesh in meshes], (2, len(vertices)), 0.0),
+        uv_per_mm=_uv_densities(meshes, num_faces),
         smooth=np.array([mesh.smooth for mesh in meshes], dtype=bool),
         gloss=np.array([mesh.gloss for mesh in meshes], dtype=np.float32),
     )
 
 
-def _joined(parts: list[np.ndarray], empty: tuple[int, ...], dtype: type) -> np.ndarray:
-    return np.concatenate(parts, dtype=dtype) if parts else np.zeros(empty, dtype=dtype)
+def joined(meshes: Sequence[Mesh]) -> tuple[Float[np.ndarray, "V 3"], Int32[np.ndarray, "F 3"]]:
+    """The vertices (mm) and faces of all meshes as those of one."""
+    if not meshes:
+        return np.zeros((0, 3)), np.zeros((0, 3), dtype=np.int32)
+    faces = np.concatenate([mesh.faces for mesh in meshes], dtype=np.int32)
+    faces += np.repeat(_starts(meshes).astype(np.int32), [len(mesh.faces) for mesh in meshes])[:, None]
+    return np.concatenate([mesh.vertices for mesh in meshes]), faces
 
 
-def _normals(mesh: Mesh) -> np.ndarray:
-    if not mesh.smooth:
-        return np.zeros((len(mesh.vertices), 3), dtype=np.float32)
-    return vertex_normals(mesh.vertices, mesh.faces) if mesh.normals is None else mesh.normals
+def _starts(meshes: Sequence[Mesh]) -> Int[np.ndarray, " M"]:
+    return np.cumsum([0, *(len(mesh.vertices) for mesh in meshes)])[:-1]
 
 
-def _albedo(mesh: Mesh) -> np.ndarray:
-    return np.ones((len(mesh.vertices), 3), dtype=np.float32) if mesh.albedo is None else mesh.albedo
+def _columns(
+    meshes: Sequence[Mesh], rows: Sequence[Float[np.ndarray, "_ C"] | None], shape: tuple[int, int], absent: float
+) -> Float32[np.ndarray, "C V"]:
+    """The rows that each mesh has for its vertices, coordinates first; `absent` where it has none."""
+    columns = np.full(shape, absent, dtype=np.float32)
+    for start, mesh, values in zip(_starts(meshes), meshes, rows, strict=True):
+        if values is not None:
+            columns[:, start : start + len(mesh.vertices)] = values.T
+    return columns
 
 
-def _uv_density(mesh: Mesh) -> np.ndarray:
-    """How much of a texture one mm of each face spans: what the choice of its blur needs."""
-    if mesh.uv is None:
-        return np.zeros(len(mesh.faces), dtype=np.float32)
-    corners, uv = mesh.vertices[mesh.faces], mesh.uv[mesh.faces]
-    area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
-    (a, b), (c, d) = (uv[:, 1] - uv[:, 0]).T, (uv[:, 2] - uv[:, 0]).T
-    return np.sqrt(np.abs(a * d - b * c) / np.maximum(area, 1e-9))
+def _normals(meshes: Sequence[Mesh]) -> list[Float[np.ndarray, "_ 3"] | None]:
+    """The vertex normals of each smooth mesh; those that are not given are computed all at once."""
+    bare = [mesh for mesh in meshes if mesh.smooth and mesh.normals is None]
+    made = iter(np.split(vertex_normals(*joined(bare)), _starts(bare)[1:]) if bare else ())
+    return [(next(made) if mesh.normals is None else mesh.normals) if mesh.smooth else None for mesh in meshes]
+
+
+def _uv_densities(meshes: Sequence[Mesh], num_faces: Sequence[int]) -> Float32[np.ndarray, " F"]:
+    """How much of a texture one mm of each face spans: what the choice of its blur needs; 0 where there is none."""
+    densities = np.zeros(sum(num_faces), dtype=np.float32)
+    uv = [mesh.uv for mesh in meshes if mesh.uv is not None]
+    if uv:
+        vertices, faces = joined([mesh for mesh in meshes if mesh.uv is not None])
+        area = _length(_cross(*_sides(vertices, faces)))
+        (a, b), (c, d) = _sides(np.concatenate(uv), faces)
+        textured = np.repeat([mesh.uv is not None for mesh in meshes], num_faces)
+        densities[textured] = np.sqrt(np.abs(a * d - b * c) / np.maximum(area, 1e-9))
+    return densities
+
+
+def _sides(
+    points: Float[np.ndarray, "V C"], faces: Int[np.ndarray, "F 3"]
+) -> tuple[Float[np.ndarray, "C F"], Float[np.ndarray, "C F"]]:
+    """From each face's first corner to its second and to its third."""
+    first, second, third = (points.take(corner, axis=0).T for corner in faces.T)
+    return second - first, third - first
+
+
+# numpy's own cross product and norm cost more than the arithmetic where faces are few.
+def _cross(a: Float[np.ndarray, "3 F"], b: Float[np.ndarray, "3 F"]) -> list[Float[np.ndarray, " F"]]:
+    return [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]]
+
+
+def _length(axes: Sequence[Float[np.ndarray, " F"]]) -> Float[np.ndarray, " F"]:
+    x, y, z = axes
+    return np.sqrt(x * x + y * y + z * z)
 
 
 def first_hits(

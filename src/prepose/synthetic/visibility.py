@@ -119,14 +119,15 @@ def _follow(
         hits = tracer.scene.first_hits(origins.T, directions[going].T)
         travelled[going] += hits.distance
         on_the_way = travelled[going] < distance[going] - _TOUCH
-        inward = np.einsum("kr,rk->r", hits.normal, directions[going]) < 0
-        for row in np.flatnonzero(on_the_way):
-            mesh, ray = int(tracer.face_mesh[hits.triangle[row]]), int(going[row])
-            if mesh == 0:
-                found[ray].append(_Crossing(travelled[ray], _Kind.ENTERS if inward[row] else _Kind.LEAVES))
-            elif mesh >= num_own:
-                found[ray].append(_Crossing(travelled[ray], _Kind.OBJECT))
+        inward = np.einsum("kr,rk->r", hits.normal, directions[going])[on_the_way] < 0
+        meshes = tracer.face_mesh[hits.triangle[on_the_way]]
         going = going[on_the_way]
+        met = zip(meshes.tolist(), going.tolist(), inward.tolist(), travelled[going].tolist(), strict=True)
+        for mesh, ray, enters, at in met:
+            if mesh == 0:
+                found[ray].append(_Crossing(at, _Kind.ENTERS if enters else _Kind.LEAVES))
+            elif mesh >= num_own:
+                found[ray].append(_Crossing(at, _Kind.OBJECT))
         if not len(going):
             break
         travelled[going] += _STEP
