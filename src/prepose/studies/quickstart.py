@@ -22,7 +22,7 @@ from prepose.recipes.conduct import Machine, run_recipe
 from prepose.recipes.log import read_log
 from prepose.recipes.run import Run, open_run, write_json
 from prepose.recipes.stage import Recipe
-from prepose.studies.engine import Trial, run_trials, threads_each
+from prepose.studies.engine import Job, Resources, run_jobs, threads_each, values_of
 from prepose.studies.plan import SIZES, Plan, arm_recipes, claim_folder
 from prepose.studies.report import write_report
 from prepose.studies.summary import PROTOCOL, TEST_SETS, summarise
@@ -123,22 +123,22 @@ def _train_all(plan: Plan, recipes: Mapping[str, Recipe], console: Console) -> N
             pair: bars.add_task(f"{pair[0]}, seed {pair[1]}", total=recipes[pair[0]].samples, note="") for pair in pairs
         }
 
-        def tick() -> None:
+        def show(running: Sequence[str] = ()) -> None:
             for pair, row in rows.items():
                 log = read_log(plan.run(*pair))
                 if log:
                     bars.update(row, completed=int(log[-1]["samples"]), note=_last_error(log))
 
-        trials = [
-            Trial(
+        jobs = [
+            Job(
                 f"{arm}-seed{seed}",
                 train_and_evaluate,
                 (recipes[arm].model_copy(update={"seed": seed}), plan, plan.run(arm, seed)),
             )
             for arm, seed in pairs
         ]
-        run_trials(trials, jobs=plan.jobs, tick=tick)
-        tick()
+        values_of(run_jobs(jobs, resources=Resources(plan.jobs, threads_each(plan.jobs)), tick=show))
+        show()
 
 
 def _last_error(log: Sequence[Mapping[str, str]]) -> str:
