@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 
 from fakes import fake_lsp_extended
+from fakes_coco import fake_coco
+from fakes_h36m import fake_h36m
 from planted import FAULTS, simple_samples
 from prepose import cli
 from prepose.data.catalog import add_dataset
+from prepose.data.chip import Chips, chip_of
 from prepose.data.dataset import dataset_of
 from prepose.data.doctor import CHECKS, as_plain, examine, examine_store, images_to_see
-from prepose.data.store import StoreDescription, write_store
+from prepose.data.store import StoreDescription, open_store, write_store
 from prepose.errors import DataError
 
 
@@ -33,6 +36,22 @@ def test_what_an_adapter_made_of_sound_files_is_clean(tmp_path):
     add_dataset("lsp-extended", tmp_path / "lspet", tmp_path / "store")
     for each in examine_store(tmp_path / "store"):
         assert [finding.text for finding in each.findings if finding.severity == "fault"] == []
+
+
+@pytest.mark.parametrize(("name", "fake"), [("coco", fake_coco), ("h36m", fake_h36m)])
+@pytest.mark.parametrize("chips", [Chips(64), Chips(128)], ids=str)
+def test_person_chips_are_as_clean_as_their_photographs_and_tell_exchanged_pictures(tmp_path, name, fake, chips):
+    fake(tmp_path / "root", np.random.default_rng(8), count=60)
+    add_dataset(name, tmp_path / "root", tmp_path / "store", splits=["train"])
+    full = open_store(tmp_path / "store", "train")
+    samples = list(full)
+    sound = examine(dataset_of([chip_of(sample, chips) for sample in samples], skeleton=full.skeleton))
+    assert [finding.text for finding in sound.findings] == []
+    if chips.size < 100:
+        return  # people of 25 px tell nothing
+    exchanged = [replace(sample, image=samples[index - 1].image) for index, sample in enumerate(samples)]
+    found = examine(dataset_of([chip_of(sample, chips) for sample in exchanged], skeleton=full.skeleton))
+    assert [finding.check for finding in found.findings] == ["pairing"]
 
 
 def test_pictures_in_two_splits_are_found_from_either(tmp_path):

@@ -5,7 +5,9 @@ import pytest
 
 from planted import simple_samples
 from prepose.body.skeletons import LSP_14
+from prepose.camera.crop import transform
 from prepose.data.checks.records import read_records
+from prepose.data.chip import Chips, chip_of
 from prepose.data.dataset import dataset_of
 
 
@@ -59,3 +61,16 @@ def test_a_camera_that_is_none_is_left_out():
     broken = replace(records, camera_K=records.camera_K * -1)
     assert records.cameras[1] is None
     assert broken.cameras == (None, None)
+
+
+def test_labels_of_chips_are_compared_where_they_lie_in_the_photograph():
+    samples = list(simple_samples(4))
+    plain = read_records(dataset_of(samples, skeleton=samples[0].skeleton))
+    assert plain.full_from_img is None
+    np.testing.assert_array_equal(plain.label_on(1, 2), plain.joints_img[2])
+    chips = [chip_of(sample, Chips(48, 1.2)) for sample in samples]
+    records = read_records(dataset_of(chips, skeleton=samples[0].skeleton))
+    np.testing.assert_allclose(records.joints_full, plain.joints_img, atol=1e-3)
+    np.testing.assert_array_equal(records.label_on(2, 2), records.joints_img[2])
+    there = transform(chips[1].full_from_img, records.label_on(1, 2))
+    np.testing.assert_allclose(there, plain.joints_img[2], atol=1e-3)

@@ -33,6 +33,8 @@ LEAST_TRIED = 12
 # Thickness of a limb over the diagonal of the pose.
 LIMB = 0.055
 LEAST_PIXELS = 20
+# Of smaller people (those of small chips) a limb is a pixel or two wide, and the colours say nothing.
+LEAST_PERSON_PX = 36
 MOST_HIDDEN = 0.4
 # Share of pictures that fit their own label worse than half of the others' labels: by chance 0.5, by right some 0.02.
 MOST_BELOW_HALF = 0.25
@@ -139,7 +141,10 @@ def _by_picture(records: Records) -> list[Finding]:
     usable = [
         index
         for index, picture in sorted(records.pictures.items())
-        if picture.thumb is not None and hidden[index] <= MOST_HIDDEN and records.has_2d[index].sum() >= 4
+        if picture.thumb is not None
+        and hidden[index] <= MOST_HIDDEN
+        and records.has_2d[index].sum() >= 4
+        and records.box_xywh[index, 2:].max() * picture.scale >= LEAST_PERSON_PX
     ]
     if len(usable) < LEAST_TRIED:
         return []
@@ -174,7 +179,7 @@ def _differ(records: Records, one: int, other: int) -> bool:
     both = records.has_2d[one] & records.has_2d[other]
     if not both.any():
         return False
-    apart = np.linalg.norm(records.joints_img[one] - records.joints_img[other], axis=1)[both]
+    apart = np.linalg.norm(records.joints_img[one] - records.label_on(one, other), axis=1)[both]
     return bool(np.median(apart) > DIFFERENT * records.extent[one])
 
 
@@ -183,7 +188,9 @@ def _fit(records: Records, picture: int, label: int, moved: Move | None = None) 
     seen = records.pictures[picture]
     if seen.thumb is None:
         return float("nan")
-    joints = records.joints_img[label]
+    # All chips have their person in the middle: labels are tried where they lie in the photograph, as they would lie if
+    # the picture had been theirs.
+    joints = records.label_on(picture, label)
     if moved is not None:
         joints = moved(joints, np.array(seen.size_wh, float))
     return separation(joints * seen.scale, records.skeleton, seen.thumb)

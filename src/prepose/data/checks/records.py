@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 from prepose.arrays import Joints2D, Joints3D
 from prepose.body.skeleton import Skeleton
 from prepose.camera.camera import Camera
+from prepose.camera.crop import transform
 from prepose.data.checks.pictures import Picture
 from prepose.data.dataset import PoseDataset
 from prepose.data.sample import JointState
@@ -38,6 +39,8 @@ class Records:
         pictures: What was seen of the pictures that were looked at, by sample.
         digests: A digest of the encoded picture of those samples whose bytes were read.
         others: Digest of each picture of the other splits -> split.
+        full_from_img: (N, 3, 3) from px of person chips to px of the photographs that they were cut from; None where
+            every picture is a photograph.
     """
 
     skeleton: Skeleton
@@ -58,6 +61,7 @@ class Records:
     pictures: dict[int, Picture] = field(default_factory=dict)
     digests: dict[int, bytes] = field(default_factory=dict)
     others: dict[bytes, str] = field(default_factory=dict)
+    full_from_img: Float[np.ndarray, "N 3 3"] | None = None
 
     def __len__(self) -> int:
         return len(self.joints_img)
@@ -81,6 +85,20 @@ class Records:
     def cameras(self) -> tuple[Camera | None, ...]:
         """Each sample's camera; None where there is none or its numbers are no camera's."""
         return tuple(self._camera(row) for row in range(len(self)))
+
+    @cached_property
+    def joints_full(self) -> Joints2D:
+        """(N, J, 2) joints in px of the photographs."""
+        if self.full_from_img is None:
+            return self.joints_img
+        linear, shift = self.full_from_img[:, :2, :2], self.full_from_img[:, None, :2, 2]
+        return self.joints_img @ linear.transpose(0, 2, 1) + shift
+
+    def label_on(self, picture: int, label: int) -> Joints2D:
+        """(J, 2) one sample's joints in px of another's picture, at the same place in the photograph."""
+        if self.full_from_img is None or picture == label:
+            return self.joints_img[label]
+        return transform(np.linalg.inv(self.full_from_img[picture]), self.joints_full[label])
 
     @cached_property
     def extent(self) -> Float[np.ndarray, "N"]:
@@ -135,6 +153,7 @@ def read_records(
     infinite = {name: np.isinf(singles[name]).sum(axis=(1, 2)) > 0 for name in joints}
     for name in joints:
         singles[name][np.isinf(singles[name])] = np.nan
+    full_from_img = dataset.array("full_from_img")
     return Records(
         skeleton=dataset.skeleton,
         **singles,
@@ -149,4 +168,5 @@ def read_records(
         pictures=pictures or {},
         digests=digests or {},
         others=others or {},
+        full_from_img=None if (full_from_img == np.eye(3)).all() else full_from_img,
     )
