@@ -29,7 +29,7 @@ VERBS = {
         "--workers",
     },
     "evaluate": {"run", "--data", "--split", "--protocol", "--device", "--json"},
-    "protocols": set(),
+    "protocols": {"name"},
     "predict": {"run", "images", "--out", "--box", "--device"},
     "version": set(),
     "skeletons": {"source", "target"},
@@ -187,7 +187,13 @@ def test_a_score_as_json_is_nothing_but_json(run, weights, lab):
 
 def test_a_score_as_a_table(run, weights, lab):
     code, out, _ = run("evaluate", weights, "--data", lab, "--split", "train")
-    assert code == 0 and "lab/train: 6 samples, true-root-depth" in out
+    assert code == 0 and "lab/train: 6 samples, worlds-mpjpe-true-root-depth" in out
+    assert "worlds-mpjpe-true-root-depth is the default of lab for a network of mpii-16" in out
+
+
+def test_a_protocol_in_full(run):
+    code, out, err = run("protocols", "mpii-pckh-50")
+    assert (code, err) == (0, "") and "0.6 of the diagonal of the head box" in " ".join(out.replace("│", " ").split())
 
 
 def test_a_contact_sheet_is_written(run, lab, tmp_path):
@@ -210,7 +216,7 @@ def test_a_recipe_trains_is_scored_and_refuses_its_folder(run, refused, train_on
     code, shown, _ = run(*train_only_3d, "--out", out, "--accelerator", "cpu")
     assert code == 0 and f"done: weights in {out / 'weights'}" in shown
     assert run("evaluate", out, "--data", lab, "--split", "train")[0] == 0
-    assert (out / "evaluations/lab-train-true-root-depth.json").is_file()
+    assert (out / "evaluations/lab-train-worlds-mpjpe-true-root-depth.json").is_file()
     assert "already holds a run" in refused(*train_only_3d, "--out", out)
 
 
@@ -304,6 +310,11 @@ def test_a_box_shows_some_of_the_picture(refused, weights, photograph, tmp_path,
         (("evaluate", "ROOT", "--data", "LAB", "--split", "train"), "is neither a run nor a folder with weights"),
         (("evaluate", "WEIGHTS", "--data", "LAB"), "has no split 'test'; name one of train, validation by --split"),
         (("evaluate", "WEIGHTS", "--data", "LAB", "--protocol", "best"), "no protocol is named 'best'"),
+        (
+            ("evaluate", "WEIGHTS", "--data", "LAB", "--split", "train", "--protocol", "lsp-pck-20"),
+            "is made for lsp; use",
+        ),
+        (("protocols", "best"), "no protocol is named 'best'; `prepose protocols` lists all"),
         (("skeletons", "coco"), "no skeleton is named 'coco'"),
         (("skeletons", "coco-17", "lsp"), "no skeleton is named 'lsp'"),
     ],

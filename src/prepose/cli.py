@@ -160,7 +160,9 @@ def evaluate(
     run: Annotated[Path, typer.Argument(help="A run's folder, or a weights file.")],
     data: Annotated[Path, typer.Option(help="A dataset store.")],
     split: Annotated[str | None, typer.Option(help="Which split; the protocol's own without it.")] = None,
-    protocol: Annotated[str, typer.Option(help="How to score; `prepose protocols` lists them.")] = "true-root-depth",
+    protocol: Annotated[
+        str | None, typer.Option(help="How to score (`prepose protocols`); the dataset's default without it.")
+    ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda or mps.")] = "cpu",
     as_json: AsJson = False,
 ) -> None:
@@ -180,11 +182,14 @@ def evaluate(
 
 
 @app.command()
-def protocols() -> None:
-    """List the ways to score, with their sources."""
-    from prepose.metrics.protocol_table import print_protocols
+def protocols(name: Annotated[str | None, typer.Argument(help="One of them, in full.")] = None) -> None:
+    """List the ways to score, or show all that one of them depends on, with its source."""
+    from prepose.metrics import protocol_table
 
-    print_protocols()
+    if name is None:
+        protocol_table.print_protocols()
+    else:
+        protocol_table.print_protocol(name)
 
 
 @app.command()

@@ -7,6 +7,8 @@ from prepose.body.pose import root_relative
 from prepose.body.skeletons import MPII_16, get_skeleton
 from prepose.metrics.evaluation import Evaluation, mean_pose, with_mean_pose
 from prepose.metrics.joint_error import auc3d, mpjpe, n_mpjpe, pa_mpjpe, pck3d
+from prepose.metrics.keypoint_similarity import OKS_MEASURES
+from prepose.metrics.protocol import IN_MM_OR_PX
 from prepose.metrics.protocols import PROTOCOLS, get_protocol
 
 STATES = ("unknown", "visible", "occluded")
@@ -16,7 +18,7 @@ def make(*, protocol="true-root-depth", noise_mm=50.0, noise_px=8.0, num_samples
     generator = np.random.default_rng(seed)
     skeleton = get_skeleton(get_protocol(protocol).skeleton)
     joints = len(skeleton)
-    truth = root_relative(generator.normal(0, 300, (num_samples, joints, 3)), skeleton)
+    truth = rooted(generator.normal(0, 300, (num_samples, joints, 3)), skeleton)
     truth_img = generator.uniform(0, 200, (num_samples, joints, 2))
     truth[3, 2], truth_img[4, 5] = np.nan, np.nan
     heads = np.full((num_samples, 4), np.nan)
@@ -36,20 +38,109 @@ def make(*, protocol="true-root-depth", noise_mm=50.0, noise_px=8.0, num_samples
         confidence=np.ones((num_samples, joints), np.float32),
         prediction_img=(truth_img + generator.normal(0, noise_px, truth_img.shape)).astype(np.float32),
         truth_img=truth_img.astype(np.float32),
-        prediction_mm=root_relative(truth + generator.normal(0, noise_mm, truth.shape), skeleton).astype(np.float32),
+        prediction_mm=rooted(truth + generator.normal(0, noise_mm, truth.shape), skeleton).astype(np.float32),
         truth_mm=truth.astype(np.float32),
         root_depth_mm=np.full(num_samples, 4000.0),
+        areas_px2=np.full(num_samples, 5000.0),
+        image_ids=np.arange(num_samples) // 2,
     )
 
 
+def rooted(poses, skeleton):
+    return poses if skeleton.root is None else root_relative(poses, skeleton)
+
+
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_a_perfect_prediction_scores_zero_under_every_protocol(protocol):
+def test_a_perfect_prediction_scores_perfectly_under_every_protocol(protocol):
     evaluation = make(protocol=protocol)
-    perfect = replace(evaluation, prediction_mm=evaluation.truth_mm, prediction_img=evaluation.truth_img)
+    # A network says something of unlabelled joints too.
+    prediction_img = np.nan_to_num(evaluation.truth_img)
+    perfect = replace(evaluation, prediction_mm=evaluation.truth_mm, prediction_img=prediction_img)
     overall = perfect.overall()
     zero = ("mpjpe_mm", "pa_mpjpe_mm", "n_mpjpe_mm", "error_px")
     assert {name: overall[name] for name in zero} == pytest.approx(dict.fromkeys(zero, 0), abs=1e-3)
     assert overall["pck3d_150"] == overall["auc3d"] == overall["pck2d_box"] == 1
+    assert perfect.headline == pytest.approx(0 if perfect.protocol.headline in IN_MM_OR_PX else 1, abs=1e-3)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_known_error_scores_the_known_figure_under_every_protocol(protocol):
+    """One joint of every person is 200 mm and 12 px off; the rest is perfect."""
+    evaluation = make(protocol=protocol)
+    row, skeleton = evaluation.protocol, evaluation.skeleton
+    joint = skeleton.index("l_elbow")
+    scored = len(row.scored_joints)
+    truth_img, truth_mm = np.nan_to_num(evaluation.truth_img), np.nan_to_num(evaluation.truth_mm)
+    truth_img[:, [skeleton.index("l_shoulder"), skeleton.index("r_hip")]] = [[0, 0], [30, 40]]  # a torso of 50 px
+    moved_mm, moved_img = truth_mm.copy(), truth_img.copy()
+    moved_mm[:, joint] += [0, 200, 0]
+    moved_img[:, joint] += [12, 0]
+    found = replace(
+        evaluation,
+        prediction_mm=moved_mm,
+        truth_img=truth_img,
+        prediction_img=moved_img,
+        truth_mm=truth_mm,
+        boxes_xywh=np.tile([0.0, 0, 50, 100], (12, 1)),
+        head_boxes_xywh=np.tile([0.0, 0, 20, 20 / np.sqrt(3)], (12, 1)),  # of 0.6 * 23.1 = 13.9 px
+    )
+    wrong = 1 / scored
+    expected = {
+        "mpjpe_mm": 200 * wrong,
+        "pck3d_150": 1 - wrong,
+        "auc3d": 1 - wrong,
+        "pck2d": 1 - wrong,  # 12 px are more than 0.2 * 50
+        "pck2d_10": 1 - wrong,
+        "pck2d_box": 1 - wrong,  # and than 0.1 * 100
+        "pckh_50": 1 - wrong,  # and than 0.5 * 13.9
+        "pckh_10": 1 - wrong,
+        "error_px": 12 * wrong,
+    }
+    overall = found.overall()
+    known = {name: value for name, value in expected.items() if name in overall}
+    assert {name: overall[name] for name in known} == pytest.approx(known, rel=1e-5)
+    if row.headline in expected:
+        assert found.headline == pytest.approx(expected[row.headline], rel=1e-5)
+    if "elbow" in row.groups and row.headline in expected and row.headline not in IN_MM_OR_PX:
+        groups = {name: figures[row.headline] for name, figures in found.per_group().items()}
+        assert groups.pop("elbow") == 0.5 and set(groups.values()) == {1.0}
+
+
+def test_a_groups_figure_is_the_mean_of_its_joints_figures():
+    evaluation = make(protocol="mpii-pckh-50", noise_px=15)
+    truth = evaluation.truth_img.copy()
+    truth[:9, MPII_16.index("l_knee")] = np.nan  # three left knees weigh as much as twelve right ones
+    evaluation = replace(evaluation, truth_img=truth, head_boxes_xywh=np.tile([0.0, 0, 30, 40], (12, 1)))
+    joints, groups = evaluation.per_joint(), evaluation.per_group()
+    left, right = joints["l_knee"]["pckh_50"], joints["r_knee"]["pckh_50"]
+    assert left != right
+    assert groups["knee"]["pckh_50"] == pytest.approx((left + right) / 2)
+    assert groups["head"]["pckh_50"] == pytest.approx(
+        (joints["upper_neck"]["pckh_50"] + joints["head_top"]["pckh_50"]) / 2
+    )
+    table = evaluation.tables["pckh_50"]
+    unscored = [MPII_16.index("pelvis"), MPII_16.index("thorax")]
+    assert np.isnan(table[:, unscored]).all()
+    assert evaluation.headline == pytest.approx(np.nanmean(table)), "the mean is over labelled joints, not over groups"
+
+
+def test_figures_by_what_hides_a_joint_are_grouped_as_the_protocol_says():
+    protocol = replace(get_protocol("true-root-depth"), state_groups={"seen": ("visible",), "not": ("occluded", "odd")})
+    evaluation = replace(make(), protocol=protocol)
+    errors, found = evaluation.errors_mm, evaluation.per_state_group()
+    assert list(found) == ["seen", "not"]
+    assert found["seen"]["mpjpe_mm"] == pytest.approx(np.nanmean(errors[evaluation.states == 1]))
+    assert found["not"]["mpjpe_mm"] == pytest.approx(np.nanmean(errors[evaluation.states == 2]))
+
+
+def test_oks_needs_to_know_who_shares_an_image():
+    with pytest.raises(ValueError, match="needs areas_px2 and image_ids"):
+        replace(make(protocol="coco-oks-ap-given-boxes"), image_ids=None).overall()
+
+
+def test_oks_is_among_the_figures_of_its_protocol_alone():
+    assert set(OKS_MEASURES) <= set(make(protocol="coco-oks-ap-given-boxes").overall())
+    assert not set(OKS_MEASURES) & set(make().overall())
 
 
 def test_the_overall_row_is_the_plain_measures():

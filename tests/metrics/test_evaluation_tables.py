@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -8,6 +9,8 @@ from rich.console import Console
 from prepose.body.skeletons import MPII_16
 from prepose.metrics.evaluation import Evaluation, with_mean_pose
 from prepose.metrics.evaluation_tables import COLUMNS, as_plain, print_evaluation
+from prepose.metrics.keypoint_similarity import OKS_MEASURES
+from prepose.metrics.protocol import Measure
 from prepose.metrics.protocols import get_protocol
 
 COUNT, JOINTS = 6, len(MPII_16)
@@ -60,6 +63,31 @@ def test_the_heading_says_what_was_scored_and_how(evaluation):
     assert "without flip test" in printed(plain)
 
 
+def test_the_headline_is_said_in_words_with_its_averaging(evaluation):
+    assert "MPJPE, mm: 10.0 (mean over all scored joints of all samples)\n" in printed(evaluation)
+    shares = replace(evaluation, protocol=replace(evaluation.protocol, headline="pckh_10", averaging="samples"))
+    assert "PCKh at 0.1: 100.0 % (mean over the samples' (frames') means)\n" in printed(shares)
+    headless = replace(shares, head_boxes_xywh=np.full((COUNT, 4), np.nan))
+    assert "PCKh at 0.1: not scored" in printed(headless)
+
+
+def test_what_a_default_protocol_and_approximate_joints_are_is_said(evaluation):
+    assert "default" not in printed(evaluation) and "approximate" not in printed(evaluation)
+    told = {"protocol_is": "the default of lab for a network of mpii-16", "approximate_joints": "neck (thorax)"}
+    text = printed(replace(evaluation, facts=told))
+    assert "true-root-depth is the default of lab for a network of mpii-16; --protocol names another one\n" in text
+    assert "approximate, of the joints that count: neck (thorax)\n" in text
+    assert "asked" not in printed(replace(evaluation, facts={"protocol_is": "asked for"}))
+
+
+def test_groups_of_joints_and_states_have_tables(evaluation):
+    protocol = replace(evaluation.protocol, groups={"knee": ("l_knee", "r_knee")}, state_groups={"seen": ("visible",)})
+    grouped = replace(evaluation, protocol=protocol)
+    tables = tables_in(printed(grouped))
+    assert tables["part"][1]["knee"]["MPJPE"] == "10.0" and tables["joints"][1]["seen"]["MPJPE"] == "10.0"
+    assert set(as_plain(grouped)["per_group"]) == {"knee"} and set(as_plain(grouped)["per_state_group"]) == {"seen"}
+
+
 def test_all_groups_are_printed_with_their_rows(evaluation):
     tables = {name: set(rows) for name, (_, rows) in tables_in(printed(evaluation)).items()}
     assert tables == {
@@ -76,7 +104,8 @@ def test_the_figures_are_the_evaluations(evaluation):
     overall = evaluation.overall()
     assert rows["prediction"]["MPJPE"] == "10.0"
     assert rows["prediction"]["2D"] == "2.0"
-    for name, (heading, factor, digits) in COLUMNS.items():
+    for name in overall:
+        heading, factor, digits = COLUMNS[name]
         assert rows["prediction"][heading] == f"{overall[name] * factor:.{digits}f}"
     assert rows["mean-pose"]["MPJPE"] == f"{evaluation.per_variant()['mean-pose']['mpjpe_mm']:.1f}"
     assert rows["mean-pose"]["2D"] == "-", "a pose in mm has no place in the image"
@@ -96,7 +125,11 @@ def test_what_nothing_was_scored_on_has_no_column_and_no_table(evaluation):
 
 
 def test_every_measure_has_a_column(evaluation):
-    assert set(COLUMNS) == set(evaluation.overall())
+    of_few_protocols = {"pck2d_10", *(name for name in COLUMNS if name.startswith("oks"))}
+    assert set(COLUMNS) - of_few_protocols == set(evaluation.overall())
+    assert set(get_args(Measure)) <= set(COLUMNS)
+    assert {"oks_ap", "oks_ap_50", "oks_ap_75", "oks_ap_medium", "oks_ap_large", "oks_ar"} <= set(OKS_MEASURES)
+    assert len({heading for heading, _, _ in COLUMNS.values()}) == len(COLUMNS)
 
 
 def test_plain_values_hold_everything_that_is_printed(evaluation):
@@ -108,6 +141,9 @@ def test_plain_values_hold_everything_that_is_printed(evaluation):
     assert set(found["per_action"]) == {"walk", "sit"} and set(found["per_subject"]) == {"S1", "S2"}
     assert set(found["per_state"]) == set(STATES) and set(found["baselines"]) == {"mean-pose"}
     assert found["facts"] == {"device": "cpu"}
+    assert found["headline"] == {
+        "protocol": "true-root-depth", "measure": "mpjpe_mm", "value": pytest.approx(10),
+    }  # fmt: skip
 
 
 def test_what_was_not_scored_is_null(evaluation):

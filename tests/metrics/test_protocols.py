@@ -1,74 +1,69 @@
-import json
-from dataclasses import replace
+"""What holds for every row."""
 
-import numpy as np
+import re
+
 import pytest
 
-from prepose.body.pose import bone_lengths
-from prepose.body.skeleton import joint_map
-from prepose.body.skeletons import MPII_16, PREPOSE_27, SKELETONS
+from prepose.data.catalog import DATASETS
+from prepose.data.sample import JointState
 from prepose.errors import DataError
-from prepose.metrics.protocols import MEAN_PERSON_BONE_SUM_MM, PROTOCOLS, get_protocol, protocol_from_json
+from prepose.metrics.protocols import PROTOCOLS, get_protocol, protocols_for
 from prepose.metrics.scale import SCALE_RULES
-from prepose.synthetic.rig import draw_proportions
+from prepose.synthetic.worlds import WORLDS
+
+ROWS = pytest.mark.parametrize("row", PROTOCOLS.values(), ids=lambda row: row.name)
+SCALE_FREE = {"pa_mpjpe_mm"}
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS.values(), ids=lambda p: p.name)
-def test_a_protocol_says_what_a_figure_depends_on(protocol):
-    assert protocol.scale in protocol.name, "the scale rule is part of the name"
-    assert len(protocol.source) > 40
-    assert protocol.root in SKELETONS[protocol.skeleton].joints
-    assert get_protocol(protocol.name) is protocol
+@ROWS
+def test_a_row_says_what_a_figure_depends_on(row):
+    assert get_protocol(row.name) is row
+    assert row.scale in row.name or row.scale == "image" or row.headline in SCALE_FREE, "the scale rule is in the name"
+    if row.datasets:
+        assert re.search(r"(19|20)\d\d|of this project|Not published", row.source), "a paper with its year"
+        assert (
+            "section" in row.source
+            or "of this project" in row.source
+            or "cocodataset.org" in row.source
+            or ("Not published" in row.source)
+        )
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS.values(), ids=lambda p: p.name)
-def test_a_protocol_survives_json(protocol):
-    changed = replace(protocol, joints=("l_wrist", "pelvis"), flip_test=False, stride=64, averaging="actions")
-    for each in (protocol, changed):
-        assert protocol_from_json(json.loads(json.dumps(each.to_json()))) == each
+@ROWS
+def test_a_row_is_for_datasets_and_states_that_there_are(row):
+    for name in row.datasets:
+        assert name in WORLDS or row.split in DATASETS[name].splits
+    known = {state.name.lower() for state in JointState}
+    assert {state for states in row.state_groups.values() for state in states} <= known
+
+
+@ROWS
+def test_groups_hold_every_scored_joint_once(row):
+    grouped = [joint for joints in row.groups.values() for joint in joints]
+    assert len(grouped) == len(set(grouped))
+    if row.groups and row.name != "worlds-mpjpe-true-root-depth":  # its pelvis, thorax and head are in no pair
+        assert set(grouped) == set(row.scored_joints)
+
+
+def test_every_dataset_with_an_order_of_its_own_has_a_row():
+    own = {name for row in PROTOCOLS.values() for name in row.datasets}
+    assert set(DATASETS) - own == {"custom", "lsp-extended"}, "these are scored by the rows for any dataset"
+    assert set(WORLDS) <= own
 
 
 def test_every_scale_rule_has_a_protocol():
-    assert {protocol.scale for protocol in PROTOCOLS.values()} == set(SCALE_RULES)
+    assert {row.scale for row in PROTOCOLS.values()} == set(SCALE_RULES)
 
 
-def test_the_headline_follows_from_the_alignment():
-    protocol = PROTOCOLS["true-root-depth"]
-    assert protocol.headline == "mpjpe_mm"
-    assert replace(protocol, alignment="similarity").headline == "pa_mpjpe_mm"
+def test_a_datasets_own_rows_come_before_those_for_any():
+    rows = protocols_for("mpii")
+    assert [row.name for row in rows[:3]] == ["mpii-pckh-50", "mpii-pckh-10", "true-root-depth"]
+    assert all("mpii" in row.datasets or not row.datasets for row in rows)
+    assert protocols_for("custom") == tuple(row for row in PROTOCOLS.values() if not row.datasets)
 
 
-@pytest.mark.parametrize(
-    ("field", "value", "message"),
-    [
-        ("joints", ("tail",), r"\['tail'\] are not joints of mpii-16"),
-        ("root", "belly", r"\['belly'\] are not joints"),
-        ("scale", "guess", "scale"),
-        ("averaging", "median", "averaging"),
-        ("alignment", "none", "alignment"),
-        ("stride", 0, "must be positive"),
-        ("bone_sum_mm", float("nan"), "must be positive"),
-    ],
-)
-def test_a_wrong_field_is_named(field, value, message):
-    values = PROTOCOLS["mean-person"].to_json() | {field: value}
-    with pytest.raises(DataError, match=message):
-        protocol_from_json(values)
-
-
-def test_an_unknown_protocol_is_told_the_known_ones():
-    with pytest.raises(DataError, match="no protocol is named 'p1'; known: true-root-depth, mean-person"):
-        get_protocol("p1")
-
-
-def test_values_of_another_shape_are_not_a_protocol():
-    with pytest.raises(DataError, match="not a protocol"):
-        protocol_from_json({"name": "x", "joints": []})
-
-
-def test_the_mean_person_is_the_mean_of_the_rig():
-    generator = np.random.default_rng(0)
-    mapping = joint_map(PREPOSE_27, MPII_16)
-    people = [mapping.apply(draw_proportions(generator).rest) for _ in range(400)]
-    mean = np.mean([bone_lengths(person, MPII_16).sum() for person in people])
-    assert mean == pytest.approx(MEAN_PERSON_BONE_SUM_MM, rel=0.02)
+def test_an_unknown_protocol_is_told_a_near_one():
+    with pytest.raises(DataError, match=r"no protocol is named 'mpii-pckh'; did you mean mpii-pckh-\d\d\? `prepose"):
+        get_protocol("mpii-pckh")
+    with pytest.raises(DataError, match="no protocol is named 'xyz'; `prepose protocols` lists all"):
+        get_protocol("xyz")

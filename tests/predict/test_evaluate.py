@@ -103,6 +103,15 @@ def test_an_empty_dataset_is_said(people, net):
         evaluate(net, people.dataset.select([]), PROTOCOL)
 
 
+def test_what_does_not_fit_is_said_before_the_network_runs(people, net, monkeypatch):
+    monkeypatch.setattr(module, "run_network", None)
+    with pytest.raises(DataError, match="lab/test: the protocol mpii-pckh-50 is made for mpii"):
+        evaluate(net, people.dataset, get_protocol("mpii-pckh-50"))
+    blind = dataset_of(people.samples(3, with_camera=False), skeleton=PREPOSE_27, name="field", split="val")
+    with pytest.raises(DataError, match="3 of 3 samples have 3D joints but no camera"):
+        evaluate(net, blind, PROTOCOL)
+
+
 def test_a_diverged_network_is_said(people, net):
     broken = copy.deepcopy(net)
     with torch.no_grad():

@@ -3,7 +3,8 @@
 Each measure is first a table with one number for each sample and joint, NaN where the joint is not scored; means come
 last. `joint_error` holds the 3D measures, `keypoints_2d` those in the image, `scale` the rules that bring a pose to
 size, `protocols` named ways to score (which joints, which root, which scale rule), `evaluation` the tables of one
-evaluation with its labels, `evaluation_files` how they lie on disk.
+evaluation with its labels, `evaluation_files` how they lie on disk, `calibration` confidence against error, `hidden`
+errors by how much of the person is hidden.
 
     >>> import numpy as np
     >>> from prepose.metrics.joint_error import mpjpe

@@ -9,25 +9,10 @@ from jaxtyping import Bool, Float, Int, UInt8
 
 from prepose.body.skeleton import Skeleton
 from prepose.body.skeletons import get_skeleton
-from prepose.metrics.joint_error import (
-    PCK3D_THRESHOLD_MM,
-    mean_of,
-    position_errors,
-    scale_aligned_errors,
-    share_of_thresholds,
-    similarity_aligned_errors,
-    within,
-)
-from prepose.metrics.keypoints_2d import (
-    BOX_SHARE,
-    HEAD_SHARES,
-    TORSO_SHARE,
-    box_lengths,
-    correct_keypoints,
-    head_lengths,
-    pixel_errors,
-    torso_lengths,
-)
+from prepose.metrics.joint_error import mean_of, position_errors
+from prepose.metrics.keypoint_similarity import oks_average_precision
+from prepose.metrics.keypoints_2d import pixel_errors
+from prepose.metrics.measures import average, average_of_group, tables_2d, tables_3d
 from prepose.metrics.protocols import Averaging, Protocol
 from prepose.metrics.scale import rescaled
 
@@ -57,9 +42,11 @@ class Evaluation:
         prediction_mm: Predicted joints relative to the root, as scored (after the scale rule), mm.
         truth_mm: True joints relative to the root, as scored, mm; NaN where not scored.
         root_depth_mm: The root depth that each prediction was lifted with, mm; NaN where it had none.
+        areas_px2: Area of the outline of each person, px squared, for OKS; None where nobody asked.
+        image_ids: Which image each sample is of, for OKS; None where nobody asked.
         variants: Other poses for the same samples, in the same form as `prediction_mm`: baselines, and predictions with
             one part replaced by the truth.
-        facts: How the poses came to be (flip test, lift, seconds ...), as text.
+        facts: How the poses came to be (flip test, lift, which joints are approximate ...), as text.
     """
 
     protocol: Protocol
@@ -79,6 +66,8 @@ class Evaluation:
     prediction_mm: Float[np.ndarray, "N J 3"]
     truth_mm: Float[np.ndarray, "N J 3"]
     root_depth_mm: Float[np.ndarray, "N"]
+    areas_px2: Float[np.ndarray, "N"] | None = None
+    image_ids: Int[np.ndarray, "N"] | None = None
     variants: Mapping[str, Float[np.ndarray, "N J 3"]] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
 
@@ -100,9 +89,9 @@ class Evaluation:
         """The numeric columns by name, the variants as `variant:NAME`."""
         names = (
             "index", "states", "boxes_xywh", "head_boxes_xywh", "confidence",
-            "prediction_img", "truth_img", "prediction_mm", "truth_mm", "root_depth_mm",
+            "prediction_img", "truth_img", "prediction_mm", "truth_mm", "root_depth_mm", "areas_px2", "image_ids",
         )  # fmt: skip
-        columns = {name: getattr(self, name) for name in names}
+        columns = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         return columns | {f"variant:{name}": pose for name, pose in self.variants.items()}
 
     def _texts(self) -> dict[str, tuple[str, ...]]:
@@ -120,8 +109,7 @@ class Evaluation:
 
     @cached_property
     def _asked(self) -> Bool[np.ndarray, "J"]:
-        wanted = self.protocol.joints or self.skeleton.joints
-        return np.array([joint in wanted for joint in self.skeleton.joints])
+        return np.array([joint in self.protocol.scored_joints for joint in self.skeleton.joints])
 
     @cached_property
     def scored_3d(self) -> Bool[np.ndarray, "N J"]:
@@ -148,25 +136,51 @@ class Evaluation:
     @cached_property
     def tables(self) -> Tables:
         """Each measure as one number for each sample and joint; all rows below are means of these."""
-        return tables_3d(self.prediction_mm, self.truth_mm, self.scored_3d) | self._tables_2d()
-
-    def _tables_2d(self) -> dict[str, Float[np.ndarray, "N J"]]:
-        errors, head = self.errors_px, head_lengths(self.head_boxes_xywh)
-        tables = {"error_px": errors}
-        if {"l_shoulder", "r_hip"} <= set(self.skeleton.joints):
-            tables["pck2d"] = correct_keypoints(errors, torso_lengths(self.truth_img, self.skeleton), TORSO_SHARE)
-        tables["pck2d_box"] = correct_keypoints(errors, box_lengths(self.boxes_xywh), BOX_SHARE)
-        for share in HEAD_SHARES:
-            tables[f"pckh_{round(100 * share):02d}"] = correct_keypoints(errors, head, share)
-        return tables
+        in_the_image = tables_2d(
+            self.errors_px,
+            self.truth_img,
+            boxes_xywh=self.boxes_xywh,
+            head_boxes_xywh=self.head_boxes_xywh,
+            skeleton=self.skeleton,
+            protocol=self.protocol,
+        )
+        return tables_3d(self.prediction_mm, self.truth_mm, self.scored_3d) | in_the_image
 
     def overall(self) -> Row:
         """Each measure over everything that is scored, averaged as the protocol says.
 
         Keys: `mpjpe_mm`, `pa_mpjpe_mm`, `n_mpjpe_mm` (mm); `pck3d_150`, `auc3d` (0 to 1); `error_px` (px); `pck2d`
-        (0.2 torso), `pck2d_box` (0.1 box), `pckh_50`, `pckh_10` (0 to 1); NaN where nothing could be scored.
+        (0.2 torso), `pck2d_box` (0.1 box), `pckh_50`, `pckh_10` (0 to 1); NaN where nothing could be scored. Where the
+        protocol is about them, `pck2d_10` (0.1 torso) and `keypoint_similarity.OKS_MEASURES` (0 to 1).
         """
-        return {name: self._average(table, self.protocol.averaging) for name, table in self.tables.items()}
+        row = {name: self._average(table, self.protocol.averaging) for name, table in self.tables.items()}
+        return row | self._oks if self.protocol.headline == "oks_ap" else row
+
+    @property
+    def headline(self) -> float:
+        """The figure that the protocol is about (see `Protocol.headline`); NaN where it could not be scored."""
+        return self.overall().get(self.protocol.headline, float("nan"))
+
+    @cached_property
+    def _oks(self) -> Row:
+        if self.areas_px2 is None or self.image_ids is None:
+            raise ValueError(f"{self.protocol.name} needs areas_px2 and image_ids")
+        return oks_average_precision(
+            self.prediction_img,
+            np.where(self.scored_2d[..., None], self.truth_img, np.nan),
+            scores=self.confidence.mean(axis=1, dtype=float),
+            areas_px2=self.areas_px2,
+            image_ids=self.image_ids,
+        )
+
+    def per_group(self) -> dict[str, Row]:
+        """Each measure by the protocol's groups of joints: the mean of the joints' means, as published tables have."""
+        rows = {}
+        for group, joints in self.protocol.groups.items():
+            columns = [self.skeleton.index(joint) for joint in joints]
+            if (self.scored_3d | self.scored_2d)[:, columns].any():
+                rows[group] = {name: average_of_group(table, columns) for name, table in self.tables.items()}
+        return rows
 
     def per_joint(self) -> dict[str, Row]:
         """Each measure by joint (plain means); only joints that are scored at all."""
@@ -186,9 +200,17 @@ class Evaluation:
 
     def per_state(self) -> dict[str, Row]:
         """Each measure by the joints' state (visible, occluded ..., outside), with `num_joints`, the joints scored."""
+        return self._by_states({name: (name,) for name in self.state_names})
+
+    def per_state_group(self) -> dict[str, Row]:
+        """The same by the protocol's groups of states."""
+        return self._by_states(self.protocol.state_groups)
+
+    def _by_states(self, groups: Mapping[str, tuple[str, ...]]) -> dict[str, Row]:
         rows = {}
-        for state, name in enumerate(self.state_names):
-            here = (self.states == state) & (self.scored_3d | self.scored_2d)
+        for name, states in groups.items():
+            wanted = [number for number, state in enumerate(self.state_names) if state in states]
+            here = np.isin(self.states, wanted) & (self.scored_3d | self.scored_2d)
             if here.any():
                 means = {measure: mean_of(table[here]) for measure, table in self.tables.items()}
                 rows[name] = {"num_joints": float(here.sum())} | means
@@ -210,32 +232,12 @@ class Evaluation:
         rows = {}
         for label in sorted({label for label in labels if label}):
             mine = known == label
-            means = {name: self._average(table[mine], averaging) for name, table in self.tables.items()}
+            means = {name: average(table[mine], averaging, ()) for name, table in self.tables.items()}
             rows[label] = {"num_samples": float(mine.sum())} | means
         return rows
 
-    def _average(self, table: Float[np.ndarray, "M J"], averaging: Averaging) -> float:
-        if averaging == "joints":
-            return mean_of(table)
-        samples = np.array([mean_of(row) for row in table])
-        if averaging == "samples":
-            return mean_of(samples)
-        actions = np.array(self.actions)
-        return mean_of(np.array([mean_of(samples[actions == action]) for action in dict.fromkeys(self.actions)]))
-
-
-def tables_3d(
-    prediction: Float[np.ndarray, "N J 3"], truth: Float[np.ndarray, "N J 3"], scored: Bool[np.ndarray, "N J"]
-) -> dict[str, Float[np.ndarray, "N J"]]:
-    """The 3D measures of root-relative poses (mm) as tables."""
-    errors = position_errors(prediction, truth, scored)
-    return {
-        "mpjpe_mm": errors,
-        "pa_mpjpe_mm": similarity_aligned_errors(prediction, truth, scored),
-        "n_mpjpe_mm": scale_aligned_errors(prediction, truth, scored),
-        "pck3d_150": within(errors, PCK3D_THRESHOLD_MM),
-        "auc3d": share_of_thresholds(errors),
-    }
+    def _average(self, table: Float[np.ndarray, "N J"], averaging: Averaging) -> float:
+        return average(table, averaging, self.actions)
 
 
 def with_mean_pose(evaluation: Evaluation, mean_pose_mm: Float[np.ndarray, "J 3"]) -> Evaluation:

@@ -9,11 +9,13 @@ from rich.table import Table
 
 from prepose.metrics.evaluation import Evaluation, Row
 from prepose.metrics.evaluation_files import plain
+from prepose.metrics.protocol import AVERAGING_TEXTS, IN_MM_OR_PX, MEASURE_TEXTS
 
 LEGEND = (
     "MPJPE, PA (Procrustes), N (best scale): mm. PCK3D (150 mm), AUC: %. 2D: px. PCK (0.2 torso), box (0.1 box), PCKh, "
     "@.1: %."
 )
+LEGEND_OKS = "AP, AR: OKS, %, by pycocotools with the true boxes given."
 # measure -> (heading, factor, digits)
 COLUMNS: Mapping[str, tuple[str, float, int]] = {
     "mpjpe_mm": ("MPJPE", 1.0, 1),
@@ -23,9 +25,16 @@ COLUMNS: Mapping[str, tuple[str, float, int]] = {
     "auc3d": ("AUC", 100.0, 1),
     "error_px": ("2D", 1.0, 1),
     "pck2d": ("PCK", 100.0, 1),
+    "pck2d_10": ("P@.1", 100.0, 1),
     "pck2d_box": ("box", 100.0, 1),
     "pckh_50": ("PCKh", 100.0, 1),
     "pckh_10": ("@.1", 100.0, 1),
+    "oks_ap": ("AP", 100.0, 1),
+    "oks_ap_50": ("AP50", 100.0, 1),
+    "oks_ap_75": ("AP75", 100.0, 1),
+    "oks_ap_medium": ("APM", 100.0, 1),
+    "oks_ap_large": ("APL", 100.0, 1),
+    "oks_ar": ("AR", 100.0, 1),
 }
 
 
@@ -37,13 +46,17 @@ def as_plain(evaluation: Evaluation) -> dict[str, Any]:
         "per_subject": evaluation.per_subject(),
         "per_state": evaluation.per_state(),
         "baselines": evaluation.per_variant(),
+        "per_group": evaluation.per_group(),
+        "per_state_group": evaluation.per_state_group(),
     }
+    headline = plain({evaluation.protocol.headline: evaluation.headline})[evaluation.protocol.headline]
     return {
         "protocol": evaluation.protocol.to_json(),
         "dataset": evaluation.dataset,
         "split": evaluation.split,
         "weights": evaluation.weights,
         "num_samples": len(evaluation),
+        "headline": {"protocol": evaluation.protocol.name, "measure": evaluation.protocol.headline, "value": headline},
         "facts": dict(evaluation.facts),
         "overall": plain(evaluation.overall()),
         **{title: {name: plain(row) for name, row in rows.items()} for title, rows in groups.items()},
@@ -51,17 +64,14 @@ def as_plain(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def print_evaluation(evaluation: Evaluation, console: Console | None = None) -> None:
-    """Overall, baselines, by what hides a joint, by joint, by action, by subject."""
+    """The headline, overall, baselines, by group, by what hides a joint, by joint, by action, by subject."""
     console = console or Console()
-    protocol = evaluation.protocol
-    flip = "with" if protocol.flip_test else "without"
-    console.print(
-        f"{evaluation.dataset}/{evaluation.split}: {len(evaluation)} samples, {protocol.name}, {flip} flip test",
-        highlight=False,
-    )
-    console.print(LEGEND, highlight=False)
+    for line in (*heading(evaluation), LEGEND, *([LEGEND_OKS] if evaluation.protocol.headline == "oks_ap" else [])):
+        console.print(line, highlight=False)
     groups: dict[str, Mapping[str, Row]] = {
         "overall": {"prediction": evaluation.overall(), **evaluation.per_variant()},
+        "part": evaluation.per_group(),
+        "joints": evaluation.per_state_group(),
         "joint is": evaluation.per_state(),
         "joint": evaluation.per_joint(),
         "action": evaluation.per_action(),
@@ -70,6 +80,23 @@ def print_evaluation(evaluation: Evaluation, console: Console | None = None) -> 
     for title, rows in groups.items():
         if rows:
             console.print(_table(title, rows))
+
+
+def heading(evaluation: Evaluation) -> tuple[str, ...]:
+    """What was scored and how, the figure that the protocol is about, and what must be said beside it."""
+    protocol = evaluation.protocol
+    flip = "with" if protocol.flip_test else "without"
+    lines = [f"{evaluation.dataset}/{evaluation.split}: {len(evaluation)} samples, {protocol.name}, {flip} flip test"]
+    choice = evaluation.facts.get("protocol_is")
+    if choice is not None and choice != "asked for":
+        lines.append(f"{protocol.name} is {choice}; --protocol names another one")
+    unit = 1.0 if protocol.headline in IN_MM_OR_PX else 100.0
+    value, percent = evaluation.headline * unit, "" if unit == 1.0 else " %"
+    told = "not scored" if np.isnan(value) else f"{value:.1f}{percent}"
+    lines.append(f"{MEASURE_TEXTS[protocol.headline]}: {told} ({AVERAGING_TEXTS[protocol.averaging]})")
+    if "approximate_joints" in evaluation.facts:
+        lines.append(f"approximate, of the joints that count: {evaluation.facts['approximate_joints']}")
+    return tuple(lines)
 
 
 def _table(title: str, rows: Mapping[str, Row]) -> Table:

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float
 from prepose.body.skeleton import Skeleton
 
 TORSO_SHARE = 0.2
+FINE_TORSO_SHARE = 0.1
 BOX_SHARE = 0.1
 HEAD_SHARES = (0.5, 0.1)
 

@@ -1,16 +1,89 @@
-"""The protocols as a table for the terminal."""
+"""The protocols as a table for the terminal, and one of them in full."""
+
+from collections.abc import Mapping
 
 from rich.console import Console
 from rich.table import Table
 
-from prepose.metrics.protocols import PROTOCOLS
+from prepose.body.skeletons import get_skeleton
+from prepose.metrics.protocol import AVERAGING_TEXTS, MEASURE_TEXTS, Protocol
+from prepose.metrics.protocols import PROTOCOLS, get_protocol
+from prepose.metrics.scale import SCALE_RULES
+
+ANY = "any dataset"
 
 
 def print_protocols(console: Console | None = None) -> None:
-    """Every protocol: skeleton, scale rule, and where it comes from."""
+    """Every protocol, dataset by dataset: what it is about, and on how many joints."""
     console = console or Console()
-    table = Table("protocol", "skeleton", "headline", "source", title="Protocols", title_justify="left")
+    table = Table("protocol", "headline", "joints", title="Protocols", title_justify="left")
     table.columns[0].no_wrap = True
-    for protocol in PROTOCOLS.values():
-        table.add_row(protocol.name, protocol.skeleton, protocol.headline, protocol.source, end_section=True)
+    table.columns[2].justify = "right"
+    for datasets in dict.fromkeys(row.datasets for row in PROTOCOLS.values()):
+        # Names of datasets as rows of their own: beside the protocols' names there is no room for them in 80 columns.
+        table.add_row(f"[bold]for {', '.join(datasets) or ANY}[/]")
+        rows = [row for row in PROTOCOLS.values() if row.datasets == datasets]
+        for row in rows:
+            shown = MEASURE_TEXTS[row.headline] + (", by action" if row.averaging == "actions" else "")
+            joints = f"{len(row.scored_joints)}" if row.coverage == "all" else f"up to {len(row.scored_joints)}"
+            table.add_row(f"  {row.name}", shown, joints, end_section=row is rows[-1])
     console.print(table)
+    console.print(
+        "Without --protocol, `prepose evaluate` takes the first one for the dataset that fits it and the network.\n"
+        "`prepose protocols NAME` shows one in full, with its source."
+    )
+
+
+def print_protocol(name: str, console: Console | None = None) -> None:
+    """One protocol in full.
+
+    Raises:
+        DataError: no protocol has the name.
+    """
+    console = console or Console()
+    row = get_protocol(name)
+    table = Table(title=row.name, title_justify="left", show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column()
+    for title, text in described(row).items():
+        table.add_row(title, text, end_section=True)
+    console.print(table)
+
+
+def described(row: Protocol) -> Mapping[str, str]:
+    """Everything that a figure of the protocol depends on, in words: title -> text."""
+    joints, skeleton = row.scored_joints, get_skeleton(row.skeleton)
+    named = "all of " + row.skeleton if len(joints) == len(skeleton) else ", ".join(joints)
+    lacking = {
+        "all": "a network or dataset without one of them is refused",
+        "shared": "those that network and dataset both have",
+    }[row.coverage]
+    return {
+        "for": _datasets(row),
+        "headline": "; ".join(MEASURE_TEXTS[measure] for measure in (row.headline, *row.also)),
+        "averaging": AVERAGING_TEXTS[row.averaging],
+        "skeleton": row.skeleton,
+        "joints": f"{len(joints)} ({named}); {lacking}",
+        "accepted though approximate": ", ".join(row.accepted_approximations) or "none",
+        "root": "middle of " + " and ".join(row.root) if len(row.root) > 1 else "".join(row.root) or "none",
+        "scale": f"{row.scale}: {SCALE_RULES[row.scale]}",
+        "groups": _groups(row.groups) or "none",
+        "by what hides a joint": _groups(row.state_groups) or "by each state",
+        "split": row.split + (f", of {_people(row)}" if row.subjects else ""),
+        "frames": row.frames + (f", every {row.stride}th" if row.stride > 1 else ""),
+        "boxes": "the people's true boxes",
+        "flip test": "yes" if row.flip_test else "no",
+        "source": row.source,
+    }
+
+
+def _datasets(row: Protocol) -> str:
+    return ", ".join(row.datasets) or ANY
+
+
+def _people(row: Protocol) -> str:
+    return ", ".join(subject or "people without names" for subject in row.subjects)
+
+
+def _groups(groups: Mapping[str, tuple[str, ...]]) -> str:
+    return "; ".join(f"{name}: {', '.join(members)}" for name, members in groups.items())

@@ -16,15 +16,20 @@ from prepose.body.skeletons import MPII_16
 from prepose.errors import SkeletonMismatch
 from prepose.metrics.joint_error import optimal_scale
 
-ScaleRule = Literal["true-root-depth", "mean-person", "optimal-scale", "bone-sum-4000", "bone-sum-4000-legacy"]
+ScaleRule = Literal[
+    "true-root-depth", "true-root-depth-univ", "mean-person", "optimal-scale", "bone-sum-4000", "bone-sum-4000-legacy",
+    "image",
+]  # fmt: skip
 
 SCALE_RULES: Mapping[ScaleRule, str] = MappingProxyType(
     {
         "true-root-depth": "the camera and the true depth of the root are given",
+        "true-root-depth-univ": "the same, then prediction and truth at the size of MPI-INF-3DHP's univ_annot3",
         "mean-person": "image and camera alone: the root depth at which the person's bones sum to the mean person's",
         "optimal-scale": "each pose is scaled about its root to fit its truth best",
         "bone-sum-4000": "prediction and truth are both scaled so that their bones sum to 4000 mm",
         "bone-sum-4000-legacy": "the prediction alone is scaled so that its bones sum to 4000 mm",
+        "image": "nothing is lifted: figures in the image alone",
     }
 )
 
@@ -70,6 +75,8 @@ def rescaled(
 ) -> tuple[Float[np.ndarray, "N J 3"], Float[np.ndarray, "N J 3"]]:
     """Prediction and truth (root-relative, mm) as the rule scores them; the metric rules change nothing here.
 
+    (That of `univ_annot3` neither: the size is a label there, which both are given before.)
+
     A sample that lacks a joint of the bones, or whose bones have no length, becomes NaN under the bone-sum rules: there
     is no size to go by.
 
@@ -77,7 +84,7 @@ def rescaled(
         SkeletonMismatch: the skeleton lacks a joint that the bone-sum rules need.
     """
     match rule:
-        case "true-root-depth" | "mean-person":
+        case "true-root-depth" | "true-root-depth-univ" | "mean-person" | "image":
             return prediction, truth
         case "optimal-scale":
             return prediction * optimal_scale(prediction, truth, mask)[:, None, None], truth

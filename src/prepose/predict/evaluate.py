@@ -17,6 +17,7 @@ from prepose.metrics.evaluation import Evaluation
 from prepose.metrics.protocols import Protocol
 from prepose.models.flip_test import predict_flipped
 from prepose.models.pose_net import PoseNet, PoseOutput
+from prepose.predict.fit import check_fit
 from prepose.predict.score import CropPredictions, score
 
 Precision = Literal["fp32", "bf16"]
@@ -51,8 +52,8 @@ def evaluate(  # noqa: PLR0913 - the settings of one run of a network; all but t
         progress: Called with (samples done, samples in all) after each batch.
 
     Raises:
-        DataError: the dataset is empty, its labels or pictures cannot be used, or the prediction is not finite.
-        SkeletonMismatch: the protocol's scale rule needs joints that the network does not predict.
+        DataError: the dataset is empty, or protocol, dataset and network do not fit, both found before the network
+            runs; its labels or pictures cannot be used, or the prediction is not finite.
     """
     if flip_test is not None:
         protocol = replace(protocol, flip_test=flip_test)
@@ -60,6 +61,7 @@ def evaluate(  # noqa: PLR0913 - the settings of one run of a network; all but t
     if not len(index):
         raise DataError(f"{dataset.name}/{dataset.split}: has no sample to evaluate")
     part = dataset if protocol.stride == 1 else dataset.select(index)
+    check_fit(protocol, part, net.skeleton)
     batches = evaluation_batches(
         part, size=net.spec.size, skeleton=net.skeleton, batch_size=batch_size, workers=workers
     )

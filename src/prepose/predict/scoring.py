@@ -4,13 +4,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from prepose.data.store import open_store, store_splits
+from prepose.body.skeleton import Skeleton
+from prepose.data.dataset import PoseDataset
+from prepose.data.store import describe_store, open_store, store_splits
 from prepose.errors import DataError
 from prepose.metrics.evaluation import Evaluation
 from prepose.metrics.evaluation_files import save_evaluation
-from prepose.metrics.protocols import get_protocol
+from prepose.metrics.protocols import Protocol, get_protocol, protocols_for
 from prepose.models.checkpoint import load_weights
 from prepose.predict.evaluate import evaluate
+from prepose.predict.fit import misfit, refusal
 from prepose.predict.predictor import find_weights
 
 
@@ -19,7 +22,7 @@ def evaluate_run(
     store: Path,
     *,
     split: str | None = None,
-    protocol: str = "true-root-depth",
+    protocol: str | None = None,
     device: str = "cpu",
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Evaluation:
@@ -29,28 +32,44 @@ def evaluate_run(
         run: A run's folder or a weights file.
         store: The dataset.
         split: Which split; None for the protocol's own, or the store's only one.
-        protocol: A name of `metrics.protocols.PROTOCOLS`.
+        protocol: A name of `metrics.protocols.PROTOCOLS`; None for the first one that is made for the dataset and fits
+            it and the network, else the first for any dataset that does. The evaluation's facts say which it was.
         device: Where to run the network.
         progress: Called with (samples done, samples in all).
 
     Raises:
-        DataError: there are no weights, no such store, split or protocol, or the samples cannot be used.
+        DataError: there are no weights, no such store, split or protocol; protocol, dataset and network do not fit
+            (found before the network runs); or the samples cannot be used.
     """
-    asked = get_protocol(protocol)
-    chosen = split or _own_split(store, asked.split)
+    asked = None if protocol is None else get_protocol(protocol)
+    name = describe_store(store).description.name
+    rows = protocols_for(name) if asked is None else (asked,)
+    own_splits = [split or _own_split(store, row.split) for row in rows]
+    if own_splits[0] is None:
+        splits = ", ".join(store_splits(store)) or "none"
+        raise DataError(f"{store}: has no split {rows[0].split!r}; name one of {splits} by --split")
+    datasets = {each: open_store(store, each) for each in dict.fromkeys(own_splits) if each is not None}
     net = load_weights(find_weights(run))
-    evaluation = evaluate(
-        net, open_store(store, chosen), replace(asked, split=chosen), device=device, progress=progress
-    )
+    pairs = [(row, datasets[each]) for row, each in zip(rows, own_splits, strict=True) if each is not None]
+    chosen, dataset = _first_that_fits(pairs, net.skeleton)
+    evaluation = evaluate(net, dataset, replace(chosen, split=dataset.split), device=device, progress=progress)
+    choice = "asked for" if asked is not None else f"the default of {name} for a network of {net.skeleton.name}"
+    evaluation = replace(evaluation, facts={**evaluation.facts, "protocol_is": choice})
     if (run / "recipe.json").is_file():
-        save_evaluation(evaluation, run / "evaluations", f"{evaluation.dataset}-{chosen}-{protocol}")
+        save_evaluation(evaluation, run / "evaluations", f"{evaluation.dataset}-{dataset.split}-{chosen.name}")
     return evaluation
 
 
-def _own_split(store: Path, wanted: str) -> str:
+def _first_that_fits(pairs: list[tuple[Protocol, PoseDataset]], network: Skeleton) -> tuple[Protocol, PoseDataset]:
+    reasons = [misfit(row, dataset, network) for row, dataset in pairs]
+    for pair, reason in zip(pairs, reasons, strict=True):
+        if reason is None:
+            return pair
+    raise DataError(refusal(f"{reasons[0]}", pairs[0][1], network))
+
+
+def _own_split(store: Path, wanted: str) -> str | None:
     splits = store_splits(store)
     if wanted in splits:
         return wanted
-    if len(splits) == 1:
-        return splits[0]
-    raise DataError(f"{store}: has no split {wanted!r}; name one of {', '.join(splits) or 'none'} by --split")
+    return splits[0] if len(splits) == 1 else None
