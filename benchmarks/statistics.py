@@ -86,10 +86,10 @@ def cost() -> None:
 
 
 def main() -> None:
-    studies = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
+    studies = int(sys.argv[1]) if len(sys.argv) > 1 else 150
     print(f"{studies} studies a cell; share of 95 % intervals that hold the truth\n")
     differences(studies)
-    curves(max(10, studies // 4))
+    curves(studies)
     print()
     cost()
 

@@ -32,6 +32,7 @@ SOURCES: Mapping[str, Source] = MappingProxyType(
         "trainings and 7 subjects alike": Source(1, 1),
         "trainings and 40 subjects alike": Source(1, 1, num_subjects=40),
         "7 subjects three times the trainings": Source(1, 3),
+        "4 subjects three times the trainings": Source(1, 3, num_subjects=4),
         "trainings and 2 subjects alike": Source(1, 1, num_subjects=2),
         "2 subjects three times the trainings": Source(1, 3, num_subjects=2),
         "training x subject alone (7 subjects)": Source(0, 0, 1),

@@ -2,4 +2,8 @@
 
 `quickstart` is the built-in comparison, `engine` runs trials side by side, `tables` takes means and spreads over seeds,
 `gallery` picks pictures and poses, `report` makes one self-contained page of it all (without torch).
+
+What a difference is worth: `scores` sums evaluations by seed and subject, `uncertainty` and `statistics` tell how far a
+mean may be off, `bootstrap` resamples seeds and subjects, `comparison` judges an arm against a baseline; `curves`,
+`compute_ratio` and `crossing` read error against compute. docs/statistics.md has the formulas and their coverage.
 """

@@ -133,9 +133,9 @@ def compare(
 ) -> Comparison:
     """Compare two arms on the same samples.
 
-    The verdict rests on the t interval of `uncertainty.difference_uncertainty`. Simulated coverage of 95 %: 92 to 99 %
-    for 3, 5 and 10 seeds and 4 subjects or more, 88 to 99 % for 2 subjects; the percentile bootstrap has 55 to 80 % at
-    3 seeds (docs/statistics.md).
+    The verdict rests on the t interval of `uncertainty.difference_uncertainty`. Simulated coverage of 95 %: 93 to 99 %
+    for 3, 5 and 10 seeds and 7 subjects or more, 89 to 97 % for 2 subjects; the percentile bootstrap has 65 to 88 % at
+    3 seeds unless training and person interact alone (docs/statistics.md).
 
     Args:
         arm: The arm.

@@ -16,7 +16,7 @@ from prepose.studies.curves import ArmCurves, Root, root_along, shared_seeds
 from prepose.studies.statistics import CONFIDENCE, FEWEST_SEEDS, Interval, plain
 
 LEVELS = 20
-RESAMPLES = 2000
+RESAMPLES = 1000
 # Where more resamples than this have no error that both arms reach, the others do not stand for all.
 MOST_LOST = 0.05
 
