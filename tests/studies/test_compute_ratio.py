@@ -106,7 +106,7 @@ def test_the_same_generator_gives_the_same_result():
 
 
 def test_intervals_hold_the_truth():
-    """A quick form of benchmarks/statistics.py: 120 studies of 3 seeds."""
+    """A quick form of benchmarks/intervals.py: 120 studies of 3 seeds."""
     hits = np.zeros(2)
     for study in range(120):
         generator = np.random.default_rng(study)

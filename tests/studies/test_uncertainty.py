@@ -70,7 +70,7 @@ def test_what_arms_share_cancels():
 @pytest.mark.parametrize("num_seeds", [3, 5, 10])
 @pytest.mark.parametrize("name", ["trainings alone (7 subjects)", "trainings and 7 subjects alike"])
 def test_intervals_hold_the_truth_as_often_as_they_say(name, num_seeds):
-    """A quick form of benchmarks/statistics.py: 600 studies, so that 95 % is told from 91.5 and 98."""
+    """A quick form of benchmarks/intervals.py: 600 studies, so that 95 % is told from 91.5 and 98."""
     generator = np.random.default_rng(num_seeds)
     hits = 0
     for _ in range(600):

@@ -7,7 +7,7 @@ the seeds' figures tell of it and what the subjects' tell:
 
 and its degrees of freedom are Satterthwaite's. Both parts hold the interaction of seed and subject, which is thus
 counted twice: the interval is somewhat too wide where the interaction is all there is, and has the coverage it claims
-elsewhere (simulated in benchmarks/statistics.py, tabled in docs/statistics.md). Subtracting an estimate of it gains
+elsewhere (simulated in benchmarks/intervals.py, tabled in docs/statistics.md). Subtracting an estimate of it gains
 little and makes the degrees of freedom unstable with few seeds.
 
 Source: Cameron, Gelbach and Miller, "Robust inference with multiway clustering", Journal of Business and Economic

@@ -1,6 +1,6 @@
 """How often the intervals of a study hold the truth, by simulation, and what a comparison costs.
 
-`python benchmarks/statistics.py [STUDIES]` prints the tables of docs/statistics.md.
+`python benchmarks/intervals.py [STUDIES]` prints the tables of docs/statistics.md.
 """
 
 import sys
