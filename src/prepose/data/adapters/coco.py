@@ -140,8 +140,11 @@ def _people(path: Path, annotations: list[Annotation], names: dict[int, str]) ->
     notes = [f"{occluded} of {labelled} labelled joints are occluded; {flags.size - labelled} are not labelled"]
     if grown.any():
         notes.append(f"{int(grown.sum())} boxes miss a labelled joint and are grown to contain it")
-    # Areas are those of the outline, which OKS needs.
-    details = [json.dumps({"area": one.get("area"), "annotation": one.get("id")}) for one in annotations]
+    # Areas are those of the outline; OKS needs them, and who shares an image.
+    details = [
+        json.dumps({"area": one.get("area"), "annotation": one.get("id"), "image": one["image_id"]})
+        for one in annotations
+    ]
     return replace(people, boxes_xywh=boxes, details=np.array(details, object)), notes
 
 
