@@ -169,7 +169,8 @@ def open_page(chromium: str, page: Path, profile: Path) -> Iterator[Tab]:
 
 
 def _high(descriptor: int) -> int:
-    import fcntl  # noqa: PLC0415 - not on Windows, where the tests that come here are skipped
+    # Not on Windows, where the tests that come here are skipped.
+    import fcntl
 
     moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 10)
     os.close(descriptor)
