@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fakes_evaluation import drawn_evaluation
-from prepose.studies.scores import MOST_BLOCKS, MOST_CLUSTERS, ArmScores, arm_scores, clusters_of
+from prepose.studies.scores import MOST_BLOCKS, MOST_CLUSTERS, ArmScores, arm_scores, clusters_of, sample_blocks
 
 
 @pytest.mark.parametrize("averaging", ["joints", "samples", "actions"])
@@ -48,6 +48,12 @@ def test_without_people_blocks_of_neighbours_are_resampled_and_it_says_so(subjec
     assert clusters.kind == "samples" and clusters.count == MOST_BLOCKS
     assert (np.diff(clusters.index) >= 0).all() and set(np.bincount(clusters.index)) == {5}
     assert why in clusters.text and "1000 samples" in clusters.text and "nothing is said" in clusters.text
+
+
+def test_samples_are_resampled_where_a_study_asks_about_a_fixed_set():
+    clusters = sample_blocks(7, reason="two people are in the set")
+    assert clusters.count == 7 and clusters.index.tolist() == list(range(7)) and clusters.kind == "samples"
+    assert "(two people are in the set: nothing is said about other people)" in clusters.text
 
 
 def test_many_people_are_joined_evenly():

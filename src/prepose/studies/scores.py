@@ -42,18 +42,35 @@ def clusters_of(subjects: Sequence[str]) -> Clusters:
         ValueError: there are fewer than two samples.
     """
     count = len(subjects)
-    if count < 2:
-        raise ValueError(f"an evaluation set of {count} sample(s) has no spread; at least 2 are needed")
     people = list(dict.fromkeys(subjects))
     if len(people) > 1 and "" not in people:
         return _by_subject(subjects, people)
-    blocks = min(count, MOST_BLOCKS)
-    why = "some samples name no subject" if "" in people else "the set has a single subject"
+    return sample_blocks(
+        count, reason="some samples name no subject" if "" in people else "the set has a single subject"
+    )
+
+
+def sample_blocks(num_samples: int, *, reason: str) -> Clusters:
+    """Blocks of neighbouring samples, whoever they show: for intervals about these people and not about people.
+
+    Two or three subjects tell next to nothing about others, and an interval that includes what they might be like is
+    honest and wide. Who asks about a fixed test set, as published tables do, resamples its samples by this.
+
+    Args:
+        num_samples: How many samples there are, in the order in which neighbours are alike.
+        reason: Why people are not resampled, for a reader.
+
+    Raises:
+        ValueError: there are fewer than two samples.
+    """
+    if num_samples < 2:
+        raise ValueError(f"an evaluation set of {num_samples} sample(s) has no spread; at least 2 are needed")
+    blocks = min(num_samples, MOST_BLOCKS)
     return Clusters(
-        index=np.arange(count) * blocks // count,
+        index=np.arange(num_samples) * blocks // num_samples,
         count=blocks,
         kind="samples",
-        text=f"{count} samples in {blocks} blocks of neighbours ({why}: nothing is said about other people)",
+        text=f"{num_samples} samples in {blocks} blocks of neighbours ({reason}: nothing is said about other people)",
     )
 
 
