@@ -9,6 +9,7 @@ import typer
 
 from prepose.cli_data import data_app
 from prepose.cli_options import AsJson, Out, Workers, stoppable
+from prepose.cli_study import study_app
 from prepose.errors import DataError, PoseError, RecipeError
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(data_app, name="data")
+app.add_typer(study_app)
 
 # Typer shows one kind of misuse in public, BadParameter; its parent is what every misuse of a verb or option raises.
 _MISUSE = cast("type[typer.BadParameter]", typer.BadParameter.__base__)

@@ -33,3 +33,9 @@ def count_flops(spec: ModelSpec) -> Flops:
         forward = counter.get_total_flops()
         (heatmaps.sum() + depth_maps.sum()).backward()
     return Flops(forward // 2, counter.get_total_flops() // 2)
+
+
+def count_parameters(spec: ModelSpec) -> int:
+    """Numbers that the model learns."""
+    with torch.device("meta"):
+        return sum(parameter.numel() for parameter in PoseNet(spec).parameters())

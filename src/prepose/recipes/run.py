@@ -96,15 +96,20 @@ def resume_run(folder: Path, recipe: Recipe) -> Run:
         RecipeError: the run's recipe is another; the message names the fields that differ.
     """
     run = open_run(folder)
-    differences = list(_differences(run.recipe.model_dump(mode="json"), recipe.model_dump(mode="json"), ""))
-    if differences:
-        shown = "; ".join(differences[:MAX_DIFFERENCES])
-        more = f"; and {len(differences) - MAX_DIFFERENCES} more" if len(differences) > MAX_DIFFERENCES else ""
+    found = differences(run.recipe.model_dump(mode="json"), recipe.model_dump(mode="json"))
+    if found:
         raise RecipeError(
-            f"{folder}: the run was started with another recipe: {shown}{more}; resume it with the same recipe and "
+            f"{folder}: the run was started with another recipe: {found}; resume it with the same recipe and "
             "--set, or choose another --out"
         )
     return run
+
+
+def differences(there: Any, wanted: Any) -> str:
+    """The first few fields in which two pieces of plain data differ, in words; empty where they are the same."""
+    lines = _differences(there, wanted, "")
+    shown = "; ".join(lines[:MAX_DIFFERENCES])
+    return f"{shown}; and {len(lines) - MAX_DIFFERENCES} more" if len(lines) > MAX_DIFFERENCES else shown
 
 
 def _differences(there: Any, wanted: Any, path: str) -> list[str]:

@@ -146,13 +146,22 @@ def stores_of(recipe: Recipe) -> list[tuple[str, str]]:
     return list(dict.fromkeys((store_name(spec.store), spec.split) for spec in specs if spec is not None))
 
 
+def base_recipe(study: Study) -> Recipe:
+    """The recipe that the levels of a study change.
+
+    Raises:
+        RecipeError: no recipe has the name that the study gives.
+    """
+    return study.base if isinstance(study.base, Recipe) else recipe_named(study.base)
+
+
 def _recipe_of(study: Study, levels: tuple[Level, ...]) -> Recipe:
     replaced = [level for level in levels if level.recipe is not None]
     if len(replaced) > 1:
         raise RecipeError(
             f"levels {replaced[0].name!r} and {replaced[1].name!r} both give a recipe; one factor alone may"
         )
-    recipe = study.base if isinstance(study.base, Recipe) else recipe_named(study.base)
+    recipe = base_recipe(study)
     if replaced and replaced[0].recipe is not None:
         recipe = recipe_named(replaced[0].recipe)
     for level in levels:

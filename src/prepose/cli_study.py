@@ -1,0 +1,87 @@
+"""The verbs about studies."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from prepose.cli_options import AsJson, Out, stoppable
+
+study_app = typer.Typer()
+
+
+@study_app.command()
+def study(
+    name: Annotated[str, typer.Argument(help="A study's name, or a JSON file; `prepose studies` lists what ships.")],
+    out: Out,
+    size: Annotated[str | None, typer.Option(help="Of a study that ships: cpu or gpu.")] = None,
+    engine: Annotated[str, typer.Option(help="local: this machine; ray: a Ray cluster.")] = "local",
+    jobs: Annotated[int | None, typer.Option(min=1, help="Trials side by side; one for each core or card.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print trials, FLOPs, memory and time; run none.")] = False,
+    budget_scale: Annotated[float, typer.Option(help="This many times the study's budget.")] = 1.0,
+    seeds: Annotated[int | None, typer.Option(min=1, help="This many seeds instead of the study's.")] = None,
+    stores: Annotated[Path | None, typer.Option(help="Folder of worlds that several studies share.")] = None,
+    extend: Annotated[bool, typer.Option("--extend", help="Take a changed definition; keep what is done.")] = False,
+    accelerator: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads of arithmetic of each trial.")] = None,
+    gpus: Annotated[float | None, typer.Option(help="Graphics cards of each trial; less than 1: shared.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run a study: every trial that is not done yet; the same command again goes on.
+
+    Exit code 0: every trial is done; 1: trials failed, the rest is done; 2: nothing could be run.
+    """
+    from rich.console import Console
+
+    from prepose.studies.builtin_studies import STUDIES
+    from prepose.studies.conduct_study import Sitting, run_study
+    from prepose.studies.study_reading import study_named, with_seeds
+
+    if budget_scale <= 0:
+        raise typer.BadParameter(f"--budget-scale {budget_scale}: expected more than 0")
+    chosen = study_named(name, studies=STUDIES, size=size)
+    if seeds is not None:
+        chosen = with_seeds(chosen, seeds)
+    sitting = Sitting(
+        jobs=jobs,
+        threads=threads,
+        accelerator=accelerator,
+        gpus=gpus,
+        stores=stores,
+        budget_scale=budget_scale,
+        size=size or ("cpu" if name in STUDIES else None),
+        extend=extend,
+    )
+    with stoppable("what is finished is kept; run the same command again to go on"):
+        end = run_study(chosen, out, sitting=sitting, console=Console())
+    print(f"{out}: {end.done} trials done" + (f", {len(end.failures)} failed" if end.failures else ""))
+    for title, failure in end.failures.items():
+        print(f"  {title}: {failure.message}")
+    if end.failures:
+        raise typer.Exit(1)
+
+
+@study_app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(help="A folder that `prepose study` or `prepose quickstart` made.")],
+) -> None:
+    """Write the page of a study or a quickstart anew from what its trials left; a study's tables too."""
+    from prepose.studies.study_report import write_report_of
+
+    print(f"open {write_report_of(folder)}")
+
+
+@study_app.command()
+def studies(
+    name: Annotated[str | None, typer.Argument(help="A study; its definition is printed as JSON.")] = None,
+    size: Annotated[str | None, typer.Option(help="cpu or gpu.")] = None,
+) -> None:
+    """List the studies that ship, with question, trials and cost; or print one, ready to edit."""
+    from prepose.studies.builtin_studies import STUDIES
+    from prepose.studies.study_listing import print_studies
+    from prepose.studies.study_reading import study_named
+
+    if name is None:
+        print_studies(STUDIES, size=size)
+    else:
+        print(study_named(name, studies=STUDIES, size=size).model_dump_json(indent=2, exclude_defaults=True))

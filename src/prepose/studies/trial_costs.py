@@ -1,0 +1,146 @@
+"""What a trial cost: operations, time, memory, energy. `costs.json` is the last file that a trial writes."""
+
+import resource
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from prepose.models.flops import count_flops, count_parameters
+from prepose.recipes.environment import cpu_name
+from prepose.recipes.log import read_log
+from prepose.recipes.stage import Recipe
+
+
+@dataclass(frozen=True)
+class EvaluationCost:
+    """What measuring one set cost.
+
+    Attributes:
+        key: What the set is: the digest of its store, split and protocol.
+        samples: Samples scored.
+        flops: Floating-point operations, mirror images included.
+        seconds: How long it took.
+    """
+
+    key: str
+    samples: int
+    flops: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class SittingCost:
+    """What the process that ended a trial used.
+
+    Attributes:
+        device: Where the arithmetic was done.
+        threads: Threads of arithmetic.
+        side_by_side: Trials at once on the machine.
+        peak_memory_bytes: The process's largest resident memory in the trial.
+        peak_device_memory_bytes: Likewise on the graphics card; None on a processor.
+        energy_joules: The devices' energy over the trials side by side; None where no device tells, or where the
+            trial was begun in another sitting.
+        energy_source: `nvml`, `rapl` or None.
+    """
+
+    device: str
+    threads: int
+    side_by_side: int
+    peak_memory_bytes: int
+    peak_device_memory_bytes: int | None
+    energy_joules: float | None
+    energy_source: str | None
+
+
+def costs_of(
+    recipe: Recipe,
+    run: Path,
+    *,
+    counted_flops: float,
+    evaluations: Mapping[str, EvaluationCost],
+    sitting: SittingCost,
+    wall_seconds: float,
+) -> dict[str, Any]:
+    """The content of `costs.json`.
+
+    Args:
+        recipe: The trial's.
+        run: Its folder; the log of its training is read.
+        counted_flops: Training FLOPs with a stage that several trainings share counted by its part.
+        evaluations: set -> what measuring it cost.
+        sitting: What the process used.
+        wall_seconds: From the trial's beginning in this sitting to its end.
+    """
+    log = read_log(run)
+    stages = _stages(log)
+    validated = [row for row in log if row.get("validation_flops")]
+    costs = {
+        "parameters": count_parameters(recipe.model),
+        "forward_flops": count_flops(recipe.model).forward,
+        "stages": stages,
+        "train_flops": sum(stage["train_flops"] for stage in stages.values()),
+        "counted_flops": counted_flops,
+        "validation_flops": float(validated[-1]["validation_flops"]) if validated else 0.0,
+        "images_seen": sum(stage["samples"] for stage in stages.values()),
+        "train_seconds": round(sum(stage["train_seconds"] for stage in stages.values()), 3),
+        "validation_seconds": float(validated[-1]["validation_seconds"]) if validated else 0.0,
+        "wall_seconds": round(wall_seconds, 3),
+        **asdict(sitting),
+        **evaluation_costs(evaluations),
+    }
+    if sitting.peak_device_memory_bytes is None:
+        del costs["peak_device_memory_bytes"]
+    return costs
+
+
+def evaluation_costs(evaluations: Mapping[str, EvaluationCost]) -> dict[str, Any]:
+    """The part of `costs.json` that says what the sets cost."""
+    return {
+        "evaluation_flops": sum(each.flops for each in evaluations.values()),
+        "evaluation_seconds": round(sum(each.seconds for each in evaluations.values()), 3),
+        "evaluations": {name: asdict(each) for name, each in evaluations.items()},
+    }
+
+
+def _stages(log: Sequence[Mapping[str, str]]) -> dict[str, dict[str, Any]]:
+    """What each stage took: its last row of the log less that of the stage before."""
+    stages: dict[str, dict[str, Any]] = {}
+    before = {"samples": 0.0, "train_flops": 0.0, "train_seconds": 0.0}
+    ends = {row["stage"]: {key: float(row[key]) for key in before} for row in log}
+    for name, end in ends.items():
+        stages[name] = {key: end[key] - before[key] for key in before}
+        stages[name]["samples"] = int(stages[name]["samples"])
+        stages[name]["train_seconds"] = round(stages[name]["train_seconds"], 3)
+        before = end
+    return stages
+
+
+def device_name(*, cuda: bool) -> str:
+    """The device in words."""
+    return torch.cuda.get_device_name() if cuda else cpu_name() or "cpu"
+
+
+def forget_peak_memory(*, cuda: bool) -> None:
+    """Let the next peak be that of what comes now, though the process did other things before."""
+    if cuda:
+        torch.cuda.reset_peak_memory_stats()
+    try:
+        # Source: Linux, Documentation/filesystems/proc.rst, clear_refs.
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    except OSError:
+        # Then the peak is that of the process's whole life.
+        return
+
+
+def peak_memory_bytes() -> int:
+    """The largest resident memory of this process since `forget_peak_memory`, or since its start where that failed."""
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+        return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM:"))
+    except (OSError, StopIteration):
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else peak * 1024
