@@ -109,7 +109,7 @@ def test_no_person_is_in_two_splits(world):
 
 def test_lab_has_few_people_four_fixed_cameras_and_its_list_of_actions():
     world = WORLDS["lab"]
-    assert [len(world.people[split]) for split in SPLITS] == [5, 1, 2]
+    assert [len(world.people[split]) for split in SPLITS] == [5, 1, 8]
     fixed = {camera.name: camera for camera in lab_cameras()}
     for sample in some("lab"):
         whole = fixed[sample.camera.name]
