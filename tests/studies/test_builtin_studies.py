@@ -1,10 +1,13 @@
 """Tests for the studies that ship."""
 
+from pathlib import Path
+
 import pytest
 
 from prepose.recipes.budget import training_flops
 from prepose.studies.builtin_studies import STUDIES
 from prepose.studies.study import Study
+from prepose.studies.study_reading import read_study_file
 from prepose.studies.trials import arms_of, counted_flops, trials_of
 
 
@@ -37,3 +40,13 @@ def test_networks_of_all_sizes_see_as_many_images() -> None:
     for backbone in {arm.recipe.model.backbone for arm in arms}:
         spent = [training_flops(arm.recipe) for arm in arms if arm.recipe.model.backbone == backbone]
         assert max(spent) / min(spent) < 1.01
+
+
+@pytest.mark.parametrize("path", sorted((Path(__file__).parents[2] / "examples" / "studies").glob("*.json")))
+def test_the_example_on_real_datasets_can_be_planned(path: Path) -> None:
+    study = read_study_file(path)
+    arms = arms_of(study)
+    assert len(trials_of(study, arms)) == len(arms) * len(study.seeds)
+    spent = [training_flops(arm.recipe) for arm in arms]
+    assert max(spent) / min(spent) < 1.01
+    assert all(spec.path for spec in study.stores.values())
