@@ -8,7 +8,7 @@ from rich.console import Console
 
 from prepose.body.skeletons import MPII_16
 from prepose.metrics.evaluation import Evaluation, with_mean_pose
-from prepose.metrics.evaluation_tables import COLUMNS, as_plain, print_evaluation
+from prepose.metrics.evaluation_tables import COLUMNS, LEGEND_OKS, as_plain, print_evaluation
 from prepose.metrics.keypoint_similarity import OKS_MEASURES
 from prepose.metrics.protocol import Measure
 from prepose.metrics.protocols import get_protocol
@@ -69,6 +69,22 @@ def test_the_headline_is_said_in_words_with_its_averaging(evaluation):
     assert "PCKh at 0.1: 100.0 % (mean over the samples' (frames') means)\n" in printed(shares)
     headless = replace(shares, head_boxes_xywh=np.full((COUNT, 4), np.nan))
     assert "PCKh at 0.1: not scored" in printed(headless)
+
+
+def test_an_oks_ap_is_averaged_over_its_thresholds():
+    protocol = get_protocol("coco-oks-ap-given-boxes")
+    truth = np.random.default_rng(0).uniform(0, 90, (2, 17, 2))
+    unknown = np.full((2, 17, 3), np.nan)
+    made = Evaluation(
+        protocol=protocol, dataset="coco", split="validation", weights="", index=np.arange(2), subjects=("", ""),
+        actions=("", ""), states=np.ones((2, 17), np.uint8), state_names=STATES, boxes_xywh=np.ones((2, 4)),
+        head_boxes_xywh=np.full((2, 4), np.nan), confidence=np.ones((2, 17)), prediction_img=truth, truth_img=truth,
+        prediction_mm=unknown, truth_mm=unknown, root_depth_mm=np.full(2, np.nan), areas_px2=np.full(2, 9000.0),
+        image_ids=np.arange(2),
+    )  # fmt: skip
+    text = printed(made)
+    assert "OKS-AP: 100.0 % (mean over thresholds 0.50 to 0.95)\n" in text and LEGEND_OKS in text
+    assert tables_in(text)["overall"][1]["prediction"]["AP75"] == "100.0"
 
 
 def test_what_a_default_protocol_and_approximate_joints_are_is_said(evaluation):

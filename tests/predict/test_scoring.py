@@ -11,7 +11,7 @@ from prepose.body.skeletons import COCO_17, H36M_17, LSP_14, MPII_16, PREPOSE_27
 from prepose.data.store import StoreDescription, write_store
 from prepose.errors import DataError
 from prepose.metrics.evaluation_files import load_evaluation
-from prepose.metrics.protocols import get_protocol
+from prepose.metrics.protocols import get_protocol, protocols_for
 from prepose.predict.scoring import evaluate_run
 
 PICTURE = cv2.imencode(".png", np.zeros((1000, 1000, 3), np.uint8))[1].tobytes()
@@ -92,7 +92,10 @@ def test_each_dataset_has_its_default(weights, tmp_path, name, skeleton, with_3d
     write_store(tmp_path / "store", StoreDescription(name, skeleton), row.split, samples, total=2)
     evaluation = evaluate_run(weights, tmp_path / "store")
     assert evaluation.protocol.name == default
-    assert evaluation.facts["protocol_is"] == f"the default of {name} for a network of mpii-16"
+    choice, _, why = evaluation.facts["protocol_is"].partition(" (")
+    assert choice == f"the default of {name} for a network of mpii-16"
+    first = protocols_for(name)[0]
+    assert why.startswith(f"the protocol {first.name} " if first != row else "")
     assert np.isfinite(evaluation.headline)
 
 

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from prepose.metrics.evaluation import Evaluation, Row
 from prepose.metrics.evaluation_files import plain
-from prepose.metrics.protocol import AVERAGING_TEXTS, IN_MM_OR_PX, MEASURE_TEXTS
+from prepose.metrics.protocol import IN_MM_OR_PX, MEASURE_TEXTS
 
 LEGEND = (
     "MPJPE, PA (Procrustes), N (best scale): mm. PCK3D (150 mm), AUC: %. 2D: px. PCK (0.2 torso), box (0.1 box), PCKh, "
@@ -93,7 +93,7 @@ def heading(evaluation: Evaluation) -> tuple[str, ...]:
     unit = 1.0 if protocol.headline in IN_MM_OR_PX else 100.0
     value, percent = evaluation.headline * unit, "" if unit == 1.0 else " %"
     told = "not scored" if np.isnan(value) else f"{value:.1f}{percent}"
-    lines.append(f"{MEASURE_TEXTS[protocol.headline]}: {told} ({AVERAGING_TEXTS[protocol.averaging]})")
+    lines.append(f"{MEASURE_TEXTS[protocol.headline]}: {told} ({protocol.averaging_text})")
     if "approximate_joints" in evaluation.facts:
         lines.append(f"approximate, of the joints that count: {evaluation.facts['approximate_joints']}")
     return tuple(lines)

@@ -224,12 +224,6 @@ WORLDS = (
         datasets=("lab", "wild", "occluded"),
         coverage="all",
         groups=_LIMB_GROUPS,
-        state_groups={
-            "visible": ("visible",),
-            "hidden by an object": ("occluded_by_object",),
-            "hidden by the body": ("occluded_by_body",),
-            "outside the picture": ("outside",),
-        },
     ),
 )
 

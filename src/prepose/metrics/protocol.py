@@ -41,6 +41,8 @@ AVERAGING_TEXTS: Mapping[Averaging, str] = MappingProxyType(
     }
 )
 
+OKS_AVERAGING = "mean over thresholds 0.50 to 0.95"
+
 # Bones of mpii-16 of the mean adult. Source: the segment ratios of Winter 2009 (see synthetic/rig.py) for statures
 # half female, half male (NCD-RisC 2016); a test recomputes it.
 MEAN_PERSON_BONE_SUM_MM = 4050.0
@@ -135,6 +137,11 @@ class Protocol:
     def needs_3d(self) -> bool:
         """Whether the headline is a figure in 3D."""
         return self.headline in MEASURES_3D
+
+    @property
+    def averaging_text(self) -> str:
+        """How the headline is averaged, in words."""
+        return OKS_AVERAGING if self.headline == "oks_ap" else AVERAGING_TEXTS[self.averaging]
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, for `protocol_from_json`."""

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from prepose.body.skeletons import get_skeleton
-from prepose.metrics.protocol import AVERAGING_TEXTS, MEASURE_TEXTS, Protocol
+from prepose.metrics.protocol import MEASURE_TEXTS, Protocol
 from prepose.metrics.protocols import PROTOCOLS, get_protocol
 from prepose.metrics.scale import SCALE_RULES
 
@@ -61,7 +61,7 @@ def described(row: Protocol) -> Mapping[str, str]:
     return {
         "for": _datasets(row),
         "headline": "; ".join(MEASURE_TEXTS[measure] for measure in (row.headline, *row.also)),
-        "averaging": AVERAGING_TEXTS[row.averaging],
+        "averaging": row.averaging_text,
         "skeleton": row.skeleton,
         "joints": f"{len(joints)} ({named}); {lacking}",
         "accepted though approximate": ", ".join(row.accepted_approximations) or "none",

@@ -51,20 +51,22 @@ def evaluate_run(
     datasets = {each: open_store(store, each) for each in dict.fromkeys(own_splits) if each is not None}
     net = load_weights(find_weights(run))
     pairs = [(row, datasets[each]) for row, each in zip(rows, own_splits, strict=True) if each is not None]
-    chosen, dataset = _first_that_fits(pairs, net.skeleton)
+    chosen, dataset, choice = _first_that_fits(pairs, net.skeleton)
     evaluation = evaluate(net, dataset, replace(chosen, split=dataset.split), device=device, progress=progress)
-    choice = "asked for" if asked is not None else f"the default of {name} for a network of {net.skeleton.name}"
-    evaluation = replace(evaluation, facts={**evaluation.facts, "protocol_is": choice})
+    told = choice if asked is None else "asked for"
+    evaluation = replace(evaluation, facts={**evaluation.facts, "protocol_is": told})
     if (run / "recipe.json").is_file():
         save_evaluation(evaluation, run / "evaluations", f"{evaluation.dataset}-{dataset.split}-{chosen.name}")
     return evaluation
 
 
-def _first_that_fits(pairs: list[tuple[Protocol, PoseDataset]], network: Skeleton) -> tuple[Protocol, PoseDataset]:
+def _first_that_fits(pairs: list[tuple[Protocol, PoseDataset]], network: Skeleton) -> tuple[Protocol, PoseDataset, str]:
+    """The first protocol that fits, with its split of the dataset, and why it is the first."""
     reasons = [misfit(row, dataset, network) for row, dataset in pairs]
-    for pair, reason in zip(pairs, reasons, strict=True):
+    for (row, dataset), reason in zip(pairs, reasons, strict=True):
         if reason is None:
-            return pair
+            choice = f"the default of {dataset.name} for a network of {network.name}"
+            return row, dataset, choice if reasons[0] is None else f"{choice} ({reasons[0]})"
     raise DataError(refusal(f"{reasons[0]}", pairs[0][1], network))
 
 
