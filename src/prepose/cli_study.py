@@ -31,10 +31,14 @@ def study(
 
     Exit code 0: every trial is done; 1: trials failed, the rest is done; 2: nothing could be run.
     """
+    import json
+
     from rich.console import Console
 
     from prepose.studies.builtin_studies import STUDIES
-    from prepose.studies.conduct_study import Sitting, run_study
+    from prepose.studies.conduct_study import run_study
+    from prepose.studies.dry_run import forecast, print_forecast
+    from prepose.studies.study_planning import Sitting
     from prepose.studies.study_reading import study_named, with_seeds
 
     if budget_scale <= 0:
@@ -52,6 +56,13 @@ def study(
         size=size or ("cpu" if name in STUDIES else None),
         extend=extend,
     )
+    if dry_run:
+        found = forecast(chosen, out, sitting=sitting)
+        if as_json:
+            print(json.dumps(found.as_json(), indent=1))
+        else:
+            print_forecast(found)
+        return
     with stoppable("what is finished is kept; run the same command again to go on"):
         end = run_study(chosen, out, sitting=sitting, console=Console())
     print(f"{out}: {end.done} trials done" + (f", {len(end.failures)} failed" if end.failures else ""))
