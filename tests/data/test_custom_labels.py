@@ -141,3 +141,11 @@ def test_other_files_are_errors(tmp_path):
     (tmp_path / "labels.json").write_text('{"skeleton": ')
     with pytest.raises(DataError, match="is truncated or not JSON"):
         read_custom_labels(tmp_path)
+
+
+def test_a_csv_that_was_cut_within_its_last_number_is_refused(tmp_path):
+    fake_custom_csv(tmp_path, np.random.default_rng(4))
+    path = tmp_path / "labels.csv"
+    path.write_bytes(path.read_bytes()[:-4])
+    with pytest.raises(DataError, match=r"labels\.csv: ends within its last line, as a truncated file does"):
+        read_custom_labels(path)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from fakes import png
-from prepose.data.image_source import ImageSource, find_images, image_reader, pair_source, size_of
+from prepose.data.image_source import ImageSource, find_images, image_reader, pair_source, size_of, strangers
 from prepose.errors import DataError
 
 NAMES = ("images/a/1.png", "images/a/2.png", "images/b/1.png")
@@ -107,3 +107,16 @@ def test_a_source_can_be_sent_to_another_process(tmp_path):
 
     source = ImageSource(tmp_path, NAMES)
     assert pickle.loads(pickle.dumps(source)) == source
+
+
+def test_pictures_that_nobody_names_are_found_beside_the_labelled_ones_alone(tmp_path):
+    names = ("a/1.png", "a/2.png")
+    for name in (*names, "a/3.png", "a/notes.txt", "b/4.png"):
+        (tmp_path / "folder" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "folder" / name).write_bytes(picture(0))
+    with zipfile.ZipFile(tmp_path / "images.zip", "w") as archive:
+        for name in (*names, "a/3.png", "a/notes.txt", "b/4.png"):
+            archive.writestr(name, picture(0))
+    for place in (tmp_path / "folder", tmp_path / "images.zip"):
+        assert strangers(ImageSource(place, names)) == ("a/3.png",)
+        assert strangers(ImageSource(place, names), ["a/3.png"]) == ()

@@ -10,6 +10,7 @@ from prepose.data.labelled_people import (
     labelled_joints,
     leave_out_nobody_labelled,
     people_of,
+    repeats_note,
 )
 from prepose.errors import DataError
 
@@ -76,3 +77,11 @@ def test_the_skeleton_goes_with_the_samples(people, tmp_path):
     (sample, *_) = found_people(people, MPII_16, tmp_path, partial=False, notes=(), facts={}).samples(1, 3)
     assert sample.skeleton == MPII_16 != LSP_14
     assert (sample.source, sample.image) == ("b", tmp_path / "0.jpg")
+
+
+def test_a_person_labelled_twice_in_one_image_is_counted_and_kept(people, tmp_path):
+    assert repeats_note(people) == ()
+    again = people.take(np.array([0, 1, 1, 2, 1]))
+    assert repeats_note(again) == ("2 people repeat the label of another in the same image, and are kept",)
+    found = found_people(again, MPII_16, tmp_path, partial=False, notes=(), facts={})
+    assert repeats_note(again)[0] in found.notes and found.total == len(again)

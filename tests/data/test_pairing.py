@@ -3,7 +3,7 @@ import pytest
 import simplejpeg
 
 from fakes import png
-from prepose.data.pairing import check_joints_lie_in_images, pair_images
+from prepose.data.pairing import check_joints_lie_in_images, check_labelled_once, pair_images
 from prepose.errors import DataError
 
 NAMES = tuple(f"im{number}.jpg" for number in range(1, 7))
@@ -98,3 +98,9 @@ def test_a_name_that_leads_out_of_the_folder_is_refused(tmp_path, name):
     put(tmp_path / "images", NAMES)
     with pytest.raises(DataError, match="names must be paths from this folder, inside it"):
         pair_images(tmp_path / "images", (*NAMES, name), partial=True)
+
+
+def test_two_labels_of_one_image_are_refused():
+    check_labelled_once(NAMES, "labels")
+    with pytest.raises(DataError, match=r"labels: 2 images have two labels or more \(im2\.jpg, im3\.jpg\), and one is"):
+        check_labelled_once((*NAMES, "im2.jpg", "im3.jpg", "im3.jpg"), "labels")

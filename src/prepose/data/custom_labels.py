@@ -212,6 +212,10 @@ def _read_csv(path: Path) -> tuple[list[SampleRecord], list[str], Unit | None, s
             rows = [(reader.line_num, row) for row in reader]
     except (csv.Error, UnicodeDecodeError) as error:
         raise DataError(f"{path}: is not a CSV file in UTF-8 ({error})") from error
+    if path.read_bytes()[-1:] not in (b"\n", b"\r"):
+        raise DataError(
+            f"{path}: ends within its last line, as a truncated file does; if it is whole, end it with a line break"
+        )
     names = {row.get("skeleton") for _, row in rows} if "skeleton" in columns else {None}
     if len(names) > 1:
         raise DataError(f"{path}: names several skeletons ({', '.join(sorted(map(str, names)))}); one file has one")

@@ -1,15 +1,15 @@
 """Images that labels name by a path: below a folder, or still inside the zip archive in which they came."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from jaxtyping import Bool
 
 from prepose.data.archive import check_name, open_archive
-from prepose.data.pairing import HEADER_BYTES, Pairing
+from prepose.data.pairing import HEADER_BYTES, PICTURE_SUFFIXES, Pairing
 from prepose.data.picture import image_size
 from prepose.errors import DataError
 
@@ -90,6 +90,19 @@ def pair_source(source: ImageSource, *, partial: bool) -> Pairing:
     return Pairing(present, (f"{len(missing)} of {total} labels have no image and are left out ({first})",))
 
 
+def strangers(source: ImageSource, known: Collection[str] = ()) -> tuple[str, ...]:
+    """Pictures beside the labelled ones that neither the source nor `known` names, sorted."""
+    named = {*source.names, *known}
+    folders = {PurePosixPath(name).parent for name in named}
+    if source.zipped:
+        with open_archive(source.place) as archive:
+            beside = [name for name in archive.members if PurePosixPath(name).parent in folders]
+    else:
+        there = [source.place / folder for folder in folders if (source.place / folder).is_dir()]
+        beside = [path.relative_to(source.place).as_posix() for folder in there for path in folder.iterdir()]
+    return tuple(sorted(name for name in beside if name not in named and _is_picture(name)))
+
+
 @contextmanager
 def image_reader(source: ImageSource) -> Iterator[Callable[[str], Path | bytes]]:
     """What gives the image of a name: its bytes out of an archive, its absolute path in a folder.
@@ -117,6 +130,10 @@ def size_of(image: Path | bytes, name: str) -> tuple[int, int]:
             return image_size(file.read(HEADER_BYTES), str(image))
     except OSError as error:
         raise DataError(f"{image}: the image cannot be read ({error.strerror})") from error
+
+
+def _is_picture(name: str) -> bool:
+    return PurePosixPath(name).suffix.lower() in PICTURE_SUFFIXES
 
 
 def _below_images(name: str) -> str:

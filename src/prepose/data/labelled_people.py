@@ -1,5 +1,6 @@
 """People labelled in photographs, as columns: what an adapter of a 2D dataset makes of its owner's files."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial as bound
@@ -86,6 +87,13 @@ def leave_out_nobody_labelled(people: LabelledPeople) -> tuple[LabelledPeople, t
     return people.take(labelled), notes
 
 
+def repeats_note(people: LabelledPeople) -> tuple[str, ...]:
+    """A note that counts people who are labelled twice, to the digit, in one image; the doctor lists them."""
+    keys = Counter((image, joints.tobytes()) for image, joints in zip(people.images, people.joints_img, strict=True))
+    repeats = sum(count - 1 for count in keys.values())
+    return (f"{repeats} people repeat the label of another in the same image, and are kept",) if repeats else ()
+
+
 def found_people(  # noqa: PLR0913 - a table, where its pictures lie, and what to say of it
     people: LabelledPeople,
     skeleton: Skeleton,
@@ -122,7 +130,8 @@ def found_people(  # noqa: PLR0913 - a table, where its pictures lie, and what t
     there = labelled.take(pairing.present)
     check_joints_lie_in_images(folder, there.images.tolist(), there.joints_img)
     samples = bound(_samples, folder.resolve(), skeleton, there)
-    return FoundDataset(skeleton, len(there), samples, (*pairing.notes, *counted, *notes), facts)
+    notes = (*pairing.notes, *counted, *repeats_note(there), *notes)
+    return FoundDataset(skeleton, len(there), samples, notes, facts)
 
 
 def grow_box(box_xywh: BoxXywh, joints_img: Float[np.ndarray, "J 2"]) -> BoxXywh:

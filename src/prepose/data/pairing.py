@@ -1,5 +1,6 @@
 """Pairing labels with image files: every label has its image and every image its label, or the user is told."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -68,6 +69,20 @@ def pair_images(folder: Path, names: Sequence[str], *, partial: bool, unlabelled
         why = ", as is expected here," if unlabelled_expected else ""
         notes.append(f"{len(strangers)} images have no label{why} and are left out ({_first(strangers)})")
     return Pairing(present, tuple(notes))
+
+
+def check_labelled_once(names: Sequence[str], where: object) -> None:
+    """Make sure that each image of a dataset of single people has one label.
+
+    Raises:
+        DataError: some have two: nobody could say which is true.
+    """
+    again = [name for name, count in Counter(names).items() if count > 1]
+    if again:
+        raise DataError(
+            f"{where}: {len(again)} images have two labels or more ({_first(again)}), and one is expected; the labels "
+            f"were put together twice, or are of other images: take the owners' files"
+        )
 
 
 def check_joints_lie_in_images(

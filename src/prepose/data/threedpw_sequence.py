@@ -62,6 +62,8 @@ class SequenceFile:
     """What a sequence file holds.
 
     Attributes:
+        sequence: Its name.
+        images: How many images it labels, those left out included.
         actors: Its people.
         invalid: Frames of people left out, as the owners say that the camera is not aligned there.
         broken: Frames of people left out, as the camera is no rigid motion there.
@@ -69,6 +71,8 @@ class SequenceFile:
         unit: The unit its joints were in.
     """
 
+    sequence: str
+    images: int
     actors: tuple[Actor, ...]
     invalid: int
     broken: int
@@ -113,7 +117,7 @@ def read_sequence(path: Path) -> SequenceFile:
             )
         )
     invalid, broken = int((~valid).sum()), int((valid & ~rigid).sum())
-    return SequenceFile(tuple(actors), invalid, broken, resampled, unit.name)
+    return SequenceFile(sequence, len(poses), tuple(actors), invalid, broken, resampled, unit.name)
 
 
 def joints_at_images(

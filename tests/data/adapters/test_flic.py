@@ -178,3 +178,11 @@ def test_other_files_are_told_apart(tmp_path, generator):
         flic_full(tmp_path, "test", partial=False)
     with pytest.raises(DataError, match="none of its 2 examples belongs to the split train"):
         flic_full(tmp_path, "train", partial=False)
+
+
+def test_one_split_with_the_persons_sides_and_one_with_the_viewers_are_refused(tmp_path, generator):
+    fake_flic(tmp_path, generator)
+    (tmp_path / "annot" / "valid_personcentric.h5").unlink()
+    for split in ("train", "test"):
+        with pytest.raises(DataError, match=r"annot: has valid\.h5 with the viewer's sides alone, and the other split"):
+            flic(tmp_path, split, partial=False)

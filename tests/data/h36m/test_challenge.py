@@ -123,3 +123,23 @@ def test_partial_takes_the_images_that_are_there(tmp_path):
     shutil.rmtree(tmp_path / "Val/IMG")
     with pytest.raises(DataError, match="the challenge's images are missing"):
         read_challenge(tmp_path, TEST, partial=True)
+
+
+def test_a_pose_that_was_cut_within_its_last_number_is_found_beside_whole_ones(tmp_path):
+    write_challenge(tmp_path, LAB)
+    path = tmp_path / "Val/POSE/00003.csv"
+    path.write_bytes(path.read_bytes()[:-3])
+    assert read_pose(path).shape == (17, 3), "it still holds 51 numbers"
+    with pytest.raises(DataError, match=r"00003\.csv: ends within a line, as 15 of 16 files do not"):
+        read_challenge(tmp_path, TEST, partial=True)
+    for each in (tmp_path / "Val/POSE").iterdir():
+        each.write_text(each.read_text().rstrip("\n"))
+    read_challenge(tmp_path, TEST, partial=False)
+
+
+def test_the_cache_of_one_part_alone_is_half_a_layout(tmp_path):
+    write_challenge(tmp_path, LAB, cache=True)
+    (tmp_path / CACHE).unlink()
+    with pytest.raises(DataError, match=r"Val: has no cache of 2D joints, but HM36_.*Train.*\.pkl is there for Train"):
+        read_challenge(tmp_path, TEST, partial=False)
+    assert "no 2D joints" in " ".join(read_challenge(tmp_path, TEST, partial=True).notes)

@@ -14,6 +14,7 @@ from prepose.data.h36m.frames import (
     h36m_17,
     keep_or_drop_misplaced,
     misplaced,
+    recordings_note,
     relocated,
     stack,
 )
@@ -119,3 +120,14 @@ def test_images_are_looked_for_in_each_folder(tmp_path):
     assert relocated(frames, (tmp_path / "a", tmp_path / "b")).folder == tmp_path / "b"
     with pytest.raises(DataError, match="there is no such image; unpack the images there"):
         relocated(frames, (tmp_path / "a",))
+
+
+def test_recordings_that_are_missing_are_counted_for_each_subject():
+    part = SPLITS["test"]
+    whole = [(who, action, take, camera, 1) for who in (9, 11) for action in range(2, 17) for take in (1, 2)
+             for camera in range(4)]  # fmt: skip
+    assert recordings_note(table(whole), part) == ()
+    assert recordings_note(table(whole[:-1]), part) == (), "releases go without one corrupt video of S11"
+    assert recordings_note(table(whole[3:-2]), part) == (
+        "of 120 recordings of each subject (by camera) there are: S9 117, S11 118",
+    )

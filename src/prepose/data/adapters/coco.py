@@ -5,6 +5,7 @@ Source: Lin et al., "Microsoft COCO: common objects in context", ECCV 2014.
 """
 
 import json
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -107,6 +108,12 @@ def _annotations(path: Path, content: dict[str, Any]) -> list[Annotation]:
                 f"{path}: label {one.get('id', number)} should hold image_id, bbox (4 numbers) and keypoints "
                 f"({3 * J} numbers, flags 0, 1 or 2); fetch it again"
             )
+    again = [number for number, count in Counter(one.get("id") for one in chosen).items() if count > 1]
+    if again:
+        raise DataError(
+            f"{path}: {len(again)} labels have the id of another one ({again[0]}); two files were put together, or it "
+            "is damaged: fetch it again"
+        )
     return chosen
 
 

@@ -52,6 +52,7 @@ def flic(root: Path, split: str, *, partial: bool) -> FoundDataset:
         raise DataError(f"flic has no split {split!r}; it has {', '.join(FLIC_SPLITS)}")
     plain, own = _annotation_files(root, FILE_OF_SPLIT[split])
     path = own if own.is_file() else plain
+    _check_one_flavour(path.parent)
     people = _read_hdf5_people(path)
     sides = "the person's" if path == own else "the viewer's"
     notes = [f"{path.name}: sides are {sides} by the file's name"]
@@ -173,6 +174,16 @@ def _annotation_files(root: Path, name: str) -> tuple[Path, Path]:
         hint = "; it holds examples.mat: add it as flic-full" if (root / "examples.mat").is_file() else ""
         raise DataError(f"{folder}: holds neither {own.name} nor {plain.name}{hint}")
     return plain, own
+
+
+def _check_one_flavour(folder: Path) -> None:
+    own = {name: (folder / f"{name}_personcentric.h5").is_file() for name in FILE_OF_SPLIT.values()}
+    plain = [name for name, there in own.items() if not there and (folder / f"{name}.h5").is_file()]
+    if any(own.values()) and plain:
+        raise DataError(
+            f"{folder}: has {plain[0]}.h5 with the viewer's sides alone, and the other split with the person's; add "
+            f"{plain[0]}_personcentric.h5, or take the other _personcentric.h5 away"
+        )
 
 
 def _read_hdf5_people(path: Path) -> LabelledPeople:

@@ -27,10 +27,19 @@ from prepose.data.found import FoundDataset, box_of_joints
 from prepose.data.h36m.agreement import in_mm, with_2d_in_order, with_true_sides
 from prepose.data.h36m.cameras import Key
 from prepose.data.h36m.challenge import challenge_root, read_challenge
-from prepose.data.h36m.frames import ACTIONS, SPLITS, Frames, Part, at_least_apart, keep_or_drop_misplaced
+from prepose.data.h36m.frames import (
+    ACTIONS,
+    SPLITS,
+    Frames,
+    Part,
+    at_least_apart,
+    keep_or_drop_misplaced,
+    recordings_note,
+)
 from prepose.data.h36m.lists import json_root, npz_files, read_lists, read_npz
 from prepose.data.h36m.projection import with_cameras
 from prepose.data.h36m.sequences import fetched_root, read_fetched, read_recordings, recordings_root
+from prepose.data.pairing import check_labelled_once
 from prepose.data.sample import JointState, PoseSample
 from prepose.errors import DataError
 
@@ -76,7 +85,9 @@ def h36m(root: Path, split: str, *, partial: bool) -> FoundDataset:
         raise DataError(f"h36m has no split {split!r}; it has {', '.join(SPLITS)}")
     part, layout = SPLITS[split], find_layout(root)
     frames = LAYOUTS[layout](root, part, partial=partial)
+    check_labelled_once(frames.images, root)
     frames = _whole(_peopled(frames, root, part, partial=partial), str(root), partial=partial)
+    frames = frames if frames.rooted else frames.told(*recordings_note(frames, part))
     # All that is found out, is found out on whole recordings, so that splits of one release cannot be read in two ways.
     frames = with_true_sides(in_mm(frames, str(root)), str(root))
     if frames.joints_world is None:

@@ -22,8 +22,9 @@ from prepose.body.skeletons import OCCLUSION_PERSON_15 as SKELETON
 from prepose.camera.camera import Camera
 from prepose.data.entry import CatalogEntry
 from prepose.data.found import FoundDataset, box_of_joints
-from prepose.data.image_source import ImageSource, find_images, image_reader, pair_source, size_of
+from prepose.data.image_source import ImageSource, find_images, image_reader, pair_source, size_of, strangers
 from prepose.data.length_unit import LengthUnit, length_unit
+from prepose.data.pairing import check_labelled_once
 from prepose.data.record_camera import NO_CAMERA, RecordCamera, camera_of, extrinsics_of, reprojection_px
 from prepose.data.records import check_list, check_mapping, numbers, text
 from prepose.data.sample import JointState, PoseSample
@@ -71,14 +72,18 @@ def occlusion_person(root: Path, split: str, *, partial: bool) -> FoundDataset:
     if split not in SPLITS:
         raise DataError(f"occlusion-person has no split {split!r}; it has {', '.join(SPLITS)}")
     name = f"unrealcv_{split}.pkl"
-    path = next((place for place in (root / "annot" / name, root / name) if place.exists()), root / name)
+    usual = root / "annot" if (root / "annot").is_dir() else root
+    path = next((place / name for place in (root / "annot", root) if (place / name).exists()), usual / name)
     records = check_list(read_pickle(path), path)
     labels, notes, unit = _labels(path, records)
     source = find_images((root / "images", root, root / "images.zip"), labels.names.tolist(), path)
+    check_labelled_once(labels.names.tolist(), path)
     pairing = pair_source(source, partial=partial)
+    beside = len(strangers(source))
     kept = labels.take(pairing.present)
     there = ImageSource(source.place, tuple(source.names[index] for index in pairing.present))
-    notes = (*pairing.notes, *notes, sides_note(kept.joints_cam, SKELETON, path))
+    unlabelled = (f"{beside} images beside the labelled ones are not of this split",) if beside else ()
+    notes = (*pairing.notes, *unlabelled, *notes, sides_note(kept.joints_cam, SKELETON, path))
     facts = {"labels": name, "unit_of_3d": unit.name, "images_in_zip": source.zipped}
     return FoundDataset(SKELETON, len(kept.names), bound(_samples, there, kept, name), notes, facts)
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial as bound
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
 import numpy as np
@@ -21,7 +21,7 @@ from prepose.body.skeletons import SMPL_24 as SKELETON
 from prepose.camera.camera import Camera
 from prepose.data.entry import CatalogEntry
 from prepose.data.found import FoundDataset, box_of_joints
-from prepose.data.image_source import ImageSource, find_images, image_reader, pair_source, size_of
+from prepose.data.image_source import ImageSource, find_images, image_reader, pair_source, size_of, strangers
 from prepose.data.sample import JointState, PoseSample
 from prepose.data.sides_note import sides_note
 from prepose.data.threedpw_sequence import Actor, SequenceFile, read_sequence
@@ -60,6 +60,7 @@ def threedpw(root: Path, split: str, *, partial: bool) -> FoundDataset:
     if not paths:
         raise DataError(f"{folder}: holds no sequence (*.pkl); unpack sequenceFiles.zip into {root}")
     files = [read_sequence(path) for path in paths]
+    _check_sequences(folder, paths, files)
     actors = tuple(actor for file in files for actor in file.actors)
     rows = np.array([(number, row) for number, actor in enumerate(actors) for row in range(len(actor.frames))], int)
     if not len(rows):
@@ -67,6 +68,7 @@ def threedpw(root: Path, split: str, *, partial: bool) -> FoundDataset:
     names = [f"{actors[number].sequence}/image_{actors[number].frames[row]:05d}.jpg" for number, row in rows]
     source = find_images((root / "imageFiles",), names, folder)
     pairing = pair_source(source, partial=partial)
+    beside = _unlabelled(source, files, partial=partial)
     rows, names = rows[pairing.present], tuple(source.names[index] for index in pairing.present)
     sizes_wh = _sizes(source, [actors[number].sequence for number, _ in rows], names)
     joints_img, far = forget_far_joints(np.stack([actors[number].joints_img[row] for number, row in rows]), sizes_wh)
@@ -75,7 +77,7 @@ def threedpw(root: Path, split: str, *, partial: bool) -> FoundDataset:
     there = ImageSource(source.place, tuple(name for name, kept in zip(names, seen, strict=True) if kept))
     if not there.names:
         raise DataError(f"{folder}: in no image there is any joint of a person; labels and images do not fit")
-    notes = (*pairing.notes, *_notes(files, seen, far), *_agreement(people, folder))
+    notes = (*pairing.notes, *beside, *_notes(files, seen, far), *_agreement(people, folder))
     facts = {"sequences": len(paths), "unit_of_3d": ", ".join(sorted({file.unit for file in files}))}
     return FoundDataset(SKELETON, len(there.names), bound(_samples, there, people, split), notes, facts)
 
@@ -105,6 +107,35 @@ def joint_states(
         inside = np.asarray(((joints_img > -0.5) & (joints_img < sizes_wh[:, None] - 0.5)).all(axis=-1))
     found = np.where(detected_img[..., 2] > SURE, JointState.VISIBLE, JointState.UNKNOWN)
     return np.where(inside, found, JointState.OUTSIDE).astype(np.uint8), np.asarray(inside.any(axis=-1))
+
+
+def _check_sequences(folder: Path, paths: Sequence[Path], files: Sequence[SequenceFile]) -> None:
+    first: dict[str, Path] = {}
+    for path, file in zip(paths, files, strict=True):
+        if file.sequence in first:
+            raise DataError(
+                f"{folder}: {first[file.sequence].name} and {path.name} both label the sequence {file.sequence}, "
+                f"and one is expected; take one of them away"
+            )
+        first[file.sequence] = path
+
+
+def _unlabelled(source: ImageSource, files: Sequence[SequenceFile], *, partial: bool) -> tuple[str, ...]:
+    """A note on images after the last labelled one of their sequence.
+
+    Raises:
+        DataError: there are some, and `partial` is not set: as row i belongs to image i, they may be another's.
+    """
+    images = {file.sequence: file.images for file in files}
+    folders = {PurePosixPath(name).parent for name in source.names}
+    known = [f"{place}/image_{image:05d}.jpg" for place in folders for image in range(images.get(place.name, 0))]
+    beside = strangers(source, known)
+    if beside and not partial:
+        raise DataError(
+            f"{source.place}: {len(beside)} images have no label ({beside[0]}, ...); take the owners' files, or pass "
+            f"--partial to leave those images out"
+        )
+    return (f"{len(beside)} images have no label and are left out ({beside[0]}, ...)",) if beside else ()
 
 
 def _sizes(source: ImageSource, sequences: Sequence[str], names: Sequence[str]) -> Int[np.ndarray, "N 2"]:

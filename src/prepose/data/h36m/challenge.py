@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from prepose.data.h36m.frames import Frames, Part, h36m_17
 from prepose.data.intake import check_file
-from prepose.data.pairing import HEADER_BYTES, pair_images
+from prepose.data.pairing import HEADER_BYTES, check_labelled_once, pair_images
 from prepose.data.picture import image_size
 from prepose.data.unpickle import read_pickle
 from prepose.errors import DataError
@@ -46,6 +46,8 @@ def read_challenge(root: Path, part: Part, *, partial: bool) -> Frames:
         raise DataError(f"{folder}: the challenge's images are missing; expected {folder.name}/IMG/00001.jpg, ...")
     cache = _find_cache(root, part.folder)
     poses = sorted((folder / "POSE").glob("*.csv"))
+    if cache is None and not partial:
+        _check_no_other_cache(root, folder)
     if not poses and cache is None:
         raise DataError(
             f"{folder}: has images but no labels; expected {folder.name}/POSE/00001.csv, ... or the cache pickle"
@@ -67,9 +69,22 @@ def read_challenge(root: Path, part: Part, *, partial: bool) -> Frames:
 def _of_csv(folder: Path, poses: Sequence[Path], *, partial: bool) -> Frames:
     names = tuple(f"{path.stem}.jpg" for path in poses)
     pairing = pair_images(folder / "IMG", names, partial=partial)
+    _check_ends(poses)
     joints = np.stack([read_pose(poses[row]) for row in pairing.present])
     frames = _bare(folder, tuple(names[row] for row in pairing.present), joints)
     return frames.told(*pairing.notes)
+
+
+def _check_ends(poses: Sequence[Path]) -> None:
+    """Make sure that no file was cut off within its last number, which would still be one.
+
+    Raises:
+        DataError: some end without the line break that others have.
+    """
+    ends = [path.read_bytes()[-1:] == b"\n" for path in poses]
+    if any(ends) and not all(ends):
+        cut = poses[ends.index(False)]
+        raise DataError(f"{cut}: ends within a line, as {ends.count(True)} of {len(ends)} files do not; fetch it again")
 
 
 def read_pose(path: Path) -> Float[np.ndarray, "17 3"]:
@@ -94,6 +109,16 @@ def _find_cache(root: Path, part: str) -> Path | None:
     return next((path for path in found if "bbox_db" in path.name), found[0] if len(found) == 1 else None)
 
 
+def _check_no_other_cache(root: Path, folder: Path) -> None:
+    for part in ("Train", "Val"):
+        other = _find_cache(root, part)
+        if other is not None:
+            raise DataError(
+                f"{folder}: has no cache of 2D joints, but {other.name} is there for {part}; unpack the other cache, "
+                f"too, or pass --partial to do without its 2D joints"
+            )
+
+
 def _of_cache(folder: Path, cache: Path, frames: Frames | None, *, partial: bool) -> Frames:
     records = _records(cache)
     names = tuple(str(record["image"]).replace("\\", "/").rsplit("/", 1)[-1] for record in records)
@@ -105,6 +130,7 @@ def _of_cache(folder: Path, cache: Path, frames: Frames | None, *, partial: bool
         raise DataError(
             f"{cache}: is not the challenge's cache ({type(error).__name__} {error}); fetch it again"
         ) from error
+    check_labelled_once(names, cache)
     boxes = np.array(numbers)
     boxes[:, :2] -= boxes[:, 2:] / 2
     if frames is None:

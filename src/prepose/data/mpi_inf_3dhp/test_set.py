@@ -18,6 +18,7 @@ RECORDINGS = ("TS1", "TS2", "TS3", "TS4", "TS5", "TS6")
 ACTIVITIES = ("standing/walking", "exercising", "sitting", "reaching/crouching", "on the floor", "sports", "other")
 INVALID = "frames are not valid by the owners' valid_frame, and are left out"
 NO_IMAGE = "labels have no image, and are left out"
+NO_LABEL = "images have no label, and are left out"
 
 
 def test_set_root(root: Path) -> Path | None:
@@ -68,7 +69,13 @@ def read_test_recording(folder: Path, *, partial: bool) -> View:
         actions=tuple(activities[frame] for frame in kept),
         camera=fit_pinhole(joints_cam[frames], joints_img[frames], pictures.size_wh, folder.name),
         univ_scale=scale,
-        counts=Counter({INVALID: int((~valid).sum()), NO_IMAGE: len(frames) - len(kept)}),
+        counts=Counter(
+            {
+                INVALID: int((~valid).sum()),
+                NO_IMAGE: len(frames) - len(kept),
+                NO_LABEL: max(0, pictures.count - len(valid)),
+            }
+        ),
     )
     return checked((view,), SKELETON, folder, partial=partial)[0]
 

@@ -24,6 +24,7 @@ NO_FRAME = "labelled frames come after the end of their video, and are left out"
 OTHER_SIZE = "cameras have another image size in camera.calibration than their pictures have; the pictures' is taken"
 NO_PICTURES = "cameras of a recording have no pictures, and are left out"
 NO_IMAGE = "labels have no image, and are left out"
+NO_LABEL = "images have no label, and are left out"
 SHORT = "video is too short to know its frames (S6/Seq2 camera 2), and is left out"
 
 
@@ -153,6 +154,7 @@ def _view(recording: _Recording, camera: int, pictures: Pictures, wanted: Wanted
         raise DataError(f"{folder / 'camera.calibration'}: has no camera {camera}; it is truncated, fetch it again")
     lens, other_size = camera_of(recording.calibration[camera], pictures.size_wh, name)
     beyond = check_length(pictures, int(annotations.frames[-1]) + 1, name, partial=partial)
+    unlabelled = {NO_LABEL: max(0, pictures.count - int(annotations.frames[-1]) - 1)}
     rows = np.flatnonzero((annotations.frames % wanted.every == 0) & (annotations.frames < pictures.count))
     present, names = names_of(pictures, annotations.frames[rows], partial=partial)
     joints = [MPI_INF_3DHP_28.index(joint) for joint in wanted.skeleton.joints]
@@ -168,7 +170,7 @@ def _view(recording: _Recording, camera: int, pictures: Pictures, wanted: Wanted
         actions=(folder.name,) * len(kept),
         camera=lens,
         univ_scale=annotations.univ_scale,
-        counts=Counter({NO_FRAME: beyond, OTHER_SIZE: int(other_size), NO_IMAGE: len(rows) - len(kept)}),
+        counts=Counter({NO_FRAME: beyond, OTHER_SIZE: int(other_size), NO_IMAGE: len(rows) - len(kept), **unlabelled}),
     )
 
 
