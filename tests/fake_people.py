@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import simplejpeg
 
-from prepose.body.drawing import draw_skeleton, side_colour
+from prepose.body.drawing import side_colour
 from prepose.body.skeleton import Skeleton
 from prepose.body.skeletons import PREPOSE_27
 from prepose.camera.camera import Camera
@@ -60,17 +60,18 @@ def joints_of_rig(rig: np.ndarray, skeleton: Skeleton) -> np.ndarray:
     def between(one: str, other: str, share: float = 0.5) -> np.ndarray:
         return (1 - share) * place[one] + share * place[other]
 
-    place["belly"] = place["spine1"] = place["spine"]
-    for name, share in (("spine2", 1 / 3), ("spine3", 2 / 3), ("spine4", 5 / 6)):
+    # Shares of a real spine (see the doctor's average adult): a joint in another's place would be a mistake to find.
+    place["belly"], place["spine1"] = place["spine"], between("pelvis", "spine", 0.6)
+    for name, share in (("spine2", 0.2), ("spine3", 0.47), ("spine4", 0.73)):
         place[name] = between("spine", "thorax", share)
-    place["neck"] = place["thorax"]
+    place["neck"] = between("thorax", "upper_neck", 0.2)
     place["nose_neck"] = between("upper_neck", "nose", 0.6)
     place["mid_torso"] = between("pelvis", "thorax")
     for name in ("shoulder", "hip", "ear"):
         place[f"mid_{name}"] = between(f"l_{name}", f"r_{name}")
     for side in "lr":
         place[f"{side}_collar"] = place[f"{side}_clavicle"] = between("thorax", f"{side}_shoulder")
-        place[f"{side}_foot"] = place[f"{side}_toe"]
+        place[f"{side}_foot"] = between(f"{side}_ankle", f"{side}_toe", 0.65)
         for name, one, other in (
             ("upper_arm", "shoulder", "elbow"), ("lower_arm", "elbow", "wrist"),
             ("upper_leg", "hip", "knee"), ("lower_leg", "knee", "ankle"),
@@ -150,29 +151,28 @@ def fake_picture(joints_img: np.ndarray, skeleton: Skeleton, size_wh: tuple[int,
     ground = generator.uniform(70, 170, 3) + generator.normal(0, 22, (4, 4, 3))
     picture = cv2.resize(np.clip(ground, 0, 255).astype(np.uint8), size_wh, interpolation=cv2.INTER_CUBIC)
     for person in people:
-        _paint_body(picture, person, skeleton, generator.integers(0, 256, 3))
-        picture = draw_skeleton(picture, person, skeleton)
+        _paint(picture, person, skeleton, generator.integers(0, 256, 3))
     return picture
 
 
-def _paint_body(picture: np.ndarray, joints_img: np.ndarray, skeleton: Skeleton, cloth: np.ndarray) -> None:
-    """A trunk, and limbs that are warm on the person's right and cold on their left."""
+def _paint(picture: np.ndarray, joints_img: np.ndarray, skeleton: Skeleton, cloth: np.ndarray) -> None:
+    """A trunk, limbs and joints; warm on the person's right and cold on their left."""
     known = np.isfinite(joints_img).all(axis=1)
     if known.sum() < 2:
         return
     width = max(2, round(0.05 * float(np.linalg.norm(np.ptp(joints_img[known], axis=0)))))
-    at = {
-        name: tuple(np.clip(place, -999, 999).round().astype(int).tolist())
-        for name, place, there in zip(skeleton.joints, joints_img, known, strict=True)
-        if there
-    }
+    places = np.clip(np.nan_to_num(joints_img), -999, 999).round().astype(int).tolist()
+    at = {name: place for name, place, there in zip(skeleton.joints, places, known, strict=True) if there}
     if set(TRUNK) <= set(at):
-        corners = cv2.convexHull(np.array([at[name] for name in TRUNK]))
-        cv2.fillConvexPoly(picture, corners, cloth.tolist())
+        cv2.fillConvexPoly(picture, cv2.convexHull(np.array([at[name] for name in TRUNK])), cloth.tolist())
     for a, b in LIMBS:
         if a in at and b in at:
-            colour = 0.65 * np.array(side_colour(a)) + 0.35 * cloth
-            cv2.line(picture, at[a], at[b], colour.tolist(), width)
+            cv2.line(picture, at[a], at[b], (0.65 * np.array(side_colour(a)) + 0.35 * cloth).tolist(), width)
+    for a, b in skeleton.bones:
+        if a in at and b in at:
+            cv2.line(picture, at[a], at[b], side_colour(b), 1, cv2.LINE_AA)
+    for name, place in at.items():
+        cv2.circle(picture, place, 2, side_colour(name), -1, cv2.LINE_AA)
 
 
 def fake_jpeg(joints_img: np.ndarray, skeleton: Skeleton, size_wh: tuple[int, int] = STANDING_WH) -> bytes:

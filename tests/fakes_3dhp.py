@@ -22,6 +22,7 @@ TEST_SIZES = {**dict.fromkeys(("TS1", "TS2", "TS3", "TS4"), (204, 204)), "TS5": 
 UNIV_SCALE = 0.9
 OF_28 = [MPI_INF_3DHP_28.index(joint) for joint in MPI_INF_3DHP_17.joints]
 FIELDS_CAMERAS = (0, 1, 2, 4, 5, 6, 7, 8)
+ALL_CAMERAS = tuple(range(14))
 # Frames 0, 10, 20, ... are taken.
 EVERY = 10
 
@@ -125,8 +126,18 @@ def fake_training(
     subjects: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 7, 8),
     frames: int = 21,
     cameras: tuple[int, ...] = FIELDS_CAMERAS,
+    pictures: str = "both",
 ) -> dict[str, FakeRecording]:
-    """Training recordings with videos, but frames for Seq2; S6/Seq2's video 2 is too short, as the owners' is."""
+    """Training recordings; S6/Seq2's video 2 is too short, as the owners' is.
+
+    Args:
+        root: Where `S1/Seq1/` and so on go.
+        generator: Draws people and cameras.
+        subjects: Whose recordings.
+        frames: Of each recording.
+        cameras: Whose pictures are written.
+        pictures: `videos`, `frames`, or `both`: videos of Seq1 and frames of Seq2.
+    """
     written = {}
     for subject in subjects:
         person = draw_proportions(generator)
@@ -135,10 +146,11 @@ def fake_training(
             recording = written[name] = fake_recording(generator, person, frames=frames)
             write_labels(root / name, recording)
             for camera in cameras:
-                if sequence == "Seq1":
-                    write_video(root / name / "imageSequence" / f"video_{camera}.avi", recording, camera)
-                elif (subject, camera) == (6, 2):
-                    write_video(root / name / "imageSequence/video_2.avi", recording, camera, frames=frames // 2)
+                as_video = pictures == "videos" or (pictures == "both" and sequence == "Seq1")
+                short = (subject, sequence, camera) == (6, "Seq2", 2) and pictures != "frames"
+                if as_video or short:
+                    path = root / name / "imageSequence" / f"video_{camera}.avi"
+                    write_video(path, recording, camera, frames=frames // 2 if short else None)
                 else:
                     write_frames(root / name / "imageSequence" / f"video_{camera}", recording, camera)
     return written
