@@ -67,6 +67,9 @@ def test_the_headline_is_said_in_words_with_its_averaging(evaluation):
     assert "MPJPE, mm: 10.0 (mean over all scored joints of all samples)\n" in printed(evaluation)
     shares = replace(evaluation, protocol=replace(evaluation.protocol, headline="pckh_10", averaging="samples"))
     assert "PCKh at 0.1: 100.0 % (mean over the samples' (frames') means)\n" in printed(shares)
+    both = replace(evaluation, protocol=replace(evaluation.protocol, headline="pck3d_150", also=("auc3d", "mpjpe_mm")))
+    # 10 mm are at most 29 of the 31 thresholds.
+    assert "PCK3D at 150 mm: 100.0 %; AUC of PCK3D, 0 to 150 mm: 93.5 %; MPJPE, mm: 10.0 (mean over" in printed(both)
     headless = replace(shares, head_boxes_xywh=np.full((COUNT, 4), np.nan))
     assert "PCKh at 0.1: not scored" in printed(headless)
 

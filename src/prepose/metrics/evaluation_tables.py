@@ -9,7 +9,7 @@ from rich.table import Table
 
 from prepose.metrics.evaluation import Evaluation, Row
 from prepose.metrics.evaluation_files import plain
-from prepose.metrics.protocol import IN_MM_OR_PX, MEASURE_TEXTS
+from prepose.metrics.protocol import IN_MM_OR_PX, MEASURE_TEXTS, Measure
 
 LEGEND = (
     "MPJPE, PA (Procrustes), N (best scale): mm. PCK3D (150 mm), AUC: %. 2D: px. PCK (0.2 torso), box (0.1 box), PCKh, "
@@ -90,13 +90,18 @@ def heading(evaluation: Evaluation) -> tuple[str, ...]:
     choice = evaluation.facts.get("protocol_is")
     if choice is not None and choice != "asked for":
         lines.append(f"{protocol.name} is {choice}; --protocol names another one")
-    unit = 1.0 if protocol.headline in IN_MM_OR_PX else 100.0
-    value, percent = evaluation.headline * unit, "" if unit == 1.0 else " %"
-    told = "not scored" if np.isnan(value) else f"{value:.1f}{percent}"
-    lines.append(f"{MEASURE_TEXTS[protocol.headline]}: {told} ({protocol.averaging_text})")
+    overall = evaluation.overall()
+    figures = [f"{MEASURE_TEXTS[name]}: {_told(name, overall.get(name, np.nan))}" for name in protocol.measures]
+    lines.append(f"{'; '.join(figures)} ({protocol.averaging_text})")
     if "approximate_joints" in evaluation.facts:
         lines.append(f"approximate, of the joints that count: {evaluation.facts['approximate_joints']}")
     return tuple(lines)
+
+
+def _told(measure: Measure, value: float) -> str:
+    if np.isnan(value):
+        return "not scored"
+    return f"{value:.1f}" if measure in IN_MM_OR_PX else f"{100 * value:.1f} %"
 
 
 def _table(title: str, rows: Mapping[str, Row]) -> Table:

@@ -58,7 +58,7 @@ def tables_2d(
     if set(skeleton.joints) >= TORSO_ENDS:
         torso = torso_lengths(truth_img, skeleton)
         tables["pck2d"] = correct_keypoints(errors_px, torso, TORSO_SHARE)
-        if "pck2d_10" in (protocol.headline, *protocol.also):
+        if "pck2d_10" in protocol.measures:
             tables["pck2d_10"] = correct_keypoints(errors_px, torso, FINE_TORSO_SHARE)
     tables["pck2d_box"] = correct_keypoints(errors_px, box_lengths(boxes_xywh), BOX_SHARE)
     for share in HEAD_SHARES:

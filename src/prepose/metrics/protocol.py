@@ -139,6 +139,11 @@ class Protocol:
         return self.headline in MEASURES_3D
 
     @property
+    def measures(self) -> tuple[Measure, ...]:
+        """What the protocol is about, the headline first."""
+        return (self.headline, *self.also)
+
+    @property
     def averaging_text(self) -> str:
         """How the headline is averaged, in words."""
         return OKS_AVERAGING if self.headline == "oks_ap" else AVERAGING_TEXTS[self.averaging]

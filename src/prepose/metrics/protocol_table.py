@@ -60,7 +60,7 @@ def described(row: Protocol) -> Mapping[str, str]:
     }[row.coverage]
     return {
         "for": _datasets(row),
-        "headline": "; ".join(MEASURE_TEXTS[measure] for measure in (row.headline, *row.also)),
+        "headline": "; ".join(MEASURE_TEXTS[measure] for measure in row.measures),
         "averaging": row.averaging_text,
         "skeleton": row.skeleton,
         "joints": f"{len(joints)} ({named}); {lacking}",
