@@ -70,6 +70,7 @@ def cases_of(
     colours: Mapping[str, str],
     *,
     ranked_by: str,
+    each: int = 2,
 ) -> list[Case]:
     """The cases of one test set.
 
@@ -79,10 +80,11 @@ def cases_of(
         evaluations: arm -> its evaluation on the set; all score the same samples.
         colours: arm -> colour in the page.
         ranked_by: The arm whose error ranks the samples.
+        each: Cases of each rank.
     """
     errors = {arm: _sample_errors(evaluation) for arm, evaluation in evaluations.items()}
     cases = []
-    for number, (rank, sample) in enumerate(pick_ranks(errors[ranked_by], each=2)):
+    for number, (rank, sample) in enumerate(pick_ranks(errors[ranked_by], each=each)):
         first = evaluations[ranked_by]
         picture = decode_image(dataset.image_bytes(int(first.index[sample])))
         panels = [_panel(picture, first, first.truth_img[sample], "", f"{rank} case of {name}: truth")]

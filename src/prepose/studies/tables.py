@@ -37,7 +37,8 @@ def written(value: Spread, *, factor: float = 1.0, digits: int = 0) -> str:
 def flops_written(flops: float) -> str:
     """Operations with a power of ten that a reader knows: `12.3 TFLOP`."""
     for unit, size in (("E", 1e18), ("P", 1e15), ("T", 1e12), ("G", 1e9), ("M", 1e6)):
-        if flops >= size:
+        # 999.6 would be written as 1e+03 of the smaller unit.
+        if flops >= 0.9995 * size:
             return f"{flops / size:.3g} {unit}FLOP"
     return f"{flops:.3g} FLOP"
 

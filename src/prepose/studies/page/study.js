@@ -1,0 +1,133 @@
+const arms = Object.fromEntries(data.arms.map(arm => [arm.name, arm]));
+const shown = { error: Object.keys(data.curves)[0], x: "images", scale: "linear", set: data.sets[0].name };
+const axisTitles = { images: "images seen", flops: "training FLOPs", counted_flops: "training FLOPs, shared stages by their part", seconds: "seconds of training" };
+const dashes = ["solid", "dash", "dot", "dashdot", "longdash"];
+const narrow = () => window.innerWidth < 720;
+
+function base(more) {
+  return { font, margin: { l: 62, r: 14, t: 16, b: 52 }, legend: legendOf(data.arms.length), hovermode: "closest", ...more };
+}
+
+// Few names stand below the plot; many in a list beside it that scrolls, or not at all where the screen is narrow.
+function legendOf(count) {
+  return count > 9 && !narrow() ? { font: { size: 11 } } : { orientation: "h", y: -0.22, font: { size: narrow() ? 11 : 13 } };
+}
+
+function axis(text, more) { return { title: { text, standoff: 8 }, gridcolor: grid, zeroline: false, automargin: true, ...more }; }
+
+function drawCurves() {
+  if (!document.getElementById("curve")) return;
+  const traces = (data.curves[shown.error] || []).flatMap(curve => {
+    const arm = arms[curve.arm], x = curve[shown.x];
+    return [
+      { x: [...x, ...[...x].reverse()], y: [...curve.high, ...[...curve.low].reverse()], mode: "lines", fill: "toself",
+        fillcolor: arm.colour + "22", line: { width: 0 }, hoverinfo: "skip", showlegend: false, legendgroup: curve.arm },
+      { x, y: curve.mean, name: curve.arm, legendgroup: curve.arm, mode: "lines+markers", marker: { size: 5 },
+        line: { color: arm.colour, width: 2.4, dash: arm.dash }, hovertemplate: "%{x:.3s}: %{y:.1f} mm<extra>" + curve.arm + "</extra>" },
+    ];
+  });
+  const type = shown.scale;
+  Plotly.react("curve", traces, base({
+    xaxis: axis(axisTitles[shown.x], { type, rangemode: type === "log" ? "normal" : "tozero" }),
+    yaxis: axis("MPJPE, mm", { type, tickformat: type === "log" ? "d" : "" }),
+    showlegend: !(narrow() && data.arms.length > 9),
+  }), quiet);
+}
+
+function drawBudgets() {
+  if (!document.getElementById("budget")) return;
+  const lines = data.budgets.filter(line => line.set === shown.set);
+  const names = [...new Set(data.budgets.map(line => line.name))];
+  const palette = data.palette;
+  const traces = lines.map(line => {
+    const i = names.indexOf(line.name);
+    return { x: line.flops, y: line.mean, name: line.name, mode: "lines+markers", marker: { size: 8 },
+      line: { color: palette[i % palette.length], width: 2.4, dash: dashes[Math.floor(i / palette.length) % dashes.length] },
+      error_y: { type: "data", symmetric: false, array: line.high.map((v, k) => v - line.mean[k]), arrayminus: line.mean.map((v, k) => v - line.low[k]), thickness: 1.4, width: 5 },
+      hovertemplate: "%{x:.3s}FLOP: %{y:.1f}<extra>" + line.name + "</extra>" };
+  });
+  Plotly.react("budget", traces, base({
+    xaxis: axis("training FLOPs", { type: "log" }), yaxis: axis(lines.length ? lines[0].axis : "", {}),
+    legend: legendOf(lines.length) }), quiet);
+}
+
+function drawMatrices() {
+  const place = document.getElementById("matrices");
+  if (!place) return;
+  const known = data.matrices.flatMap(matrix => matrix.values.flat()).filter(value => value !== null);
+  // All places first: the grid gives each its width only when it knows how many there are.
+  const boxes = data.matrices.map(matrix => {
+    const box = place.appendChild(document.createElement("div"));
+    box.className = "plot";
+    box.style.height = `${130 + 62 * matrix.rows.length}px`;
+    return box;
+  });
+  data.matrices.forEach((matrix, number) => {
+    const box = boxes[number];
+    const frames = matrix.home.flatMap((row, y) => row.map((home, x) => home && { type: "rect", x0: x - .47, x1: x + .47, y0: y - .46, y1: y + .46, line: { color: "#1c2230", width: 2 } })).filter(Boolean);
+    const trace = { type: "heatmap", z: matrix.values, x: matrix.columns, y: matrix.rows, text: matrix.texts, texttemplate: "%{text}", textfont: { size: narrow() ? 9 : 12 },
+      zmin: Math.min(...known), zmax: Math.max(...known), colorscale: [[0, "#e8f1fb"], [0.5, "#9cc3e6"], [1, "#2f6fb3"]], showscale: false, xgap: 3, ygap: 3,
+      hovertemplate: "3D labels: %{y}<br>test: %{x}<br>%{z:.1f}<extra></extra>" };
+    Plotly.react(box, [trace], { font, margin: { l: 90, r: 8, t: 44, b: 40 }, shapes: frames, title: { text: [matrix.title, matrix.axis].filter(Boolean).join(": "), font: { size: 14 }, x: 0.02 },
+      xaxis: { side: "bottom", fixedrange: true }, yaxis: { autorange: "reversed", automargin: true, fixedrange: true } }, quiet);
+  });
+}
+
+const partColours = { rest: "#3550c8", orientation: "#e0a33b", scale: "#9aa3b2" };
+const partTitles = { rest: "rest (PA-MPJPE)", orientation: "orientation", scale: "scale" };
+const markers = ["diamond", "circle", "square", "triangle-up", "cross", "x"];
+
+function drawParts() {
+  const place = document.getElementById("part");
+  if (!place) return;
+  const rows = data.parts[shown.set], names = rows.map(row => row.arm);
+  place.hidden = !rows.length;
+  if (!rows.length) return;
+  place.style.height = `${150 + 34 * rows.length}px`;
+  const bars = ["rest", "orientation", "scale"].map(part => ({ type: "bar", orientation: "h", y: names, x: rows.map(row => row.parts[part]), name: partTitles[part],
+    marker: { color: partColours[part] }, hovertemplate: "%{y}: %{x:.1f} mm<extra>" + partTitles[part] + "</extra>" }));
+  const variants = [...new Set(rows.flatMap(row => Object.keys(row.variants)))];
+  const points = variants.filter(name => !rows[0].baselines.includes(name)).map((name, i) => ({ type: "scatter", mode: "markers", y: names,
+    x: rows.map(row => row.variants[name] ?? null), name, marker: { symbol: markers[i % markers.length], size: 11, color: "#fff", line: { color: "#1c2230", width: 1.8 } }, hovertemplate: "%{y}: %{x:.1f} mm<extra>" + name + "</extra>" }));
+  const lines = rows[0].baselines.map((name, i) => ({ name, value: rows[0].variants[name], dash: ["dash", "dot"][i % 2] }));
+  const shapes = lines.map(line => ({ type: "line", x0: line.value, x1: line.value, yref: "paper", y0: 0, y1: 1, line: { color: "#5b6474", width: 1.4, dash: line.dash } }));
+  const annotations = lines.map((line, i) => ({ x: line.value, yref: "paper", y: 1, yanchor: "bottom", yshift: 15 * i, text: line.name, showarrow: false, font: { size: 11, color: "#5b6474" } }));
+  Plotly.react(place, [...bars, ...points], base({ barmode: "stack", bargap: .35, shapes, annotations, margin: { l: 110, r: 14, t: 18 + 15 * lines.length, b: 52 },
+    xaxis: axis("mm", { rangemode: "tozero" }), yaxis: { automargin: true, autorange: "reversed" }, legend: { orientation: "h", y: -52 / (80 + 34 * rows.length), yanchor: "top", font: { size: narrow() ? 11 : 13 } } }), quiet);
+}
+
+function drawCalibration() {
+  if (!document.getElementById("calibration")) return;
+  const rows = data.confidence[shown.set];
+  const traces = rows.flatMap(row => {
+    const arm = arms[row.arm], line = { color: arm.colour, width: 2.2, dash: arm.dash }, common = { name: row.arm, legendgroup: row.arm, mode: "lines+markers", marker: { size: 5 }, line };
+    return [
+      { ...common, x: row.confidence, y: row.share, hovertemplate: "confidence %{x:.2f}: %{y:.0%} well placed<extra>" + row.arm + "</extra>" },
+      { ...common, x: row.confidence, y: row.error, xaxis: "x2", yaxis: "y2", showlegend: false, hovertemplate: "confidence %{x:.2f}: %{y:.1f} px<extra>" + row.arm + "</extra>" },
+    ];
+  });
+  traces.push({ x: [0, 1], y: [0, 1], mode: "lines", line: { color: "#9aa3b2", dash: "dot", width: 1.4 }, hoverinfo: "skip", showlegend: false });
+  const left = narrow() ? [0, 0.42] : [0, 0.46], right = narrow() ? [0.6, 1] : [0.56, 1];
+  Plotly.react("calibration", traces, base({
+    xaxis: axis("confidence", { range: [0, 1.02], domain: left }), yaxis: axis("share well placed", { range: [0, 1.03], tickformat: ".0%" }),
+    xaxis2: axis("confidence", { range: [0, 1.02], domain: right, anchor: "y2" }), yaxis2: axis("error, px", { rangemode: "tozero", anchor: "x2" }),
+    showlegend: !(narrow() && rows.length > 9) }), quiet);
+}
+
+function showSet(name) {
+  shown.set = name;
+  document.querySelectorAll("[data-of-set]").forEach(part => { part.hidden = part.dataset.ofSet !== name; });
+  drawBudgets();
+  drawParts();
+  drawCalibration();
+}
+
+loadPlotly().then(() => {
+  drawCurves();
+  drawMatrices();
+  showSet(shown.set);
+  choice("[data-set]", "set", showSet);
+  for (const key of ["error", "x", "scale"]) choice(`button[data-${key}]`, key, value => { shown[key] = value; drawCurves(); });
+  showGallery();
+  ready();
+});
