@@ -1,4 +1,5 @@
 import struct
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
@@ -7,7 +8,16 @@ import simplejpeg
 
 from fakes import png
 from prepose.camera.crop import transform
-from prepose.data.picture import decode_image, decode_shrunk, image_size, read_image_bytes, read_photograph
+from prepose.data.picture import (
+    decode_image,
+    decode_shrunk,
+    decode_to_read,
+    encode_jpeg,
+    image_size,
+    read_file,
+    read_image_bytes,
+    read_photograph,
+)
 from prepose.errors import DataError
 
 
@@ -75,6 +85,36 @@ def test_a_shrunk_jpeg_lies_where_its_matrix_says(shrink, width, height):
     assert image.shape[:2] == (int(np.ceil(height * scale)), int(np.ceil(width * scale)))
     expected = transform(decoded_from_img, np.array([centre]))[0]
     assert np.abs(centroid(image) - expected).max() < 0.05
+
+
+@pytest.mark.parametrize("shrink", [1.0, 1.9, 2.0, 3.0, 8.0])
+@pytest.mark.parametrize("data", [JPEG, GREY, INKS, png(IMAGE)], ids=["jpeg", "grey", "inks", "png"])
+def test_decoding_to_read_gives_the_same_picture_in_four_channels(data, shrink):
+    image, matrix = decode_to_read(data, shrink)
+    expected, expected_matrix = decode_shrunk(data, shrink)
+    assert image.shape == (*expected.shape[:2], 4)
+    assert np.abs(image[..., :3].astype(int) - expected).mean() < 2
+    np.testing.assert_array_equal(matrix, expected_matrix)
+
+
+def test_each_thread_reads_in_memory_of_its_own():
+    white = simplejpeg.encode_jpeg(np.full((90, 121, 3), 255, np.uint8))
+    mine, _ = decode_to_read(JPEG, 1.0)
+    before = mine.copy()
+    with ThreadPoolExecutor(1) as other:
+        theirs, _ = other.submit(decode_to_read, white, 1.0).result()
+    assert theirs.min() == 255
+    np.testing.assert_array_equal(mine, before)
+    decode_to_read(white, 1.0)
+    assert mine.min() == 255, "the thread's next picture is put over it"
+
+
+def test_a_picture_too_large_to_keep_memory_for_is_read_as_well(monkeypatch):
+    monkeypatch.setattr("prepose.data.picture.MOST_SCRATCH", 1000)
+    image, _ = decode_to_read(JPEG, 1.0)
+    before = image.copy()
+    decode_to_read(GREY, 1.0)
+    np.testing.assert_array_equal(image, before)
 
 
 def test_small_and_other_pictures_are_not_shrunk():
@@ -165,3 +205,10 @@ def test_files_that_cannot_be_read_are_named(tmp_path, read):
 def test_whole_files_come_back_byte_for_byte(tmp_path):
     (tmp_path / "one.jpg").write_bytes(JPEG)
     assert read_image_bytes(tmp_path / "one.jpg") == JPEG
+
+
+def test_what_the_store_makes_itself_is_a_good_jpeg(tmp_path):
+    data = encode_jpeg(IMAGE[::2])
+    assert np.abs(decode_image(data).astype(int) - IMAGE[::2]).mean() < 4
+    (tmp_path / "half.jpg").write_bytes(data[:100])
+    assert read_file(tmp_path / "half.jpg") == data[:100]

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -25,7 +27,7 @@ def test_a_plain_view_is_the_crop():
 @pytest.mark.parametrize(
     "view",
     [
-        View(CROP, tone=np.arange(256, dtype=np.uint8)[::-1, None].repeat(3, 1)),
+        View(CROP, tone=np.arange(256, dtype=np.uint8)[::-1].copy()),
         View(CROP, colour_matrix=np.diag([0.5, 1.0, 1.0])),
         View(CROP, blur_sigma=2.0),
         View(CROP, noise=Noise(8.0, (0.3, 0.6))),
@@ -42,12 +44,26 @@ def test_applying_a_view_twice_gives_the_same_and_spares_the_picture(view):
     assert not np.array_equal(once, picture)
 
 
-def test_tone_maps_each_channel_by_its_own_column():
-    tone = np.stack([np.arange(256), np.full(256, 7), 255 - np.arange(256)], axis=1).astype(np.uint8)
-    seen, picture = apply_view(a_picture(), View(CROP, tone=tone)), a_picture()
-    np.testing.assert_array_equal(
-        seen, np.stack([picture[..., 0], np.full((64, 64), 7), 255 - picture[..., 2]], axis=-1)
-    )
+def test_tone_maps_every_channel_by_the_table():
+    tone = np.random.default_rng(3).integers(0, 256, 256, dtype=np.uint8)
+    np.testing.assert_array_equal(apply_view(a_picture(), View(CROP, tone=tone)), tone[a_picture()])
+
+
+def test_the_light_comes_before_the_tone_curve():
+    tone = np.minimum(np.arange(256) * 2, 255).astype(np.uint8)
+    seen = apply_view(a_picture(), View(CROP, colour_matrix=np.diag([0.5, 1.0, 1.0]), tone=tone))
+    np.testing.assert_allclose(seen[..., 0], a_picture()[..., 0], atol=2)
+
+
+@pytest.mark.parametrize("view", [View(CROP), View(Crop((20.0, 40.0), 30.0, 64, rotation=0.5, flip=True))])
+def test_four_channels_and_a_place_for_the_pixels_change_nothing(view):
+    view = replace(view, patches=[a_patch(fill=fill) for fill in Fill], noise=Noise(8.0, (0.3, 0.6)), blur_sigma=1.0)
+    batch = np.full((3, 64, 64, 3), 9, np.uint8)
+    picture = np.dstack([a_picture(), np.random.default_rng(1).integers(0, 256, (64, 64), dtype=np.uint8)])
+    given = apply_view(picture, view, out=batch[1])
+    assert given.base is batch or given is batch[1]
+    np.testing.assert_array_equal(batch[1], apply_view(a_picture(), view))
+    assert (batch[[0, 2]] == 9).all()
 
 
 def test_the_colour_matrix_acts_on_rgb_columns_and_saturates():

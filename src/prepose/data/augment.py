@@ -186,17 +186,21 @@ _RGB_FROM_YIQ = np.linalg.inv(_YIQ_FROM_RGB)
 
 def _colours(
     numbers: Float[np.ndarray, "B 8"], jitter: ColourJitter
-) -> tuple[Float[np.ndarray, "B 3 3"] | None, UInt8[np.ndarray, "B 256 3"] | None]:
-    """For each view the colour matrix (saturation, hue) and the tone table (all that acts on a channel alone)."""
+) -> tuple[Float[np.ndarray, "B 3 3"] | None, UInt8[np.ndarray, "B 256"] | None]:
+    """For each view the colour matrix (light, saturation, hue) and the tone table (gamma, contrast, brightness).
+
+    The light comes before the tone curve, as in a camera; so one table serves all channels, which is half as dear.
+    """
     spread = 2 * numbers - 1
     matrices = tones = None
-    if jitter.saturation or jitter.hue_deg:
+    if jitter.saturation or jitter.hue_deg or jitter.channel_gain:
         matrices = _colour_matrices(1 + jitter.saturation * spread[:, 0], np.radians(jitter.hue_deg) * spread[:, 1])
-    if jitter.brightness or jitter.contrast or jitter.gamma or jitter.channel_gain:
-        level = np.linspace(0, 1, 256)[None, :, None]
-        level = level ** (1 + jitter.gamma * spread[:, 2, None, None])
-        level = 0.5 + (level - 0.5) * (1 + jitter.contrast * spread[:, 3, None, None])
-        level = (level + jitter.brightness * spread[:, 4, None, None]) * (1 + jitter.channel_gain * spread[:, None, 5:])
+        matrices = matrices * (1 + jitter.channel_gain * spread[:, None, 5:])
+    if jitter.brightness or jitter.contrast or jitter.gamma:
+        level = np.linspace(0, 1, 256)[None]
+        level = level ** (1 + jitter.gamma * spread[:, 2, None])
+        level = 0.5 + (level - 0.5) * (1 + jitter.contrast * spread[:, 3, None])
+        level = level + jitter.brightness * spread[:, 4, None]
         tones = np.clip(255 * level + 0.5, 0, 255).astype(np.uint8)
     return matrices, tones
 

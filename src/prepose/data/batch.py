@@ -237,7 +237,7 @@ def _assemble(
     for row, (source, index) in enumerate(places):
         view = views[row]
         image, image_scale = shelves[source].pictures.decode(index, view.crop.side / size)
-        pixels[row] = apply_view(image, view, image_scale=image_scale)
+        apply_view(image, view, image_scale=image_scale, out=pixels[row])
     targets = np.stack([shelves[source].targets_img[index] for source, index in places])
     crops = [view.crop for view in views]
     joints, has_2d, has_3d = lift(targets, crops, skeleton)
@@ -247,7 +247,9 @@ def _assemble(
         joints_crop=torch.from_numpy(joints),
         has_2d=torch.from_numpy(has_2d),
         has_3d=torch.from_numpy(has_3d),
-        img_from_crop=torch.from_numpy(np.stack([crop.img_from_crop for crop in crops]).astype(np.float32)),
+        img_from_crop=torch.from_numpy(
+            np.linalg.inv(np.stack([crop.crop_from_img for crop in crops])).astype(np.float32)
+        ),
         source=source,
         index=index,
     )

@@ -4,13 +4,16 @@ Every picture becomes RGB uint8; grey, CMYK and transparent ones are converted. 
 picture: decoders are content to leave the missing rows grey.
 """
 
+import threading
 import zlib
+from functools import partial
 from math import ceil
 from pathlib import Path
 
 import cv2
 import numpy as np
 import simplejpeg
+from jaxtyping import UInt8
 
 from prepose.arrays import ImageRgb, Matrix3
 from prepose.camera.crop import resize_matrix
@@ -22,6 +25,8 @@ JPEG_QUALITY = 95
 HARMLESS = "extraneous bytes before marker"
 # Below this side a reduced decode saves nothing and rounds the size by much.
 LEAST_SIDE_TO_SHRINK = 64
+# What a thread keeps for pictures in passing, bytes: from four million, so that it comes in large pages, to 16 Mpx.
+LEAST_SCRATCH, MOST_SCRATCH = 2**22, 2**26
 
 
 def decode_image(data: bytes, name: str = "image") -> ImageRgb:
@@ -49,14 +54,26 @@ def decode_shrunk(data: bytes, shrink: float, name: str = "image") -> tuple[Imag
     Raises:
         DataError: as `decode_image`.
     """
-    eighths = max(1, ceil(8 / max(shrink, 1.0)))
-    if eighths > 4 or not data.startswith(JPEG_START):
+    if not data.startswith(JPEG_START):
         return decode_image(data, name), np.eye(3)
-    width, height = image_size(data, name)
-    if min(width, height) < LEAST_SIDE_TO_SHRINK:
-        return decode_image(data, name), np.eye(3)
-    size_wh = (ceil(width * eighths / 8), ceil(height * eighths / 8))
-    return _decode_jpeg(data, name, size_wh), resize_matrix(eighths / 8)
+    size_wh, scale = _size_allowed(data, shrink, name)
+    return _decode_jpeg(data, name, size_wh), resize_matrix(scale)
+
+
+def decode_to_read(data: bytes, shrink: float, name: str = "image") -> tuple[UInt8[np.ndarray, "H W 4"], Matrix3]:
+    """As `decode_shrunk`, but RGBA in memory that this thread's next call overwrites: the fastest to cut a crop from.
+
+    Four channels warp in half the time of three and are decoded in the same time. Colours that a JPEG keeps at half the
+    size are not interpolated (50 dB from those that are, and a tenth of the time less).
+
+    Raises:
+        DataError: as `decode_image`.
+    """
+    if not data.startswith(JPEG_START):
+        return cv2.cvtColor(decode_image(data, name), cv2.COLOR_RGB2RGBA), np.eye(3)
+    size_wh, scale = _size_allowed(data, shrink, name)
+    scratch = _scratch_of(4 * size_wh[0] * size_wh[1])
+    return _decode_jpeg(data, name, size_wh, scratch), resize_matrix(scale)
 
 
 def image_size(data: bytes, name: str = "image") -> tuple[int, int]:
@@ -120,13 +137,50 @@ def read_file(path: Path) -> bytes:
         raise DataError(f"{path}: the image cannot be read ({error.strerror})") from error
 
 
-def _decode_jpeg(data: bytes, name: str, least_wh: tuple[int, int]) -> ImageRgb:
-    width, height = least_wh
+def _size_allowed(data: bytes, shrink: float, name: str) -> tuple[tuple[int, int], float]:
+    """The (width, height) at which a JPEG that may be `shrink` times smaller is decoded, and its scale."""
+    eighths = max(1, ceil(8 / max(shrink, 1.0)))
+    width, height = image_size(data, name)
+    if eighths > 4 or min(width, height) < LEAST_SIDE_TO_SHRINK:
+        return (width, height), 1.0
+    return (ceil(width * eighths / 8), ceil(height * eighths / 8)), eighths / 8
+
+
+# The memory that each thread decodes into.
+_scratch = threading.local()
+
+
+def _scratch_of(size: int) -> UInt8[np.ndarray, "N"]:
+    """At least so many bytes that this thread alone uses."""
+    if size > MOST_SCRATCH:
+        return np.empty(size, np.uint8)
+    if getattr(_scratch, "bytes", None) is None or len(_scratch.bytes) < size:
+        memory = np.empty(max(size, LEAST_SCRATCH) + 64, np.uint8)
+        # Into memory aligned to 32 bytes the decoder's stores go around the cache, and whoever reads the pixels next
+        # waits for them twice as long.
+        start = -memory.ctypes.data % 32 + 16
+        _scratch.bytes = memory[start : start + len(memory) - 64]
+    return _scratch.bytes
+
+
+def _decode_jpeg(
+    data: bytes, name: str, least_wh: tuple[int, int], buffer: UInt8[np.ndarray, "N"] | None = None
+) -> UInt8[np.ndarray, "H W C"]:
+    """RGB in memory of its own, or RGBA in the buffer (the fast way)."""
+    decode = partial(
+        simplejpeg.decode_jpeg,
+        data,
+        "RGB" if buffer is None else "RGBA",
+        fastupsample=buffer is not None,
+        min_width=least_wh[0],
+        min_height=least_wh[1],
+        buffer=buffer,
+    )
     try:
-        return simplejpeg.decode_jpeg(data, "RGB", min_width=width, min_height=height)
+        return decode()
     except ValueError as error:
         if HARMLESS in str(error):
-            return simplejpeg.decode_jpeg(data, "RGB", min_width=width, min_height=height, strict=False)
+            return decode(strict=False)
         raise DataError(f"{name}: is a truncated or damaged JPEG ({error}); fetch it again") from error
 
 

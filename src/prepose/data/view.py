@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Int8, Integer, UInt8
+from jaxtyping import Bool, UInt8
 
 from prepose.arrays import ImageRgb, Matrix3
 from prepose.camera.crop import Crop
@@ -49,8 +49,8 @@ class View:
 
     Attributes:
         crop: Which square of the image is seen, how it is turned and whether it is mirrored.
-        colour_matrix: Acts on RGB columns (saturation, hue); None leaves the colours.
-        tone: New level for each of the 256 levels of each channel; None leaves them.
+        colour_matrix: Acts on RGB columns (the light's colour, saturation, hue); None leaves the colours.
+        tone: New level for each of the 256 levels; None leaves them.
         blur_sigma: Gaussian blur, crop px.
         noise: Pixel noise.
         patches: What hides parts of the picture. Joints behind them stay labelled: the network is to guess them.
@@ -58,7 +58,7 @@ class View:
 
     crop: Crop
     colour_matrix: Matrix3 | None = None
-    tone: UInt8[np.ndarray, "256 3"] | None = None
+    tone: UInt8[np.ndarray, "256"] | None = None
     blur_sigma: float = 0.0
     noise: Noise | None = None
     patches: Sequence[Patch] = ()
@@ -68,45 +68,58 @@ class View:
 _LEAST_BLUR = 0.3
 
 
-def apply_view(image: ImageRgb, view: View, *, image_scale: float = 1.0) -> UInt8[np.ndarray, "S S 3"]:
+def apply_view(
+    image: UInt8[np.ndarray, "H W C"],
+    view: View,
+    *,
+    image_scale: float = 1.0,
+    out: UInt8[np.ndarray, "S S 3"] | None = None,
+) -> UInt8[np.ndarray, "S S 3"]:
     """The crop as the network sees it.
 
     The order is that of the world: what stands in front of the person, the light, the lens, the sensor.
 
     Args:
-        image: The picture, or a smaller version of it.
+        image: The picture, or a smaller version of it; RGB, or RGBA, whose fourth channel is unused: read the faster.
         view: What to do; its crop is in px of the full picture.
         image_scale: Size of `image` over the size of the full picture.
+        out: Where to put the pixels; a new array without it.
     """
     crop = view.crop if image_scale == 1 else view.crop.in_resized(image_scale)
-    pixels = crop.read(image)
+    pixels = np.empty((crop.size, crop.size, 3), np.uint8) if out is None else out
+    seen = crop.read(image)
+    if seen.shape[2] == 4:
+        cv2.cvtColor(seen, cv2.COLOR_RGBA2RGB, dst=pixels)
+    else:
+        pixels[...] = seen
     for patch in view.patches:
-        pixels = _cover(pixels, patch)
+        _cover(pixels, patch)
+    # All of these work in place.
     if view.colour_matrix is not None:
-        pixels = cv2.transform(pixels, view.colour_matrix)
+        cv2.transform(pixels, view.colour_matrix, dst=pixels)
     if view.tone is not None:
-        pixels = cv2.LUT(pixels, view.tone[None])
+        cv2.LUT(pixels, view.tone, dst=pixels)
     if view.blur_sigma > _LEAST_BLUR:
-        pixels = cv2.GaussianBlur(pixels, (0, 0), view.blur_sigma)
+        cv2.GaussianBlur(pixels, (0, 0), view.blur_sigma, dst=pixels)
     if view.noise is not None:
-        noise = _window(_noise_field(), view.noise.origin, pixels.shape[:2])
-        pixels = cv2.addWeighted(pixels, 1.0, noise, view.noise.sigma / _NOISE_STEP, 0.0, dtype=cv2.CV_8U)
-    return np.asarray(pixels, np.uint8)
+        noise, strength = _window(_noise_field(), view.noise.origin, pixels.shape[:2]), view.noise.sigma / _NOISE_STEP
+        cv2.addWeighted(pixels, 1.0, noise, strength, -strength * _NOISE_MIDDLE, dst=pixels)
+    return pixels
 
 
-def _cover(pixels: ImageRgb, patch: Patch) -> ImageRgb:
+def _cover(pixels: ImageRgb, patch: Patch) -> None:
     (top, left), mask = patch_mask(patch, len(pixels))
     height, width = mask.shape
     under = pixels[top : top + height, left : left + width]
     if patch.fill is Fill.FLAT:
-        under[mask] = patch.colour
+        over = np.full(under.shape, patch.colour, np.uint8)
     elif patch.fill is Fill.NOISE:
         grain = _window(_noise_field(), patch.origin, mask.shape)
-        under[mask] = np.clip(grain[mask] + np.array(patch.colour, np.int16), 0, 255)
+        over = np.clip(grain + np.array(patch.colour, np.int16) - np.int16(_NOISE_MIDDLE), 0, 255).astype(np.uint8)
     else:
         # Upside down, so that a patch taken from where it lies is seen to be one.
-        under[mask] = _window(pixels, patch.origin, mask.shape)[::-1][mask]
-    return pixels
+        over = _window(pixels, patch.origin, mask.shape)[::-1].copy()
+    cv2.copyTo(over, mask.view(np.uint8), under)
 
 
 def patch_mask(patch: Patch, size: int) -> tuple[tuple[int, int], Bool[np.ndarray, "h w"]]:
@@ -124,21 +137,21 @@ def patch_mask(patch: Patch, size: int) -> tuple[tuple[int, int], Bool[np.ndarra
     return (top, left), mask.view(bool)
 
 
-# The field keeps one standard deviation as 32 steps of an int8.
-_NOISE_STEP = 32
+# The field keeps one standard deviation as 32 steps about the middle of a uint8, which OpenCV adds the fastest.
+_NOISE_STEP, _NOISE_MIDDLE = 32, 128
 _FIELD_SIDE = 1024
 
 
 @cache
-def _noise_field() -> Int8[np.ndarray, "F F 3"]:
+def _noise_field() -> UInt8[np.ndarray, "F F 3"]:
     """Fixed standard normal noise. A view takes a window of it: drawing a number for each pixel costs 5 times more."""
     normal = np.random.default_rng(0).standard_normal((_FIELD_SIDE, _FIELD_SIDE, 3), np.float32)
-    return np.clip(normal * _NOISE_STEP, -127, 127).astype(np.int8)
+    return (np.clip(normal * _NOISE_STEP, -127, 127).astype(np.int16) + _NOISE_MIDDLE).astype(np.uint8)
 
 
 def _window(
-    field: Integer[np.ndarray, "H W 3"], origin: tuple[float, float], shape: tuple[int, ...]
-) -> Integer[np.ndarray, "h w 3"]:
+    field: UInt8[np.ndarray, "H W 3"], origin: tuple[float, float], shape: tuple[int, ...]
+) -> UInt8[np.ndarray, "h w 3"]:
     """The part of that shape at a place given as parts of the room there is; a field too small is repeated."""
     repeats = [-(-wanted // there) for wanted, there in zip(shape, field.shape, strict=False)]
     if max(repeats) > 1:
