@@ -35,7 +35,7 @@ VERBS = {
     "skeletons": {"source", "target"},
     "data add": {"name", "root", "--out", "--split", "--partial", "--by-reference"},
     "data check": {"store", "--split", "--sheet", "--all-images", "--json"},
-    "data list": set(),
+    "data list": {"what", "--json"},
     "data show": {"store", "--split", "--out", "--count", "--seed"},
 }  # fmt: skip
 

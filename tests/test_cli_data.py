@@ -1,3 +1,7 @@
+import json
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -57,6 +61,14 @@ def test_the_list_names_every_dataset():
 
     listed = run("list").stdout
     assert all(name in listed for name in DATASETS)
+
+
+def test_the_list_is_for_machines_too_and_needs_no_torch(tmp_path):
+    code = "import sys; from prepose.cli import app; app(['data', 'list', '--json'], standalone_mode=False); "
+    code += "print('torch' in sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert json.loads(done.stdout)["stores"] == []
+    assert done.stderr.strip() == "False"
 
 
 @pytest.mark.parametrize(

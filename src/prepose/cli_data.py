@@ -61,11 +61,26 @@ def data_add(
 
 
 @data_app.command("list")
-def data_list() -> None:
-    """List every dataset that can be read: what it is, its terms, where its owners give it."""
-    from prepose.data.listing import print_datasets
+def data_list(
+    what: Annotated[
+        list[str] | None,
+        typer.Argument(help="Datasets to tell all about, or folders to look into.", show_default=False),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the datasets that can be read and the stores on this disk, tell all about one, or look into folders.
 
-    print_datasets()
+    Without arguments: every dataset, and stores in data/, in quickstart/ and where recipes in this folder point.
+    """
+    import json
+
+    from prepose.data.listing import as_plain, list_data, print_listing
+
+    listing = list_data(what or (), Path())
+    if as_json:
+        print(json.dumps(as_plain(listing), indent=1, ensure_ascii=False))
+    else:
+        print_listing(listing)
 
 
 @data_app.command("show")

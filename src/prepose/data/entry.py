@@ -31,7 +31,9 @@ class CatalogEntry:
         licence: On which terms its owners give it.
         citation: What to cite.
         home: Where its owners give it.
+        size: How large it is, as its owners or the named source say.
         layouts: The layouts that are read, one line each.
+        tree: The folder that is expected, drawn as lines; of several layouts the most usual.
         expected: Samples of each split when it is complete.
         splits: The splits that there are; the first `default_splits` of them are added unless others are asked for.
         default_splits: How many splits are added unless others are asked for.
@@ -51,7 +53,9 @@ class CatalogEntry:
     licence: str
     citation: str
     home: str
+    size: str
     layouts: tuple[str, ...]
+    tree: tuple[str, ...]
     expected: Mapping[str, int]
     splits: tuple[str, ...]
     default_splits: int

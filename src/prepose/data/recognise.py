@@ -1,6 +1,6 @@
 """Which dataset's files these are: each entry of the catalogue names files that give it away."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from prepose.data.entry import CatalogEntry
@@ -15,10 +15,13 @@ def looks_like(root: Path, entries: Iterable[CatalogEntry]) -> Mapping[str, Path
         root: A folder; another path looks like nothing.
         entries: The datasets to think of.
     """
-    if not root.is_dir():
-        return {}
-    signs = {entry.name: _first_sign(root, entry) for entry in entries}
-    return {name: sign for name, sign in signs.items() if sign is not None}
+    return _signs(root, [(entry, entry.signature) for entry in entries])
+
+
+def lies_in(root: Path, entries: Iterable[CatalogEntry]) -> Mapping[str, Path]:
+    """The same without patterns that begin with `*/`: datasets that lie in this folder itself, not in one below."""
+    here = [(entry, [one for one in entry.signature if not one.startswith("*/")]) for entry in entries]
+    return _signs(root, here)
 
 
 def with_hint(error: DataError, name: str, root: Path, entries: Iterable[CatalogEntry]) -> DataError:
@@ -49,6 +52,13 @@ def mat_joints_of(path: Path, shape: tuple[int, int]) -> Path | None:
         return None
 
 
-def _first_sign(root: Path, entry: CatalogEntry) -> Path | None:
-    named = next((found for pattern in entry.signature for found in root.glob(pattern)), None)
+def _signs(root: Path, patterns: Iterable[tuple[CatalogEntry, Sequence[str]]]) -> Mapping[str, Path]:
+    if not root.is_dir():
+        return {}
+    signs = {entry.name: _first_sign(root, entry, several) for entry, several in patterns}
+    return {name: sign for name, sign in signs.items() if sign is not None}
+
+
+def _first_sign(root: Path, entry: CatalogEntry, patterns: Sequence[str]) -> Path | None:
+    named = next((found for pattern in patterns for found in root.glob(pattern)), None)
     return entry.tell_tale(root) if named is None and entry.tell_tale is not None else named

@@ -214,7 +214,13 @@ ENTRY = CatalogEntry(
     licence="your own",
     citation="your own",
     home="docs/custom.md",
+    size="your own",
     layouts=("labels.json or labels.csv beside the images (docs/custom.md, examples/custom/)",),
+    tree=(
+        "mine/",
+        "├── labels.json (or labels.csv)",
+        "└── images/..., named by the labels",
+    ),
     expected=MappingProxyType({}),
     splits=SPLITS,
     default_splits=len(SPLITS),

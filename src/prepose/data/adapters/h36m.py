@@ -211,12 +211,20 @@ ENTRY = CatalogEntry(
     citation="Ionescu et al., Human3.6M: Large scale datasets and predictive methods for 3D human sensing in natural "
     "environments, PAMI 2014",
     home="https://vision.imar.ro/human3.6m",
+    size="3.6 million frames of video; of the ECCV 2018 challenge 35,832 and 19,312 images",
     layouts=(
         "ECCV 2018 challenge: Train/IMG/00001.jpg, Train/POSE/00001.csv, Val/ likewise; or the cache pickle for POSE",
         "extracted frames: s_01_act_02_subact_01_ca_01/ with its jpg files and matlab_meta.mat",
         "h36m-fetch: S1/Directions-1/annot.h5 with imageSequence/54138969/img_000001.jpg",
         "COCO-like JSON: annotations/Human36M_subject1_{data,camera,joint_3d}.json with images/",
         "npz with imgname, part (N x 17 x 3) and S (N x 17 x 4), and its images",
+    ),
+    tree=(
+        "h36m/",
+        "├── s_01_act_02_subact_01_ca_01/matlab_meta.mat",
+        "├── s_01_act_02_subact_01_ca_01/s_01_act_02_subact_01_ca_01_000001.jpg ...",
+        "├── ... s_11_act_16_subact_02_ca_04/",
+        "└── metadata.xml (the owners', where you have it)",
     ),
     expected=MappingProxyType({}),
     splits=tuple(SPLITS),
@@ -225,7 +233,7 @@ ENTRY = CatalogEntry(
     signature=(
         "Train/POSE/*.csv", "Val/POSE/*.csv", "*/Train/POSE/*.csv", "*/Val/POSE/*.csv", "HM36_eccv_challenge*",
         "s_*_act_*_subact_*_ca_*", "*/s_*_act_*_subact_*_ca_*", "S*/*/annot.h5", "*/S*/*/annot.h5",
-        "Human36M_subject*.json", "*/Human36M_subject*.json",
+        "Human36M_subject*.json", "annotations/Human36M_subject*.json", "*/Human36M_subject*.json",
     ),
-    tell_tale=lambda root: next(iter(npz_files(root)), None),
+    tell_tale=lambda root: next((path for path in npz_files(root) if path.parent == root), None),
 )  # fmt: skip

@@ -178,11 +178,19 @@ ENTRY = CatalogEntry(
     licence="research only, non-commercial; may not be passed on",
     citation="Mehta et al., Monocular 3D human pose estimation in the wild using improved CNN supervision, 3DV 2017",
     home="https://vcai.mpi-inf.mpg.de/3dhp-dataset/",
+    size="1.3 million frames of 14 cameras, 2048 x 2048 px; test set 2,929 valid frames",
     layouts=(
         "S1/Seq1/{annot.mat,camera.calibration} with the videos imageSequence/video_0.avi ...",
         "the same with extracted frames: imageSequence/video_0/img_000001.jpg, imageSequence/img_0_000001.jpg, or "
         "imageFrames/video_0/frame_000001.jpg",
         "mpi_inf_3dhp_test_set/TS1/annot_data.mat with imageSequence/img_000001.jpg ...",
+    ),
+    tree=(
+        "3dhp/",
+        "├── S1/Seq1/annot.mat, camera.calibration",
+        "├── S1/Seq1/imageSequence/video_0.avi ...",
+        "├── ... S8/Seq2/",
+        "└── mpi_inf_3dhp_test_set/TS1/annot_data.mat, imageSequence/img_000001.jpg ... TS6/",
     ),
     expected=MappingProxyType({"test": 2929}),
     splits=tuple(SPLITS),

@@ -140,10 +140,18 @@ ENTRY = CatalogEntry(
     licence="annotations: simplified BSD; images for research use",
     citation="Andriluka et al., 2D human pose estimation: new benchmark and state of the art analysis, CVPR 2014",
     home="https://www.mpi-inf.mpg.de/departments/computer-vision-and-machine-learning/software-and-datasets/mpii-human-pose-dataset",
+    size="about 25,000 images with more than 40,000 people, 12.9 GB",
     layouts=(
         "annot/train.json and valid.json (re-packed, usual validation part) with images/; head boxes: gt_valid.mat",
         "annot/train.h5 and valid.h5 (re-packed, with visibility) with images/",
         "mpii_human_pose_v1_u12_1.mat (the owners', split all) with images/",
+    ),
+    tree=(
+        "mpii/",
+        "├── annot/train.json, valid.json (or train.h5, valid.h5)",
+        "├── annot/gt_valid.mat (head boxes, for PCKh)",
+        "├── mpii_human_pose_v1_u12_1.mat (instead of annot/, or for its head boxes)",
+        "└── images/000001163.jpg ...",
     ),
     expected=MappingProxyType({"train": 22246, "validation": 2958}),
     splits=MPII_SPLITS,

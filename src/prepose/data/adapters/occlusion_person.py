@@ -231,7 +231,13 @@ ENTRY = CatalogEntry(
     licence="the owners state none; ask them before anything but research",
     citation="Zhang et al., AdaFuse: adaptive multiview fusion for accurate human pose estimation, IJCV 2021",
     home="https://github.com/zhezh/occlusion_person",
+    size="73,000 images, 53 parts of about 1 GB each to fetch",
     layouts=("[annot/]unrealcv_train.pkl and unrealcv_validation.pkl with images.zip or images/ as unpacked",),
+    tree=(
+        "occlusion-person/",
+        "├── annot/unrealcv_train.pkl, unrealcv_validation.pkl",
+        "└── images.zip (or images/, unpacked)",
+    ),
     expected=MappingProxyType({}),
     splits=SPLITS,
     default_splits=2,

@@ -226,7 +226,13 @@ ENTRY = CatalogEntry(
     licence="research only, non-commercial, after agreeing to the owners' terms",
     citation="von Marcard et al., Recovering accurate 3D human pose in the wild, ECCV 2018",
     home="https://virtualhumans.mpi-inf.mpg.de/3DPW",
+    size="60 clips, more than 51,000 frames",
     layouts=("sequenceFiles/{train,validation,test}/*.pkl with imageFiles/<sequence>/image_00000.jpg ...",),
+    tree=(
+        "3dpw/",
+        "├── sequenceFiles/train/courtyard_arguing_00.pkl ..., validation/, test/",
+        "└── imageFiles/courtyard_arguing_00/image_00000.jpg ...",
+    ),
     expected=MappingProxyType({}),
     splits=SPLITS,
     default_splits=3,
