@@ -3,9 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from fake_people import fake_camera, fake_posed, turned
 from planted import labels_2d, simple_samples
 from prepose.body.skeleton import joint_map
-from prepose.body.skeletons import COCO_17, H36M_17, MPI_INF_3DHP_17, SKELETONS
+from prepose.body.skeletons import COCO_17, H36M_17, LSP_14, MPI_INF_3DHP_17, MPII_16, SKELETONS, SMPL_24
 from prepose.data.checks.order import check_order, disorder_of, exchanges, file_orders
 from prepose.data.checks.records import read_records
 from prepose.data.dataset import dataset_of
@@ -59,6 +60,25 @@ def test_an_unknown_order_of_a_2d_split_shows_in_its_medians():
     records = read_records(dataset_of(samples, skeleton=samples[0].skeleton))
     findings = check_order(replace(records, joints_img=records.joints_img[:, order]))
     assert any(finding.severity == "fault" and "no known order" in finding.cause for finding in findings)
+
+
+@pytest.mark.parametrize("degrees", range(0, 360, 45))
+@pytest.mark.parametrize("skeleton", [MPII_16, LSP_14, COCO_17, SMPL_24], ids=lambda skeleton: skeleton.name)
+def test_people_who_are_all_filmed_from_one_side_are_in_order(skeleton, degrees):
+    generator = np.random.default_rng(degrees)
+    camera, blank = fake_camera(generator), labels_2d(list(simple_samples(1)))[0]
+    samples = []
+    for _ in range(40):
+        pose = turned(fake_posed(generator, skeleton), np.radians(degrees) + generator.normal(0, 0.1))
+        nothing = {"joints_cam": np.full((len(skeleton), 3), np.nan), "states": np.zeros(len(skeleton), np.uint8)}
+        seen = camera.project(camera.cam_from_world(pose))
+        samples.append(replace(blank, skeleton=skeleton, joints_img=seen, **nothing))
+    records = read_records(dataset_of(samples, skeleton=skeleton))
+    assert [finding.text for finding in check_order(records) if finding.severity == "fault"] == []
+    exchanged = np.arange(len(skeleton))
+    a, b = skeleton.index("r_ankle"), skeleton.index("r_elbow")
+    exchanged[[a, b]] = b, a
+    assert check_order(replace(records, joints_img=records.joints_img[:, exchanged]))[0].severity == "fault"
 
 
 def test_disorder_ignores_size_place_and_direction(records):

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from prepose.body.skeleton import Skeleton, joint_map, mirror_name
 from prepose.body.skeletons import SKELETONS
 from prepose.data.checks.finding import Finding, Severity, indices_of, named, soft_severity
-from prepose.data.checks.human import human_bones, length_ratios
+from prepose.data.checks.human import PLACES, human_bones, length_ratios
 from prepose.data.checks.records import Records
 
 # Disorder is the mean squared log of bone lengths over the pose's own scale. No posture reaches these: in the image a
@@ -28,6 +28,9 @@ MOST_TRIED = 1000
 LEAST_FOR_SPLIT = 20
 ODD_BONE, ODD_PAIR = 1.75, 1.2
 SURE = 3.0  # standard errors
+# A bone that shows less than this share points at the camera: how much less, and of which side, says nothing. What is
+# left of it is up to the other share, as people move.
+LEAST_SHOWN, LEAST_LEFT = 0.7, 0.3
 SLIPPED = "single slips of an annotator, or contorted poses"
 UNKNOWN = "no known order: joints are misplaced, permuted, or of several people"
 
@@ -109,7 +112,11 @@ def _finding(rows: np.ndarray, disorder: np.ndarray, judged: int, what: str, cau
 
 
 def _split(skeleton: Skeleton, joints: np.ndarray, what: str) -> list[Finding]:
-    """Bones whose median over the split is no human's, or another than on the body's other side."""
+    """Bones whose median over the split is no human's, or another than on the body's other side.
+
+    In the image a bone that points at the camera is short. Where everybody is filmed from one side it is so in every
+    sample: the medians are odd only where an adult shows them from no direction.
+    """
     bones = human_bones(skeleton)
     ratios = length_ratios(joints, skeleton, bones)
     ratios = ratios[np.isfinite(ratios).sum(axis=1) >= min(LEAST_BONES, len(bones))]
@@ -125,11 +132,16 @@ def _split(skeleton: Skeleton, joints: np.ndarray, what: str) -> list[Finding]:
     spread = 1.48 * np.nanmedian(np.abs(logs - usual[there]), axis=0)
     error[there] = 1.25 * spread / np.sqrt(count[there])
     other = [bones.index((mirror_name(a), mirror_name(b))) for a, b in bones]
-    pair = np.where(there & there[other], np.abs(usual - usual[other]), 0.0) / np.log(ODD_PAIR)
-    off = np.maximum(
-        (np.abs(usual) - SURE * error) / np.log(ODD_BONE),
-        pair - SURE * np.hypot(error, error[other]) / np.log(ODD_PAIR),
-    )
+    pair_error = np.hypot(error, error[other])
+    views = np.zeros((1, len(bones))) if joints.shape[2] == 3 else _views(bones)
+    single = np.where(there, usual - views, 0.0)
+    # What points at the camera may show anything less.
+    single = np.where(views < np.log(LEAST_SHOWN), single, np.abs(single)) - SURE * error
+    apart = np.where(there & there[other], np.abs(usual - usual[other] - views + views[:, other]), 0.0)
+    # Of a bone that points at the camera nobody can say how much longer it is than its pair.
+    apart[(views < np.log(LEAST_SHOWN)) | (views[:, other] < np.log(LEAST_SHOWN))] = 0.0
+    off = np.maximum(single / np.log(ODD_BONE), (apart - SURE * pair_error) / np.log(ODD_PAIR))
+    off = off[off.max(axis=1).argmin()]
     worst = int(off.argmax())
     if off[worst] <= 1:
         return []
@@ -140,6 +152,16 @@ def _split(skeleton: Skeleton, joints: np.ndarray, what: str) -> list[Finding]:
         f"({np.exp(usual[other[worst]]):.2f} on the other side); expected {expected}: {UNKNOWN}"
     )
     return [Finding("order", "fault", (), figure, "human's share", expected, UNKNOWN, text)]
+
+
+def _views(bones: tuple[tuple[str, str], ...]) -> Float[np.ndarray, "V E"]:
+    """Log of the share that a standing adult shows of each bone: from everywhere together, then from one side each."""
+    start, end = (np.stack([PLACES[bone[side]] for bone in bones]) for side in (0, 1))
+    across, forward, up = (end - start).T
+    angles = np.radians(np.arange(0, 180, 15))[:, None]
+    shown = np.hypot(across * np.cos(angles) + forward * np.sin(angles), up) / np.linalg.norm(end - start, axis=1)
+    shown = np.log(np.maximum(shown / np.median(shown, axis=1, keepdims=True), LEAST_LEFT))
+    return np.concatenate([np.zeros((1, len(bones))), shown])
 
 
 def disorder_of(joints: Float[np.ndarray, "N J D"], skeleton: Skeleton) -> Float[np.ndarray, "N"]:
