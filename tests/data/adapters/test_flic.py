@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import h5py
 import numpy as np
 import pytest
@@ -6,8 +8,7 @@ import scipy.io
 from fake_mat import struct_array
 from fakes_flic import fake_flic, fake_flic_full
 from prepose.body.skeletons import FLIC_11, FLIC_29
-from prepose.data.adapters.flic import SCENE_FRAMES, flic, flic_full, mark_sides, near_test_frames, side_orders
-from prepose.data.labelled_people import people_of
+from prepose.data.adapters.flic import SCENE_FRAMES, flic, flic_full, near_test_frames
 from prepose.errors import DataError
 
 
@@ -64,17 +65,6 @@ def test_boxes_leave_room_for_the_head(tmp_path, generator, fake, find):
         assert sample.box_xywh[1] - 0.5 <= low[1] - 0.19 * extent.max()
 
 
-def test_orders_tell_from_behind_and_turned(generator):
-    facing = np.array(
-        [[60, 28], [66, 42], [68, 56], [40, 28], [34, 42], [32, 56], [57, 54], [43, 54], [53, 13], [47, 13], [50, 16]]
-    )
-    side = facing * [0.01, 1] + [50, 0]
-    people = np.stack([facing, facing[FLIC_11.mirror], side]).astype(float)
-    np.testing.assert_array_equal(side_orders(people, FLIC_11), [[1, 1, 1], [-1, -1, -1], [0, 0, 0]])
-    people[0, FLIC_11.index("l_eye")] = np.nan
-    assert side_orders(people, FLIC_11)[0].tolist() == [0, 1, 1]
-
-
 def test_contradictory_sides_are_marked_and_nobody_is_swapped(tmp_path, generator):
     true_img = fake_flic(tmp_path, generator, flavours=("",))
     with h5py.File(tmp_path / "annot" / "train.h5", "a") as file:
@@ -82,28 +72,38 @@ def test_contradictory_sides_are_marked_and_nobody_is_swapped(tmp_path, generato
         eyes = [FLIC_11.index("l_eye"), FLIC_11.index("r_eye")]
         part[3, eyes] = part[3, eyes[::-1]]
         file["part"][:] = part
-    found = flic(tmp_path, "train", partial=False)
+    found = flic(tmp_path, "train-all", partial=False)
     samples = all_of(found)
     assert "1 people have contradictory sides (marked in details)" in found.notes
+    assert any(
+        note.startswith("1 of 30 people have sides in doubt, and are kept, as published") for note in found.notes
+    )
     assert [row for row, sample in enumerate(samples) if sample.details != "{}"] == [3]
     assert samples[3].details == '{"sides": "contradictory"}'
     np.testing.assert_allclose(samples[3].joints_img[eyes], true_img[3, eyes[::-1]], atol=1e-9)
+    without = flic(tmp_path, "train", partial=False)
+    assert any(note.startswith("1 of 30 people have sides in doubt, and are left out") for note in without.notes)
+    assert [one.source for one in all_of(without)] == [one.source for one in samples if one is not samples[3]]
 
 
-def test_a_person_without_a_face_may_be_seen_from_behind(tmp_path, generator):
-    true_img = fake_flic(tmp_path, generator)
-    face = [FLIC_11.index(name) for name in ("l_eye", "r_eye", "nose")]
-    true_img[5, face] = np.nan
-    people = people_of(true_img, np.zeros((40, 11), np.uint8), ["a.jpg"] * 40, ["a"] * 40)
-    marked, notes = mark_sides(people, FLIC_11)
-    assert marked.details[5] == '{"sides": "from behind?"}'
-    assert "which the 1 people without a labelled face may be" in " ".join(notes)
-    # In a file that has people seen from behind in the right order, the order is the person's own.
-    mirrored = true_img.copy()
-    mirrored[:4] = mirrored[:4][:, FLIC_11.mirror]
-    marked, notes = mark_sides(people_of(mirrored, people.states, ["a.jpg"] * 40, ["a"] * 40), FLIC_11)
-    assert (marked.details == "{}").all()
-    assert notes == ("36 of 40 people whose order is clear have left on the picture's right",)
+@pytest.mark.parametrize(
+    ("fake", "find", "kept", "dropped"),
+    [(fake_flic, flic, "test", "test-clean"), (fake_flic_full, flic_full, "test", "test-clean"),
+     (fake_flic_full, flic_full, "all", "train")],
+)  # fmt: skip
+def test_nobody_is_trained_on_whose_sides_are_in_doubt(tmp_path, generator, monkeypatch, fake, find, kept, dropped):
+    def doubts(people, skeleton):
+        details = people.details.copy()
+        details[2] = '{"sides": "contradictory"}'
+        return replace(people, details=details), ()
+
+    fake(tmp_path, generator)
+    monkeypatch.setattr("prepose.data.adapters.flic.mark_sides", doubts)
+    found, clean = (find(tmp_path, split, partial=False) for split in (kept, dropped))
+    assert [row for row, one in enumerate(all_of(found)) if one.details != "{}"] == [2]
+    assert all(one.details == "{}" for one in all_of(clean))
+    assert any("1 of" in note and "are kept" in note for note in found.notes)
+    assert any("1 of" in note and "are left out; --split" in note for note in clean.notes)
 
 
 def test_frames_near_a_test_frame_are_found():

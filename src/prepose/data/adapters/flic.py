@@ -7,32 +7,29 @@ person's own left. FLIC-Full is the owners' `examples.mat`: 29 places, most of t
 Source: Sapp and Taskar, "MODEC: multimodal decomposable models for human pose estimation", CVPR 2013.
 """
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 
 from prepose.body.skeleton import Skeleton
 from prepose.body.skeletons import FLIC_11, FLIC_29
 from prepose.data.entry import CatalogEntry
+from prepose.data.flic_sides import keep_or_drop_doubtful_sides, mark_sides
 from prepose.data.found import FoundDataset, box_of_joints
 from prepose.data.intake import hdf5_shapes, number_of, read_hdf5, read_image_names, read_mat_struct, records_of
 from prepose.data.labelled_people import LabelledPeople, found_people, labelled_joints, people_of
 from prepose.data.recognise import hdf5_people_of
 from prepose.errors import DataError
 
-FLIC_SPLITS = ("train", "test")
-FLIC_FULL_SPLITS = ("train", "test", "all")
+FLIC_SPLITS = ("train", "test", "train-all", "test-clean")
+FLIC_FULL_SPLITS = ("train", "test", "all", "test-clean")
 FILE_OF_SPLIT = MappingProxyType({"train": "train", "test": "valid"})
 # Only eyes, shoulders and hips are always labelled: the top of the head lies a fifth of the box beyond the eyes.
 FLIC_MARGIN = 0.2
-# A pair of joints tells its order where it is farther apart than this share of the torso's length.
-CLEAR_SHARE = MappingProxyType({"eye": 0.04, "shoulder": 0.15, "hip": 0.1})
-LEAST_CLEAR = 20
 # FLIC-plus leaves out the training frames of the scenes that test frames come from; a scene lasts about ten seconds.
 SCENE_FRAMES = 240
 
@@ -42,7 +39,8 @@ def flic(root: Path, split: str, *, partial: bool) -> FoundDataset:
 
     Args:
         root: The folder with `annot/` and `images/`.
-        split: `train` or `test` (called valid by the files).
+        split: `train` or `test` (called valid by the files); `train-all` with the people whose sides are in doubt, or
+            `test-clean` without them.
         partial: Whether labels without image are left out instead of refused.
 
     Raises:
@@ -50,7 +48,7 @@ def flic(root: Path, split: str, *, partial: bool) -> FoundDataset:
     """
     if split not in FLIC_SPLITS:
         raise DataError(f"flic has no split {split!r}; it has {', '.join(FLIC_SPLITS)}")
-    plain, own = _annotation_files(root, FILE_OF_SPLIT[split])
+    plain, own = _annotation_files(root, FILE_OF_SPLIT[split.partition("-")[0]])
     path = own if own.is_file() else plain
     _check_one_flavour(path.parent)
     people = _read_hdf5_people(path)
@@ -59,7 +57,7 @@ def flic(root: Path, split: str, *, partial: bool) -> FoundDataset:
     if path == own and plain.is_file():
         other = _read_hdf5_people(plain)
         notes.append(_differing(people, other, path, plain))
-    people, marked = mark_sides(people, FLIC_11)
+    people, marked = keep_or_drop_doubtful_sides(*mark_sides(people, FLIC_11), split)
     return _found(root, people, FLIC_11, partial=partial, notes=(*notes, *marked), facts={"labels": path.name})
 
 
@@ -68,7 +66,8 @@ def flic_full(root: Path, split: str, *, partial: bool) -> FoundDataset:
 
     Args:
         root: The folder with `examples.mat` and `images/`.
-        split: `test` (istest), `train` (neither istest nor isbad) or `all`.
+        split: `test` (istest), `train` (neither istest nor isbad, and no sides in doubt), `all`, or `test-clean`
+            without the people whose sides are in doubt.
         partial: Whether labels without image are left out instead of refused.
 
     Raises:
@@ -84,11 +83,13 @@ def flic_full(root: Path, split: str, *, partial: bool) -> FoundDataset:
     chosen = {
         "train": ~flags["istest"] & ~flags["isbad"],
         "test": flags["istest"],
+        "test-clean": flags["istest"],
         "all": np.ones(len(examples), bool),
     }[split]
     if not chosen.any():
         raise DataError(f"{path}: none of its {len(examples)} examples belongs to the split {split}")
     people, marked = mark_sides(_read_examples(path, examples).take(chosen), FLIC_29)
+    people, marked = keep_or_drop_doubtful_sides(people, marked, split)
     bad, unchecked = int((flags["isbad"] & ~flags["istest"]).sum()), int((flags["isunchecked"] & chosen).sum())
     notes = [f"{unchecked} of {int(chosen.sum())} examples were not checked by the owners (isunchecked)"]
     if split == "train":
@@ -109,48 +110,6 @@ def flic_tell_tale(root: Path) -> Path | None:
 def matlab_pixels(xy: Float[np.ndarray, "N J 2"]) -> Float[np.ndarray, "N J 2"]:
     """Both files' places, from 1 as in MATLAB, as px from the centre of the first pixel. Touches every label."""
     return xy - 1.0
-
-
-def side_orders(joints_img: Float[np.ndarray, "N J 2"], skeleton: Skeleton) -> Int[np.ndarray, "N 3"]:
-    """For eyes, shoulders and hips: 1 where left is clearly on the picture's right, -1 where on its left, else 0."""
-    pairs = {part: [joints_img[:, skeleton.index(f"{side}_{part}")] for side in "lr"] for part in CLEAR_SHARE}
-    middle = [np.mean(pairs[part], axis=0) for part in ("shoulder", "hip")]
-    torso = np.linalg.norm(middle[0] - middle[1], axis=1)
-    orders = np.zeros((len(joints_img), len(CLEAR_SHARE)), int)
-    for column, (part, share) in enumerate(CLEAR_SHARE.items()):
-        left, right = pairs[part]
-        apart = left[:, 0] - right[:, 0]
-        orders[:, column] = np.where(np.abs(apart) > share * torso, np.sign(np.nan_to_num(apart)), 0)
-    return orders
-
-
-def mark_sides(people: LabelledPeople, skeleton: Skeleton) -> tuple[LabelledPeople, tuple[str, ...]]:
-    """The people with `sides` in their details where left and right are in doubt, and notes that count them.
-
-    `contradictory`: eyes, shoulders and hips are clearly not in one order, which no untwisted body is. `from behind?`:
-    the face is not labelled, and the order is that of somebody facing the viewer, in a file that knows no other order.
-    A file is observer-centric where (nearly) everybody has left on the picture's right. A swap cannot be proved from
-    the labels alone, so nobody is swapped.
-    """
-    orders = side_orders(people.joints_img, skeleton)
-    contradictory = np.asarray((orders == 1).any(axis=1) & (orders == -1).any(axis=1))
-    body = np.where(orders[:, 1] != 0, orders[:, 1], orders[:, 2])
-    clear, facing = int((body != 0).sum()), int((body == 1).sum())
-    observers = clear >= LEAST_CLEAR and facing >= 0.995 * clear
-    face = labelled_joints(people.joints_img[:, [skeleton.index(name) for name in ("l_eye", "r_eye", "nose")]])
-    behind = ~face.any(axis=1) & (body == 1) & observers
-    details = people.details.copy()
-    details[behind] = json.dumps({"sides": "from behind?"})
-    details[contradictory] = json.dumps({"sides": "contradictory"})
-    notes = [f"{facing} of {clear} people whose order is clear have left on the picture's right"]
-    if observers:
-        notes.append(
-            "the sides are the viewer's: whoever is seen from behind is mirrored, which the "
-            f"{int(behind.sum())} people without a labelled face may be (marked in details)"
-        )
-    if contradictory.any():
-        notes.append(f"{int(contradictory.sum())} people have contradictory sides (marked in details)")
-    return replace(people, details=details), tuple(notes)
 
 
 def near_test_frames(examples: list[dict[str, Any]], is_test: Bool[np.ndarray, "N"]) -> Bool[np.ndarray, "N"]:
@@ -269,7 +228,7 @@ FLIC_ENTRY = CatalogEntry(
         "├── annot/train_images.txt, valid_images.txt (where the h5 files name no images)",
         "└── images/FILM-00003571.jpg ...",
     ),
-    expected=MappingProxyType({"train": 3987, "test": 1016}),
+    expected=MappingProxyType({"test": 1016, "train-all": 3987}),
     splits=FLIC_SPLITS,
     default_splits=2,
     adapter=flic,
