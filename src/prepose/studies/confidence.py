@@ -26,7 +26,7 @@ def calibration_of(evaluation: Evaluation) -> dict[str, Any] | None:
     return calibration_in_image(evaluation, CONFIDENCE_RADIUS).to_json()
 
 
-def bins_together(calibrations: Sequence[Json]) -> list[dict[str, float]]:
+def bins_together(calibrations: Sequence[Json]) -> list[dict[str, int | float]]:
     """The bins of several seeds as one: the first bin of each, the second of each, and so on, weighted by joints.
 
     Every seed's bins hold about equally many joints, so that the bins of one rank are the same part of each seed's

@@ -29,7 +29,7 @@ def breakdown_measure(evaluation: Evaluation) -> str:
     return "mpjpe_mm" if evaluation.has_3d else "error_px"
 
 
-def group_sums(evaluation: Evaluation) -> dict[str, dict[str, tuple[float, int]]]:
+def group_sums(evaluation: Evaluation) -> dict[str, dict[str, list[float]]]:
     """Kind of group -> label -> the sum of the breakdown measure over the joints in it, and their number.
 
     Kinds whose labels tell nothing apart (one action, one state) are left out.
@@ -64,8 +64,8 @@ def _by_share_hidden(evaluation: Evaluation) -> dict[str, np.ndarray]:
     return {label: ((share > low) & (share <= high))[:, None] for label, (low, high) in HIDDEN_CLASSES.items()}
 
 
-def _sums(table: Float[np.ndarray, "N J"], masks: Mapping[str, np.ndarray]) -> dict[str, tuple[float, int]]:
+def _sums(table: Float[np.ndarray, "N J"], masks: Mapping[str, np.ndarray]) -> dict[str, list[float]]:
     known = ~np.isnan(table)
     values = np.where(known, table, 0)
-    sums = {label: (float((values * mask).sum()), int((known & mask).sum())) for label, mask in masks.items()}
+    sums = {label: [float((values * mask).sum()), float((known & mask).sum())] for label, mask in masks.items()}
     return {label: pair for label, pair in sums.items() if pair[1]}
