@@ -1,8 +1,11 @@
 """Jobs that end in every way: a worker process can import them from here."""
 
 import os
+import time
+from pathlib import Path
 
 from prepose.errors import DataError
+from prepose.recipes.stopping import TrainingStopped, stop_requests
 
 
 def missing(path):
@@ -23,3 +26,15 @@ def leave():
 
 def pid():
     return os.getpid()
+
+
+def wait_for_file(folder):
+    """A training that runs until it is told to stop, and saves."""
+    folder = Path(folder)
+    with stop_requests() as stopping:
+        (folder / "began").touch()
+        while not stopping():
+            time.sleep(0.01)
+        time.sleep(0.3)
+        (folder / "saved").touch()
+    raise TrainingStopped("saved")

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from prepose.cli_options import AsJson, Out, stoppable
+from prepose.errors import RecipeError
 
 study_app = typer.Typer()
 
@@ -38,9 +39,12 @@ def study(
     from prepose.studies.builtin_studies import STUDIES
     from prepose.studies.conduct_study import run_study
     from prepose.studies.dry_run import forecast, print_forecast
+    from prepose.studies.engines import engine_named
     from prepose.studies.study_planning import Sitting
     from prepose.studies.study_reading import study_named, with_seeds
 
+    if accelerator not in ("auto", "cpu", "cuda"):
+        raise RecipeError(f"--accelerator {accelerator}: expected auto, cpu or cuda")
     if budget_scale <= 0:
         raise typer.BadParameter(f"--budget-scale {budget_scale}: expected more than 0")
     chosen = study_named(name, studies=STUDIES, size=size)
@@ -55,16 +59,18 @@ def study(
         budget_scale=budget_scale,
         size=size or ("cpu" if name in STUDIES else None),
         extend=extend,
+        cluster=engine == "ray",
     )
+    run = engine_named(engine)
     if dry_run:
-        found = forecast(chosen, out, sitting=sitting)
+        found = forecast(chosen, out, sitting=sitting, engine=run)
         if as_json:
             print(json.dumps(found.as_json(), indent=1))
         else:
             print_forecast(found)
         return
     with stoppable("what is finished is kept; run the same command again to go on"):
-        end = run_study(chosen, out, sitting=sitting, console=Console())
+        end = run_study(chosen, out, sitting=sitting, engine=run, console=Console())
     print(f"{out}: {end.done} trials done" + (f", {len(end.failures)} failed" if end.failures else ""))
     for title, failure in end.failures.items():
         print(f"  {title}: {failure.message}")
@@ -88,6 +94,8 @@ def studies(
     size: Annotated[str | None, typer.Option(help="cpu or gpu.")] = None,
 ) -> None:
     """List the studies that ship, with question, trials and cost; or print one, ready to edit."""
+    import json
+
     from prepose.studies.builtin_studies import STUDIES
     from prepose.studies.study_listing import print_studies
     from prepose.studies.study_reading import study_named
@@ -95,4 +103,7 @@ def studies(
     if name is None:
         print_studies(STUDIES, size=size)
     else:
-        print(study_named(name, studies=STUDIES, size=size).model_dump_json(indent=2, exclude_defaults=True))
+        chosen = study_named(name, studies=STUDIES, size=size)
+        # Defaults are left out, but for what people change first.
+        plain = chosen.model_dump(mode="json", exclude_defaults=True) | {"seeds": list(chosen.seeds)}
+        print(json.dumps(plain, indent=2))

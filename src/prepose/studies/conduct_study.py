@@ -1,7 +1,7 @@
 """Carrying a study out: its folder, its worlds, its trials; and going on where an earlier sitting stopped."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -105,6 +105,8 @@ def _run_trials(out: Path, planned: Planned, *, engine: Engine, console: Console
     attempts = {trial.id: attempts_at(orders[trial.id].folder) for trial in trials}
     failures: dict[str, Failure] = {}
     jobs = [Job(trial.id, carry_out, (orders[trial.id],)) for trial in trials if trial.id not in done]
+    shared = (out, *dict.fromkeys(planned.folders.values()))
+    resources = replace(planned.resources, shared=shared if planned.cluster else ())
     with live_table(console, expected, done) as table:
 
         def on_done(name: str, outcome: Outcome) -> None:
@@ -113,7 +115,7 @@ def _run_trials(out: Path, planned: Planned, *, engine: Engine, console: Console
                 note_failure(orders[name].folder, outcome.failure, attempts[name] + 1)
             table.finished(name, outcome.failure)
 
-        engine(jobs, resources=planned.resources, tick=table.tick, on_done=on_done)
+        engine(jobs, resources=resources, tick=table.tick, on_done=on_done)
     return StudyEnd(out, len(trials) - len(failures), failures)
 
 

@@ -111,7 +111,7 @@ def forecast(study: Study, out: Path, *, sitting: Sitting = AS_IT_COMES, engine:
         jobs=planned.resources.at_once,
         threads=planned.resources.threads,
         accelerator=planned.machine.accelerator,
-        seconds=max(sum(left) / planned.resources.at_once, max(left, default=0.0)),
+        seconds=max(sum(left) / max(1, min(planned.resources.at_once, len(left))), max(left, default=0.0)),
         samples_to_draw=_to_draw(planned),
         notes=_notes(planned, len(steps)),
     )

@@ -63,7 +63,13 @@ def energy_used(*, cuda: bool) -> Iterator[Energy]:
     energy, closed = Energy(source, 0.0), threading.Event()
 
     def add() -> None:
-        energy.joules = (energy.joules or 0.0) + sum(counter.since_last() for counter in found)
+        if energy.joules is None:
+            return
+        try:
+            energy.joules += sum(counter.since_last() for counter in found)
+        except (OSError, ValueError):
+            # A part of the sum would be a wrong sum.
+            energy.source = energy.joules = None
 
     def watch() -> None:
         while not closed.wait(SAMPLE_SECONDS):
@@ -110,6 +116,13 @@ def _cards() -> list[_Counter]:
         pynvml.nvmlInit()
         # By its identity: NVML counts all cards, torch the visible ones.
         handle = pynvml.nvmlDeviceGetHandleByUUID(f"GPU-{torch.cuda.get_device_properties(0).uuid}".encode())
-        return [_Counter(lambda: pynvml.nvmlDeviceGetTotalEnergyConsumption(handle) / 1e3, None)]
-    except (pynvml.NVMLError, RuntimeError, AssertionError):
+
+        def joules() -> float:
+            try:
+                return pynvml.nvmlDeviceGetTotalEnergyConsumption(handle) / 1e3
+            except pynvml.NVMLError as error:
+                raise OSError(str(error)) from error
+
+        return [_Counter(joules, None)]
+    except (pynvml.NVMLError, OSError, RuntimeError, AssertionError):
         return []

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from multiprocessing import connection, get_context
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
+from pathlib import Path
 from types import FrameType
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from prepose import errors
 from prepose.errors import PoseError
@@ -68,13 +69,16 @@ class Resources:
         at_once: Jobs side by side.
         threads: Threads of arithmetic of each.
         gpus: Graphics cards of each; a part of one is shared.
+        shared: Folders that every machine must see, where there are several.
     """
 
     at_once: int
     threads: int
     gpus: float = 0.0
+    shared: tuple[Path, ...] = ()
 
 
+@runtime_checkable
 class Engine(Protocol):
     """Carries jobs out somewhere; every job ends with an outcome."""
 
@@ -113,7 +117,7 @@ def run_jobs(
     """
     waiting, outcomes = deque(jobs), dict[str, Outcome]()
     workers = [_Worker(number, resources) for number in range(min(resources.at_once, len(jobs)))]
-    with _terminated_as_if_interrupted():
+    with terminated_as_if_interrupted():
         try:
             while waiting or any(worker.job is not None for worker in workers):
                 for worker in workers:
@@ -291,7 +295,7 @@ def use_threads(threads: int) -> None:
 
 
 @contextmanager
-def _terminated_as_if_interrupted() -> Iterator[None]:
+def terminated_as_if_interrupted() -> Iterator[None]:
     """SIGTERM, by which clusters end jobs, acts as Ctrl-C does."""
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -20,6 +20,8 @@ from prepose.studies.trials import Arm, PlannedTrial, arms_of, stores_of, trials
 
 # The side that pictures of a store on disk are taken to have where speed is measured.
 USUAL_PX = 256
+# The cluster's scheduler knows how many find room.
+ALL_THAT_FIT = 10_000
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,8 @@ class Sitting:
         size: The size that a built-in study was asked for in.
         extend: Whether a changed definition takes the place of the one in the folder.
         checkpoint_seconds: Time between checkpoints.
+        cluster: Whether trials run on other machines: then jobs are as many as find room, threads 1, and the
+            accelerator is `cuda` where `gpus` says so.
     """
 
     jobs: int | None = None
@@ -47,6 +51,7 @@ class Sitting:
     size: str | None = None
     extend: bool = False
     checkpoint_seconds: float = 60.0
+    cluster: bool = False
 
 
 AS_IT_COMES = Sitting()
@@ -64,6 +69,7 @@ class Planned:
         machine: What each trial may use.
         resources: How many run side by side.
         steps: What steps cost, where the budget counts seconds.
+        cluster: Whether they run on other machines.
     """
 
     study: Study
@@ -73,11 +79,15 @@ class Planned:
     machine: Machine
     resources: Resources
     steps: Mapping[str, StepCost]
+    cluster: bool = False
 
     @property
     def side_by_side(self) -> int:
-        """Trials that share a device."""
+        """Trials that share a device; 0 where that is not known."""
         import torch
+
+        if self.cluster:
+            return math.ceil(1 / self.resources.gpus) if self.resources.gpus else 0
 
         devices = torch.cuda.device_count() if self.resources.gpus else 1
         return math.ceil(self.resources.at_once / max(1, devices))
@@ -128,7 +138,7 @@ def plan_study(study: Study, out: Path, *, sitting: Sitting, engine: Engine) -> 
             engine=engine,
         )
         arms = arms_of(scaled, step_seconds=lambda recipe: seconds_of(recipe, steps))
-    return Planned(scaled, folders, arms, trials_of(scaled, arms), machine, resources, steps)
+    return Planned(scaled, folders, arms, trials_of(scaled, arms), machine, resources, steps, sitting.cluster)
 
 
 def seconds_of(recipe: Recipe, steps: Mapping[str, StepCost]) -> dict[str, float]:
@@ -150,9 +160,11 @@ def _machine(sitting: Sitting, before: Mapping[str, object]) -> tuple[Machine, R
     """What each trial may use; threads and device stay what they were, because rounding depends on them."""
     accelerator = sitting.accelerator
     if accelerator == "auto":
-        accelerator = str(before.get("accelerator") or found_accelerator())
+        accelerator = str(
+            before.get("accelerator") or (_of_cluster(sitting) if sitting.cluster else found_accelerator())
+        )
     cuda = accelerator == "cuda"
-    jobs = sitting.jobs or default_jobs(cuda=cuda)
+    jobs = sitting.jobs or (ALL_THAT_FIT if sitting.cluster else default_jobs(cuda=cuda))
     threads = sitting.threads or int(str(before.get("threads") or threads_each(jobs)))
     gpus = (1.0 if sitting.gpus is None else sitting.gpus) if cuda else 0.0
     workers = max(1, min(8, threads)) if cuda else 0
@@ -160,6 +172,10 @@ def _machine(sitting: Sitting, before: Mapping[str, object]) -> tuple[Machine, R
         accelerator=accelerator, threads=threads, workers=workers, checkpoint_seconds=sitting.checkpoint_seconds
     )
     return machine, Resources(jobs, threads, gpus)
+
+
+def _of_cluster(sitting: Sitting) -> str:
+    return "cuda" if sitting.gpus else "cpu"
 
 
 def found_accelerator() -> str:

@@ -65,7 +65,7 @@ class TrialOrder:
         sets: name -> what it is measured on.
         counted_flops: Training FLOPs with a stage that several trainings share counted by its part.
         machine: What it may use.
-        side_by_side: Trials at once on the machine.
+        side_by_side: Trials that share the device; 0 where that is not known.
     """
 
     recipe: Recipe
@@ -106,15 +106,16 @@ def carry_out(order: TrialOrder) -> None:
         # Only sets were added: what the training took stays what it was.
         write_json(known, json.loads(known.read_text(encoding="utf-8")) | evaluation_costs(evaluations))
         return
+    # What an earlier sitting used is not known, nor what shares the device on a cluster.
+    known_energy = not resumed and order.side_by_side > 0
     sitting = SittingCost(
         device=device_name(cuda=cuda),
         threads=order.machine.threads or torch.get_num_threads(),
         side_by_side=order.side_by_side,
         peak_memory_bytes=peak_memory_bytes(),
         peak_device_memory_bytes=torch.cuda.max_memory_allocated() if cuda else None,
-        # What an earlier sitting used is not known.
-        energy_joules=None if resumed or energy.joules is None else energy.joules / order.side_by_side,
-        energy_source=None if resumed else energy.source,
+        energy_joules=energy.joules / order.side_by_side if known_energy and energy.joules is not None else None,
+        energy_source=energy.source if known_energy else None,
     )
     costs = costs_of(
         order.recipe,

@@ -1,0 +1,120 @@
+"""Tests for the verbs about studies: options reach the study, exit codes say how it ended."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from fake_studies import small_study
+from prepose.cli import app
+from prepose.errors import RecipeError
+from prepose.studies import builtin_studies, conduct_study, dry_run
+from prepose.studies.conduct_study import StudyEnd
+from prepose.studies.engine import Failure, run_jobs
+from prepose.studies.study_planning import Sitting
+from prepose.studies.study_reading import study_from
+
+
+@pytest.fixture
+def called(monkeypatch):
+    """What `run_study` was called with; it ends as the test says."""
+    calls = []
+
+    def run(study, out, *, sitting, engine, console):
+        calls.append((study, out, sitting, engine))
+        return StudyEnd(out, 4 - len(run.failures), run.failures)
+
+    run.failures = {}
+    calls.append(run)
+    monkeypatch.setattr(conduct_study, "run_study", run)
+    monkeypatch.setattr(builtin_studies, "STUDIES", {"small": lambda size: small_study(name=f"small-{size}")})
+    return calls
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(app, list(arguments))
+
+
+def test_a_study_is_run_as_it_comes(called):
+    done = invoke("study", "small", "--out", "x")
+    assert (done.exit_code, done.stdout) == (0, "x: 4 trials done\n")
+    assert called[1] == (small_study(name="small-cpu"), Path("x"), Sitting(size="cpu"), run_jobs)
+
+
+def test_options_reach_the_study(called, tmp_path):
+    path = tmp_path / "mine.json"
+    path.write_text(small_study().model_dump_json())
+    options = [
+        "--jobs",
+        "3",
+        "--threads",
+        "2",
+        "--accelerator",
+        "cpu",
+        "--stores",
+        "s",
+        "--budget-scale",
+        "0.5",
+        "--seeds",
+        "3",
+        "--extend",
+        "--gpus",
+        "0.5",
+    ]
+    assert invoke("study", str(path), "--out", "x", *options).exit_code == 0
+    study, _, sitting, _ = called[1]
+    assert study.seeds == (0, 1, 2)
+    assert sitting == Sitting(
+        jobs=3, threads=2, accelerator="cpu", gpus=0.5, stores=Path("s"), budget_scale=0.5, extend=True
+    )
+
+
+def test_failed_trials_are_listed_and_end_with_1(called):
+    called[0].failures |= {"mixed, seed 0": Failure("Killed", "by signal 9"), "mixed, seed 1": Failure("X", "y")}
+    done = invoke("study", "small", "--out", "x")
+    assert done.exit_code == 1
+    assert done.stdout == "x: 2 trials done, 2 failed\n  mixed, seed 0: by signal 9\n  mixed, seed 1: y\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["nothing"], "no study is named 'nothing'"),
+        (["small", "--size", "huge"], "--size huge: expected cpu or gpu"),
+        (["small", "--engine", "slurm"], "--engine slurm: expected local or ray"),
+        (["small", "--accelerator", "tpu"], "--accelerator tpu: expected auto, cpu or cuda"),
+    ],
+)
+def test_what_does_not_exist_is_told(called, options, message):
+    done = invoke("study", *options, "--out", "x")
+    assert isinstance(done.exception, RecipeError)
+    assert message in str(done.exception)
+
+
+def test_a_budget_must_be_positive(called):
+    assert invoke("study", "small", "--out", "x", "--budget-scale", "0").exit_code == 2
+
+
+def test_a_dry_run_prints_a_forecast(called, monkeypatch, tmp_path):
+    asked = []
+
+    class Found:
+        def as_json(self):
+            return {"arms": []}
+
+    monkeypatch.setattr(dry_run, "forecast", lambda *given, **more: asked.append((given, more)) or Found())
+    done = invoke("study", "small", "--out", str(tmp_path / "x"), "--dry-run", "--json")
+    assert done.exit_code == 0 and json.loads(done.stdout) == {"arms": []}
+    assert len(called) == 1 and len(asked) == 1 and not list(tmp_path.iterdir())
+
+
+def test_studies_are_listed(called):
+    done = invoke("studies")
+    assert done.exit_code == 0 and "Do 2D labels help?" in done.stdout and "2 x 2" in done.stdout
+
+
+def test_a_study_is_printed_ready_to_edit(called):
+    printed = json.loads(invoke("studies", "small", "--size", "gpu").stdout)
+    assert printed["seeds"] == [0, 1]
+    assert study_from(printed, "x") == small_study(name="small-gpu")
