@@ -15,23 +15,25 @@ import cv2
 import numpy as np
 import simplejpeg
 
-from prepose.body.skeletons import H36M_17
+from prepose.body.skeletons import H36M_17, MPII_16
 from prepose.camera.camera import camera_from_field_of_view
+from prepose.data.augment import STRONG
+from prepose.data.batch import BatchMaker, Source
 from prepose.data.picture import decode_image, decode_shrunk
 from prepose.data.sample import PoseSample
 from prepose.data.store import StoreDescription, open_store, write_store
 
-SAMPLES, IMAGE_BYTES, ROUNDS = 300_000, 2_000, 5
+SAMPLES, ROUNDS = 300_000, 5
 
 
 def samples() -> Iterator[PoseSample]:
     generator = np.random.default_rng(0)
-    camera = camera_from_field_of_view((1000, 1000), 50.0)
+    camera = camera_from_field_of_view((96, 96), 50.0)
     joints_cam = generator.normal(size=(17, 3)) * 300 + np.array([0, 0, 4000.0])
     sample = PoseSample(
-        image=b"",
+        image=a_picture(96, generator),
         skeleton=H36M_17,
-        box_xywh=np.array([100.0, 100, 300, 600]),
+        box_xywh=np.array([20.0, 10, 50, 76]),
         joints_img=camera.project(joints_cam),
         joints_cam=joints_cam,
         states=np.ones(17, np.uint8),
@@ -40,7 +42,16 @@ def samples() -> Iterator[PoseSample]:
         action="walk",
     )
     for number in range(SAMPLES):
-        yield replace(sample, image=number.to_bytes(4, "big") * (IMAGE_BYTES // 4), frame=number)
+        yield replace(sample, frame=number)
+
+
+def a_picture(side: int, generator: np.random.Generator) -> bytes:
+    """A JPEG with structure at many sizes."""
+    picture = np.full((side, side, 3), 120, np.float32)
+    for cells, contrast in ((4, 40), (16, 40), (side // 8, 12)):
+        grain = generator.normal(0, contrast, (cells, cells, 3)).astype(np.float32)
+        picture += cv2.resize(grain, (side, side), interpolation=cv2.INTER_CUBIC)
+    return simplejpeg.encode_jpeg(np.clip(picture, 0, 255).astype(np.uint8), quality=90, colorsubsampling="420")
 
 
 def rate(work: Callable[[], int]) -> float:
@@ -99,14 +110,36 @@ def measure_store(folder: Path) -> None:
     print(f"a whole column ({size / 1e6:.0f} MB): {time.process_time() - start:.2f} s")
 
 
+def measure_batches(folder: Path) -> None:
+    """From nothing to the first batch, as a training begins, and what many batches leave in memory."""
+    before, start = megabytes_private(), time.perf_counter()
+    dataset = open_store(folder, "train")
+    maker = BatchMaker(
+        [Source(dataset)], batch_size=32, size=64, skeleton=MPII_16, augmentation=STRONG, seed=0, cache_mb=0
+    )
+    maker.batch(0)
+    print(f"first batch of {SAMPLES:,} samples: {time.perf_counter() - start:.2f} s (goal: under 2)")
+    held = [megabytes_private() - before]
+    for last in (100, 400):
+        for step in range(last - 100, last):
+            maker.batch(step)
+        held.append(megabytes_private() - before)
+    per_sample = 1e6 * held[0] / SAMPLES
+    print(
+        f"memory held after 1, 100 and 400 batches: {held[0]:.0f}, {held[1]:.0f} and {held[2]:.0f} MB, which is "
+        f"{per_sample:.0f} bytes of labels a sample and no pictures (the store: {store_megabytes(folder):.0f} MB)"
+    )
+
+
+def store_megabytes(folder: Path) -> float:
+    """What a store takes on the disk."""
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
+
+
 def measure_decoding() -> None:
     generator = np.random.default_rng(0)
     for side in (96, 256, 384, 1000):
-        picture = np.full((side, side, 3), 120, np.float32)
-        for cells, contrast in ((4, 40), (16, 40), (side // 8, 12)):
-            grain = generator.normal(0, contrast, (cells, cells, 3)).astype(np.float32)
-            picture += cv2.resize(grain, (side, side), interpolation=cv2.INTER_CUBIC)
-        data = simplejpeg.encode_jpeg(np.clip(picture, 0, 255).astype(np.uint8), quality=90, colorsubsampling="420")
+        data = a_picture(side, generator)
         repeats = max(10, 2_000_000 // side**2)
         whole = rate(lambda data=data, repeats=repeats: sum(decode_image(data) is not None for _ in range(repeats)))
         line = f"decode {side:4d} px ({len(data) / 1e3:4.0f} kB): {whole:6,.0f} /s"
@@ -123,4 +156,5 @@ def measure_decoding() -> None:
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         measure_store(Path(folder) / "store")
+        measure_batches(Path(folder) / "store")
     measure_decoding()

@@ -2,6 +2,7 @@ import pickle
 import signal
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from fakes_h36m import fake_h36m
 from fakes_mpii import fake_mpii
 from fakes_occlusion_person import occlusion_person_places
 from prepose.camera.crop import transform
-from prepose.data import embed
+from prepose.data import catalog, embed
 from prepose.data.catalog import DATASETS, add_dataset, get_dataset
 from prepose.data.chip import Chips
 from prepose.data.picture import image_size
@@ -153,29 +154,25 @@ from prepose.data import catalog
 from prepose.data.chip import Chips
 
 if __name__ == "__main__":
-    root, out, last = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
     catalog.write_store = functools.partial(catalog.write_store, shard_size=20)
-    kill = lambda split, done, total: done == last and os.kill(os.getpid(), signal.SIGKILL)
+    kill = lambda split, done, total: done == 53 and os.kill(os.getpid(), signal.SIGKILL)
+    root, out = map(Path, sys.argv[1:])
     catalog.add_dataset("lsp-extended", root, out, splits=["all"], chips=Chips(48), workers=2, progress=kill)
 """
 
 
-def test_killed_in_the_middle_chips_go_on_and_end_the_same(tmp_path, generator):
+def test_killed_in_the_middle_chips_go_on_and_end_the_same(tmp_path, generator, monkeypatch):
     fake_lsp_extended(tmp_path / "root", generator, count=90)
     (tmp_path / "add.py").write_text(KILLED)
-
-    def add(out, last):
-        command = [sys.executable, tmp_path / "add.py", tmp_path / "root", tmp_path / out, str(last)]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
-
-    assert add("out", 53).returncode == -signal.SIGKILL
+    command = [sys.executable, tmp_path / "add.py", tmp_path / "root", tmp_path / "out"]
+    assert subprocess.run(command, capture_output=True, check=False).returncode == -signal.SIGKILL
     other = Chips(64)
     message = r'interrupted after 40 samples of \{"size": 48\}, not of \{"size": 64\}; run the first command again'
     with pytest.raises(DataError, match=message):
         add_dataset("lsp-extended", tmp_path / "root", tmp_path / "out", splits=["all"], chips=other)
+    monkeypatch.setattr(catalog, "write_store", partial(catalog.write_store, shard_size=20))
     for out in ("out", "straight"):
-        done = add(out, -1)
-        assert done.returncode == 0, done.stderr
+        add_dataset("lsp-extended", tmp_path / "root", tmp_path / out, splits=["all"], chips=Chips(48))
     files = sorted(path.relative_to(tmp_path / "out") for path in (tmp_path / "out").rglob("*") if path.is_file())
     assert len(files) == 7
     for file in files:

@@ -157,7 +157,8 @@ class JointMap:
                 f"{joints.shape[-2]} joints were given to a map from {self.source.name}, which has {len(self.source)}"
             )
         used = self.weights != 0
-        mapped = np.einsum("ts,...sd->...td", self.weights, np.nan_to_num(joints)).astype(joints.dtype)
+        # One product of matrices for all samples, in the joints' own precision.
+        mapped = np.tensordot(np.nan_to_num(joints), self.weights.astype(joints.dtype), axes=(-2, 1)).swapaxes(-1, -2)
         absent = np.isnan(joints).any(axis=-1) @ used.T.astype(np.float32) > 0
         return np.where((absent | ~used.any(axis=1))[..., None], np.nan, mapped).astype(joints.dtype)
 

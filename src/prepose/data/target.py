@@ -99,9 +99,11 @@ def px_per_mm(
     different places are labelled in both and k > 0. The fit may not turn: both have the camera's axes, and a pose that
     had to be turned would not carry its depth along z.
     """
-    calibrated = np.isfinite(focal)
     with np.errstate(divide="ignore", invalid="ignore"):
-        k = np.where(calibrated, focal / root_z, _fitted_scale(joints_img, joints_cam[..., :2]))
+        k = focal / root_z
+    fitted = ~np.isfinite(focal)
+    if fitted.any():
+        k[fitted] = _fitted_scale(joints_img[fitted], joints_cam[fitted, :, :2])
     return np.where(np.isfinite(k) & (k > 0), k, np.nan)
 
 
