@@ -24,6 +24,7 @@ from fakes_flic import fake_flic, fake_flic_full
 from fakes_h36m import Lab, draw_lab, write_challenge, write_fetched, write_lists, write_npz, write_recordings
 from fakes_mpii import fake_mpii
 from fakes_occlusion_person import fake_occlusion_person
+from prepose.data.adapters.flic import FLIC_FULL_SPLITS, FLIC_SPLITS
 from prepose.data.catalog import add_dataset, get_dataset
 from prepose.data.dataset import PoseDataset
 from prepose.data.doctor import examine_store, images_to_see
@@ -100,9 +101,9 @@ LAYOUTS = (
         partial=True,
     ),
     Layout("lsp-extended", "joints.mat", partial(fake_lsp_extended, count=60), ("train", "validation", "all")),
-    Layout("flic", "HDF5, viewer's sides", partial(fake_flic, count=60, flavours=("",)), ("train", "test")),
-    Layout("flic", "HDF5, person's sides", partial(fake_flic, count=60, behind=4), ("train", "test")),
-    Layout("flic-full", "examples.mat", partial(fake_flic_full, count=60), ("train", "test", "all")),
+    Layout("flic", "HDF5, viewer's sides", partial(fake_flic, count=60, flavours=("",)), FLIC_SPLITS),
+    Layout("flic", "HDF5, person's sides", partial(fake_flic, count=60, behind=4), FLIC_SPLITS),
+    Layout("flic-full", "examples.mat", partial(fake_flic_full, count=60), FLIC_FULL_SPLITS),
     Layout("coco", "JSON of 2017", partial(fake_coco, count=48), ("train", "validation")),
     Layout("coco", "JSON of 2014", _coco_2014, ("train", "validation")),
     Layout("h36m", "challenge, csv", _h36m(write_challenge), CHALLENGE_SPLITS, unplaced=True),
