@@ -7,7 +7,7 @@ from fake_people import fake_camera, fake_person
 from fake_pickles import write_python2_pickle
 from fakes_3dpw import sequence_content
 from prepose.body.skeletons import SMPL_24
-from prepose.data.threedpw_sequence import DETECTED, joints_at_images, read_sequence
+from prepose.data.threedpw_sequence import DETECTED, frames_with_a_camera, joints_at_images, read_sequence
 from prepose.errors import DataError
 
 FRAMES = 5
@@ -125,3 +125,12 @@ def test_another_datasets_pickle_is_an_error(tmp_path):
         DataError, match=r"street_00\.pkl: is a list, expected a dictionary with jointPositions, cam_poses"
     ):
         read(tmp_path, [{"image": "a.jpg"}])
+
+
+def test_frames_whose_joints_are_not_numbers_are_left_out_and_counted(tmp_path, content):
+    content["jointPositions"][0][4, 7] = np.nan
+    found = read(tmp_path, content)
+    assert [actor.frames.tolist() for actor in found.actors] == [[0, 1, 2, 3], [0, 1, 2, 3, 4]]
+    assert (found.invalid, found.broken, found.without_pose) == (0, 0, 1)
+    usable = frames_with_a_camera(np.array([True, False, True]), np.stack([np.eye(4), np.eye(4), 2 * np.eye(4)]))
+    assert usable.tolist() == [True, False, False]

@@ -101,7 +101,10 @@ def read_json_labels(path: Path) -> MpiiLabels:
         np.full((len(records), 4), np.nan),
         images,
         [f"{path.name}[{row}]" for row in range(len(records))],
-        (),
+        (
+            f"{path.name}: joints_vis of {len(records)} people says labelled, not visible: what hides a joint is "
+            "unknown",
+        ),
     )
 
 

@@ -67,6 +67,7 @@ class SequenceFile:
         actors: Its people.
         invalid: Frames of people left out, as the owners say that the camera is not aligned there.
         broken: Frames of people left out, as the camera is no rigid motion there.
+        without_pose: Frames of people left out, as joints are NaN or infinite there.
         resampled: People whose joints were at 60 Hz.
         unit: The unit its joints were in.
     """
@@ -76,6 +77,7 @@ class SequenceFile:
     actors: tuple[Actor, ...]
     invalid: int
     broken: int
+    without_pose: int
     resampled: int
     unit: str
 
@@ -97,9 +99,10 @@ def read_sequence(path: Path) -> SequenceFile:
     unit = length_unit(np.concatenate(joints), SKELETON, path)
     valid = _validity(path, content["campose_valid"], len(people), len(poses))
     rigid = _rigid(poses)
+    posed = [np.isfinite(joints_world).all(axis=(1, 2)) for joints_world in joints]
     actors = []
     for number, joints_world in enumerate(joints):
-        kept = np.flatnonzero(valid[number] & rigid & np.isfinite(joints_world).all(axis=(1, 2)))
+        kept = np.flatnonzero(frames_with_a_camera(valid[number], poses) & posed[number])
         rotation, translation = poses[kept, :3, :3], poses[kept, :3, 3] * unit.mm
         joints_cam = np.einsum("nij,nkj->nki", rotation, joints_world[kept] * unit.mm) + translation[:, None]
         actors.append(
@@ -117,7 +120,16 @@ def read_sequence(path: Path) -> SequenceFile:
             )
         )
     invalid, broken = int((~valid).sum()), int((valid & ~rigid).sum())
-    return SequenceFile(sequence, len(poses), tuple(actors), invalid, broken, resampled, unit.name)
+    without_pose = int((valid & rigid & ~np.stack(posed)).sum())
+    return SequenceFile(sequence, len(poses), tuple(actors), invalid, broken, without_pose, resampled, unit.name)
+
+
+def frames_with_a_camera(valid: Bool[np.ndarray, "N"], poses: Float[np.ndarray, "N 4 4"]) -> Bool[np.ndarray, "N"]:
+    """Frames whose camera the owners mark as valid (campose_valid) and whose pose is a rigid motion.
+
+    Where it is not valid, the phone's pose was not aligned with the person, and joints land anywhere in the image.
+    """
+    return np.asarray(valid & _rigid(poses))
 
 
 def joints_at_images(

@@ -43,7 +43,10 @@ def test_lsp_is_split_as_its_owners_do_and_comes_in_pixels_from_zero(whole_lsp):
     occluded = np.arange(1004 * 14).reshape(1004, 14) % 7 == 0
     states = np.stack([sample.states for sample in samples])
     np.testing.assert_array_equal(states, np.where(occluded, JointState.OCCLUDED, JointState.VISIBLE))
-    assert train.notes == (f"{occluded.sum()} of 14056 joints of joints.mat are marked as occluded",)
+    assert train.notes == (
+        "14056 places of joints.mat count pixels from 1 and are moved by 1",
+        f"{occluded.sum()} of 14056 joints of joints.mat are marked as occluded (flag 1; placed all the same)",
+    )
 
 
 def test_lsp_extended_forgets_what_is_not_labelled(tmp_path, generator):
@@ -51,7 +54,10 @@ def test_lsp_extended_forgets_what_is_not_labelled(tmp_path, generator):
     found = lsp_extended(tmp_path, "all", partial=False)
     samples = all_of(found)
     np.testing.assert_allclose(np.stack([sample.joints_img for sample in samples]), true_img, atol=1e-9)
-    assert found.notes == (f"{np.isnan(true_img[..., 0]).sum()} of 420 joints of joints.mat are not labelled",)
+    unlabelled = np.isnan(true_img[..., 0]).sum()
+    assert found.notes == (
+        f"{unlabelled} of 420 joints of joints.mat are not labelled (flag 0; their places mean nothing)",
+    )
     assert all((sample.states == JointState.UNKNOWN).all() for sample in samples)
 
 

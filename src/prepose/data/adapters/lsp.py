@@ -67,7 +67,11 @@ def lsp(root: Path, split: str, *, partial: bool) -> FoundDataset:
     _check_numbers(root / "joints.mat", xy, np.ones(flag.shape, bool))
     states = np.where(flag == 1, JointState.OCCLUDED, JointState.VISIBLE).astype(np.uint8)
     names = tuple(f"im{number:04d}.jpg" for number in range(1, len(xy) + 1))
-    notes = (f"{int((flag == 1).sum())} of {flag.size} joints of joints.mat are marked as occluded",)
+    notes = (
+        f"{flag.size} places of joints.mat count pixels from 1 and are moved by 1",
+        f"{int((flag == 1).sum())} of {flag.size} joints of joints.mat are marked as occluded (flag 1; placed all the "
+        "same)",
+    )
     labels = _Labels(matlab_pixels(xy), states, names, notes)
     first = np.arange(len(xy)) < LSP_TRAIN_IMAGES
     rule = "images 1 to 1000 are train, the others test (the owners' split)"
@@ -91,7 +95,10 @@ def lsp_extended(root: Path, split: str, *, partial: bool) -> FoundDataset:
     xy, labelled = joints[:, :2].transpose(2, 0, 1), joints[:, 2].T == 1
     _check_numbers(root / "joints.mat", xy, labelled)
     names = tuple(f"im{number:05d}.jpg" for number in range(1, len(xy) + 1))
-    notes = (f"{int((~labelled).sum())} of {labelled.size} joints of joints.mat are not labelled",)
+    notes = (
+        f"{int((~labelled).sum())} of {labelled.size} joints of joints.mat are not labelled (flag 0; their places mean "
+        "nothing)",
+    )
     labels = _Labels(forget_unlabelled(xy, labelled), np.zeros(labelled.shape, np.uint8), names, notes)
     held_out = np.arange(1, len(xy) + 1) % VALIDATION_EVERY == 0
     chosen = {"train": ~held_out, "validation": held_out, "all": np.ones(len(xy), bool)}[split]

@@ -158,6 +158,7 @@ def _notes(files: Sequence[SequenceFile], seen: Bool[np.ndarray, "N"], far: int)
             f.invalid for f in files
         ),
         "frames of people have a camera that is no rigid motion, and are left out": sum(f.broken for f in files),
+        "frames of people hold NaN or infinite joints, and are left out": sum(f.without_pose for f in files),
         "people had their joints at 60 Hz; those at the images were taken": sum(f.resampled for f in files),
         "frames of people have no joint inside the image, and are left out": int((~seen).sum()),
         "joints lie further outside of their image than it is large, and have no place in it": far,

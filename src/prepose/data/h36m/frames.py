@@ -235,7 +235,9 @@ def keep_or_drop_misplaced(frames: Frames, part: Part) -> Frames:
         "misplaced recordings (" + ", ".join(f"S{person} {name} {number}" for person, name, number in MISPLACED) + ")"
     )
     if not part.clean:
-        return frames.told(f"{marked.sum()} samples of {names} are kept, as published figures do")
+        return frames.told(
+            f"{marked.sum()} samples of {names} are kept, as published figures do; --split test-clean leaves them out"
+        )
     return frames.take(~marked).told(f"{marked.sum()} samples of {names} are left out")
 
 
