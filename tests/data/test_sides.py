@@ -4,7 +4,7 @@ import pytest
 from prepose.body.pose import mirror
 from prepose.body.skeleton import joint_map
 from prepose.body.skeletons import H36M_17, PREPOSE_27, SKELETONS, SMPL_24
-from prepose.data.sides import check_sides, exchanged, forward, side_order
+from prepose.data.sides import beside, exchanged, forward, side_agreement, side_order
 from prepose.synthetic.motion import ACTIONS, draw_pose
 from prepose.synthetic.rig import draw_proportions, mean_proportions, pose_joints
 
@@ -34,7 +34,7 @@ def poses() -> np.ndarray:
 
 
 def test_sound_sides_agree_over_all_actions(poses):
-    check = check_sides(poses, H36M_17)
+    check = side_agreement(poses, H36M_17)
     assert check.poses > 100
     assert min(check.legs, check.arms) > 0.8
     assert (check.clear, check.legs_swapped, check.arms_swapped) == (True, False, False)
@@ -42,22 +42,22 @@ def test_sound_sides_agree_over_all_actions(poses):
 
 @pytest.mark.parametrize(("legs", "arms"), [(True, False), (False, True), (True, True)])
 def test_exchanged_limbs_are_told_apart(poses, legs, arms):
-    check = check_sides(poses[:, side_order(H36M_17, legs=legs, arms=arms)], H36M_17)
+    check = side_agreement(poses[:, side_order(H36M_17, legs=legs, arms=arms)], H36M_17)
     assert (check.legs_swapped, check.arms_swapped, check.clear) == (legs, arms, True)
 
 
 def test_a_mirrored_frame_looks_like_both_exchanged_and_a_mirrored_person_does_not(poses):
     flipped = poses * np.array([-1.0, 1, 1])
-    check = check_sides(flipped, H36M_17)
+    check = side_agreement(flipped, H36M_17)
     assert check.legs_swapped
     assert check.arms_swapped
-    assert not check_sides(mirror(poses, H36M_17), H36M_17).legs_swapped
+    assert not side_agreement(mirror(poses, H36M_17), H36M_17).legs_swapped
 
 
 def test_half_of_each_is_not_clear(poses):
     mixed = poses.copy()
     mixed[::2] = poses[::2][:, side_order(H36M_17, legs=True, arms=False)]
-    check = check_sides(mixed, H36M_17)
+    check = side_agreement(mixed, H36M_17)
     assert not check.clear
     assert abs(check.legs) < 0.3
     assert check.arms > 0.8
@@ -66,15 +66,15 @@ def test_half_of_each_is_not_clear(poses):
 def test_any_frame_will_do(poses):
     rotation = np.linalg.qr(np.random.default_rng(1).normal(size=(3, 3)))[0]
     rotation *= np.sign(np.linalg.det(rotation))
-    turned = check_sides(poses @ rotation.T + 5000.0, H36M_17)
-    straight = check_sides(poses, H36M_17)
+    turned = side_agreement(poses @ rotation.T + 5000.0, H36M_17)
+    straight = side_agreement(poses, H36M_17)
     assert turned.legs == pytest.approx(straight.legs)
     assert turned.arms == pytest.approx(straight.arms)
 
 
 def test_bent_knees_are_enough_without_a_nose(poses):
     joints = people(np.random.default_rng(2), ("sitting", "walking", "squatting"), 40)
-    check = check_sides(joint_map(PREPOSE_27, SMPL_24).apply(joints), SMPL_24)
+    check = side_agreement(joint_map(PREPOSE_27, SMPL_24).apply(joints), SMPL_24)
     assert check.poses > 20
     assert check.legs > 0.8
 
@@ -82,7 +82,7 @@ def test_bent_knees_are_enough_without_a_nose(poses):
 def test_nobody_who_faces_anywhere_gives_nan():
     straight = np.zeros((3, 17, 3))
     straight[..., 2] = np.linspace(0, 1600, 17)
-    check = check_sides(straight, H36M_17)
+    check = side_agreement(straight, H36M_17)
     assert check.poses == 0
     assert np.isnan([check.legs, check.arms]).all()
     assert not (check.clear or check.legs_swapped or check.arms_swapped)
@@ -118,3 +118,11 @@ def test_orders_are_their_own_inverse(skeleton):
     )
     limbs = exchanged(skeleton, (*every, "upper_arm", "lower_arm", "upper_leg", "lower_leg"))
     np.testing.assert_array_equal(limbs, skeleton.mirror)
+
+
+def test_a_point_lies_beside_a_line_by_what_is_across_it():
+    start, end = np.zeros((2, 3)), np.array([[0, 0, 5.0], [0, 3.0, 0]])
+    np.testing.assert_allclose(
+        beside(np.array([[1.0, 2, 9], [1, 2, 9]]), start, end), [[1, 2, 0], [1, 0, 9]], atol=1e-12
+    )
+    np.testing.assert_allclose(beside(np.array([[1.0, 2, 9]]), start[:1], start[:1]), [[1, 2, 9]])

@@ -1,4 +1,9 @@
-"""Whether a dataset's right is the person's right: sides against the direction that faces and knees look to."""
+"""In what order a release has its sides: legs and arms apart, over all poses, against where faces and knees look.
+
+`checks.sides` asks another question of the same bodies: whether a *sample* contradicts its labels. It weighs all that
+one body shows into one verdict, in which exchanged arms and sound legs cancel out (over all actions of the synthetic
+people a mean cosine of 0.01, where this file finds legs +0.97 and arms -0.97); this file says nothing of a sample.
+"""
 
 from dataclasses import dataclass
 
@@ -16,7 +21,7 @@ CLEAR = 0.3
 
 
 @dataclass(frozen=True)
-class SideCheck:
+class SideAgreement:
     """How well the sides agree with the facing direction, over many poses.
 
     Attributes:
@@ -45,7 +50,7 @@ class SideCheck:
         return bool(abs(self.legs) > CLEAR and abs(self.arms) > CLEAR)
 
 
-def check_sides(joints: Float[np.ndarray, "N J 3"], skeleton: Skeleton) -> SideCheck:
+def side_agreement(joints: Float[np.ndarray, "N J 3"], skeleton: Skeleton) -> SideAgreement:
     """Compare named sides with the sides that follow from where faces and knees point.
 
     A nose lies before the line from thorax to head top, and a knee before the line from hip to ankle, whichever leg it
@@ -60,10 +65,10 @@ def check_sides(joints: Float[np.ndarray, "N J 3"], skeleton: Skeleton) -> SideC
     right = np.cross(forward(joints, skeleton), up / np.maximum(_length(up), 1e-9))
     facing = _length(right)[:, 0] > LEAST_FORWARD
     if not facing.any():
-        return SideCheck(np.nan, np.nan, 0)
+        return SideAgreement(np.nan, np.nan, 0)
     right = (right / np.maximum(_length(right), 1e-9))[facing]
     legs, arms = (_agreement(joints[facing], skeleton, part, right) for part in ("hip", "shoulder"))
-    return SideCheck(legs, arms, int(facing.sum()))
+    return SideAgreement(legs, arms, int(facing.sum()))
 
 
 def forward(joints: Float[np.ndarray, "N J 3"], skeleton: Skeleton) -> Float[np.ndarray, "N 3"]:
@@ -74,10 +79,17 @@ def forward(joints: Float[np.ndarray, "N J 3"], skeleton: Skeleton) -> Float[np.
         lines.append(("thorax" if "thorax" in skeleton.joints else "neck", nose, "head_top"))
     total = np.zeros((len(joints), 3))
     for start, before, end in lines:
-        a, b, c = (joints[:, skeleton.index(name)] for name in (start, before, end))
-        along = (c - a) / np.maximum(_length(c - a), 1e-9)
-        total += np.nan_to_num(b - a - ((b - a) * along).sum(axis=-1, keepdims=True) * along)
+        first, point, last = (joints[:, skeleton.index(name)] for name in (start, before, end))
+        total += np.nan_to_num(beside(point, first, last))
     return total
+
+
+def beside(
+    point: Float[np.ndarray, "N 3"], start: Float[np.ndarray, "N 3"], end: Float[np.ndarray, "N 3"]
+) -> Float[np.ndarray, "N 3"]:
+    """How far a point lies beside the line from start to end: a nose before the trunk's, a knee before the leg's."""
+    along = (end - start) / np.maximum(_length(end - start), 1e-9)
+    return point - start - ((point - start) * along).sum(axis=-1, keepdims=True) * along
 
 
 def exchanged(skeleton: Skeleton, parts: tuple[str, ...]) -> np.ndarray:

@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float
 
 from prepose.body.skeleton import Skeleton
-from prepose.data.sides import check_sides
+from prepose.data.sides import side_agreement
 from prepose.errors import DataError
 
 # Facing is told from noses and bent knees: a few people who stand straight tell nothing.
@@ -22,7 +22,7 @@ def sides_note(joints_cam: Float[np.ndarray, "N J 3"], skeleton: Skeleton, where
     Raises:
         DataError: left and right are exchanged.
     """
-    check = check_sides(joints_cam, skeleton)
+    check = side_agreement(joints_cam, skeleton)
     if check.poses < FEWEST_POSES:
         return "too few poses show where they face to check left and right"
     swapped = [part for part, is_swapped in (("legs", check.legs_swapped), ("arms", check.arms_swapped)) if is_swapped]

@@ -11,6 +11,7 @@ from jaxtyping import Float
 
 from prepose.data.checks.finding import Finding, Severity, indices_of, named, soft_severity
 from prepose.data.checks.records import Records
+from prepose.data.sides import beside
 
 # Cosines with these weights are added; a pose whose evidence weighs less says nothing about its sides.
 LEAST_WEIGHT = 0.8
@@ -65,7 +66,7 @@ def body_score(records: Records) -> Scores:
     skull = of("head_top") - of("upper_neck", "thorax", "neck")
     ears = of("r_ear") - of("l_ear")
     nose = of("nose") - (of("r_ear") + of("l_ear")) / 2
-    bowed = _beside(of("nose_neck"), of("thorax", "neck"), of("head_top"))
+    bowed = beside(of("nose_neck"), of("thorax", "neck"), of("head_top"))
     terms.append((np.cross(_unit(nose), _unit(skull)), ears, 2.0))
     terms.append((np.cross(_unit(nose), _unit(skull)), shoulders, 1.0))
     terms.append((np.cross(_unit(bowed) * _saturated(bowed, 40.0), _unit(up)), shoulders, 1.0))
@@ -215,12 +216,6 @@ def _mean_cosine(terms: list[tuple[np.ndarray, np.ndarray, float]], count: int) 
         total[known] += importance * value[known]
         weight[known] += importance * np.linalg.norm(shown[known], axis=1)
     return total / np.maximum(weight, 1e-9), weight
-
-
-def _beside(point: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """How far a point lies beside the line from start to end."""
-    along = _unit(end - start)
-    return point - start - ((point - start) * along).sum(axis=1, keepdims=True) * along
 
 
 def _saturated(vectors: np.ndarray, full: float) -> np.ndarray:

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from prepose.body.skeletons import H36M_17
 from prepose.data.h36m.frames import Frames
 from prepose.data.length_unit import length_unit
-from prepose.data.sides import check_sides, side_order
+from prepose.data.sides import side_agreement, side_order
 from prepose.errors import DataError
 
 MOST_LOOKED_AT = 2000
@@ -43,7 +43,7 @@ def with_true_sides(frames: Frames, where: str) -> Frames:
             exchanged together where no camera can tell a wrong name from a mirrored frame.
     """
     joints = frames.joints_cam if frames.joints_world is None else frames.joints_world
-    check = check_sides(joints[_spread(len(joints))], H36M_17)
+    check = side_agreement(joints[_spread(len(joints))], H36M_17)
     figures = (
         f"agreement with the facing direction: legs {check.legs:.2f}, arms {check.arms:.2f}, of {check.poses} poses"
     )
