@@ -45,23 +45,8 @@ def test_a_study_is_run_as_it_comes(called):
 def test_options_reach_the_study(called, tmp_path):
     path = tmp_path / "mine.json"
     path.write_text(small_study().model_dump_json())
-    options = [
-        "--jobs",
-        "3",
-        "--threads",
-        "2",
-        "--accelerator",
-        "cpu",
-        "--stores",
-        "s",
-        "--budget-scale",
-        "0.5",
-        "--seeds",
-        "3",
-        "--extend",
-        "--gpus",
-        "0.5",
-    ]
+    options = ["--jobs=3", "--threads=2", "--accelerator=cpu", "--stores=s", "--budget-scale=0.5", "--seeds=3"]
+    options += ["--extend", "--gpus=0.5"]
     assert invoke("study", str(path), "--out", "x", *options).exit_code == 0
     study, _, sitting, _ = called[1]
     assert study.seeds == (0, 1, 2)

@@ -38,6 +38,7 @@ def cluster():
         machines.shutdown()
 
 
+# Ray leaves files and sockets to the end of the process, which tests here would take for faults of their own.
 ONE_CORE = Resources(at_once=10, threads=1)
 
 

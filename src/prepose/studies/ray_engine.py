@@ -9,6 +9,7 @@ import os
 import pickle
 import secrets
 import socket
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from prepose.studies.engine import (
     KILLED,
     OUT_OF_MEMORY,
     POLL_SECONDS,
+    STOPPED,
     Failure,
     Job,
     Outcome,
@@ -34,6 +36,7 @@ from prepose.studies.engine import (
 # A machine that takes three others' work and is lost each time points to the work.
 MOST_LOSSES = 3
 CONNECT_SECONDS = 10.0
+NOTICE_SECONDS = 5
 STOP_SECONDS = 120.0
 DEFAULT_PORT = 6379
 
@@ -72,6 +75,7 @@ def run_jobs_on_ray(
 class _Attempt:
     job: Job
     losses: int = 0
+    machines: frozenset[str] = frozenset()
 
 
 class _Flight:
@@ -99,6 +103,7 @@ class _Flight:
         """Send what there is room for, and yield what has ended within the next moment."""
         while self._waiting and len(self._running) < self._resources.at_once:
             attempt = self._waiting.popleft()
+            attempt.machines = _machines(self._ray)
             order = pickle.dumps((attempt.job.work, attempt.job.arguments))
             self._running[self._task.remote(order, self._resources.threads, self._tokens)] = attempt
         done, _ = self._ray.wait(list(self._running), num_returns=1, timeout=POLL_SECONDS)
@@ -113,23 +118,40 @@ class _Flight:
         """None where its machine was lost and it is sent again."""
         errors = self._ray.exceptions
         try:
-            return pickle.loads(self._ray.get(reference))  # noqa: S301 - our own process wrote it
-        except (errors.NodeDiedError, errors.NodePreemptedError) as error:
-            attempt.losses += 1
-            if attempt.losses < MOST_LOSSES:
-                self._waiting.appendleft(attempt)
-                return None
-            return Outcome(failure=Failure(KILLED, f"its machine was lost {attempt.losses} times ({_first(error)})"))
+            outcome = pickle.loads(self._ray.get(reference))  # noqa: S301 - our own process wrote it
+        except (errors.NodeDiedError, errors.ObjectLostError) as error:
+            return self._again(attempt, _first(error))
         except errors.OutOfMemoryError as error:
             message = (
                 f"its machine ran out of memory ({_first(error)}); give each trial more threads, so that fewer run"
             )
             return Outcome(failure=Failure(OUT_OF_MEMORY, message))
-        except errors.WorkerCrashedError:
+        except errors.WorkerCrashedError as error:
+            if self._has_lost_a_machine(attempt):
+                return self._again(attempt, _first(error))
             why = "its process died; most often it was killed, or the machine ran out of memory"
             return Outcome(failure=Failure(KILLED, why))
         except errors.RayError as error:
             return Outcome(failure=Failure(type(error).__name__, f"Ray: {_first(error)}"))
+        if outcome.failure is not None and outcome.failure.kind == STOPPED:
+            # Nobody here has told it to: its machine is being given back, and it has saved its state.
+            return self._again(attempt, outcome.failure.message)
+        return outcome
+
+    def _again(self, attempt: _Attempt, why: str) -> Outcome | None:
+        attempt.losses += 1
+        if attempt.losses < MOST_LOSSES:
+            self._waiting.appendleft(attempt)
+            return None
+        return Outcome(failure=Failure(KILLED, f"its machine was lost {attempt.losses} times ({why})"))
+
+    def _has_lost_a_machine(self, attempt: _Attempt) -> bool:
+        """Whether a machine has gone since the attempt began; the cluster notices a moment after the process died."""
+        for _ in range(NOTICE_SECONDS):
+            if not attempt.machines <= _machines(self._ray):
+                return True
+            time.sleep(1.0)
+        return False
 
     def stop(self) -> None:
         """Tell all trainings to stop, and wait while they save."""
@@ -226,14 +248,15 @@ def _check_machines(ray: Any, tokens: Sequence[str]) -> None:
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     nodes = [node for node in ray.nodes() if node["Alive"]]
-    look = ray.remote(_look).options(num_cpus=0, max_retries=1)
-    answers = {
-        node["NodeManagerHostname"]: look.options(
-            scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-        ).remote(list(tokens))
+    look = ray.remote(_look)
+    answers = [
+        look.options(num_cpus=0, scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)).remote(
+            list(tokens)
+        )
         for node in nodes
-    }
-    for host, reference in answers.items():
+    ]
+    for node, reference in zip(nodes, answers, strict=True):
+        host = node["NodeManagerHostname"]
         try:
             found: Mapping[str, Any] = ray.get(reference)
         except (ImportError, ray.exceptions.RayError) as error:
@@ -249,6 +272,11 @@ def _check_machines(ray: Any, tokens: Sequence[str]) -> None:
 
 def _look(tokens: Sequence[str]) -> dict[str, Any]:
     return {"version": __version__, "unseen": [token for token in tokens if not Path(token).exists()]}
+
+
+def _machines(ray: Any) -> frozenset[str]:
+    """The machines that are there."""
+    return frozenset(node["NodeID"] for node in ray.nodes() if node["Alive"])
 
 
 def _unshared(host: str, token: str) -> str:
