@@ -28,6 +28,7 @@ VARIANT_TITLES = {
     "true-2d-flat-depth": "true 2D, flat depth",
     "true-2d-predicted-depth": "true 2D, predicted depth",
     "predicted-2d-true-depth": "predicted 2D, true depth",
+    "decoding-floor": "true maps, read",
 }
 # These know nothing of the network: every arm has the same figure.
 BASELINES = ("mean-pose", "true-2d-flat-depth")

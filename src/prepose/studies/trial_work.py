@@ -19,6 +19,7 @@ from prepose.metrics.protocols import Protocol, get_protocol
 from prepose.models.checkpoint import load_weights
 from prepose.models.flops import count_flops
 from prepose.models.pose_net import PoseNet
+from prepose.predict.decoding_floor import with_decoding_floor
 from prepose.predict.evaluate import evaluate
 from prepose.predict.score import mean_pose_of
 from prepose.recipes.conduct import Machine, run_recipe
@@ -165,9 +166,9 @@ def _measure(
     began = time.perf_counter()
     protocol = replace(get_protocol(each.protocol), split=each.split)
     workers = order.machine.workers or 0
-    evaluation = evaluate(
-        net, open_store(each.store, each.split), protocol, device=order.machine.accelerator, workers=workers
-    )
+    dataset = open_store(each.store, each.split)
+    evaluation = evaluate(net, dataset, protocol, device=order.machine.accelerator, workers=workers)
+    evaluation = with_decoding_floor(evaluation, net.spec, dataset)
     if mean is not None and np.isfinite(evaluation.truth_mm).any():
         evaluation = with_mean_pose(evaluation, mean)
     save_evaluation(evaluation, order.folder / "evaluations", name)

@@ -55,6 +55,6 @@ function showCase(key) {
   const reach = 1.05 * Math.max(...known.map(Math.abs));
   const axis = title => ({ title: { text: title }, range: [-reach, reach], showbackground: true, backgroundcolor: "#f5f7fa", gridcolor: "#dfe3ea", zeroline: false, tickfont: { size: 10 } });
   const scene = { aspectmode: "cube", xaxis: axis("right"), yaxis: axis("away"), zaxis: axis("up"),
-    camera: { eye: { x: 0.55, y: -1.45, z: 0.35 } }, dragmode: "orbit" };
+    camera: { eye: { x: 0.55, y: -1.45, z: 0.35 } }, dragmode: "turntable" };
   Plotly.react("pose", [...truth, ...arms], { font, scene, margin: { l: 0, r: 0, t: 0, b: 0 }, legend: { orientation: "h", y: -0.02 } }, quiet);
 }
