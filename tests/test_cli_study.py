@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from fake_studies import small_study
 from prepose.cli import app
 from prepose.errors import RecipeError
-from prepose.studies import builtin_studies, conduct_study, dry_run
+from prepose.studies import builtin_studies, conduct_study, dry_run, study_report
 from prepose.studies.conduct_study import StudyEnd
 from prepose.studies.engine import Failure, run_jobs
 from prepose.studies.study_planning import Sitting
@@ -28,6 +28,7 @@ def called(monkeypatch):
     run.failures = {}
     calls.append(run)
     monkeypatch.setattr(conduct_study, "run_study", run)
+    monkeypatch.setattr(study_report, "write_study_report", lambda out: out / "report.html")
     monkeypatch.setattr(builtin_studies, "STUDIES", {"small": lambda size: small_study(name=f"small-{size}")})
     return calls
 
@@ -38,7 +39,7 @@ def invoke(*arguments):
 
 def test_a_study_is_run_as_it_comes(called):
     done = invoke("study", "small", "--out", "x")
-    assert (done.exit_code, done.stdout) == (0, "x: 4 trials done\n")
+    assert (done.exit_code, done.stdout) == (0, "x: 4 trials done\nopen x/report.html\n")
     assert called[1] == (small_study(name="small-cpu"), Path("x"), Sitting(size="cpu"), run_jobs)
 
 
@@ -59,7 +60,16 @@ def test_failed_trials_are_listed_and_end_with_1(called):
     called[0].failures |= {"mixed, seed 0": Failure("Killed", "by signal 9"), "mixed, seed 1": Failure("X", "y")}
     done = invoke("study", "small", "--out", "x")
     assert done.exit_code == 1
-    assert done.stdout == "x: 2 trials done, 2 failed\n  mixed, seed 0: by signal 9\n  mixed, seed 1: y\n"
+    assert (
+        done.stdout
+        == "x: 2 trials done, 2 failed\n  mixed, seed 0: by signal 9\n  mixed, seed 1: y\nopen x/report.html\n"
+    )
+
+
+def test_without_a_trial_that_is_done_there_is_no_report(called):
+    called[0].failures |= {f"mixed, seed {seed}": Failure("Killed", "by signal 9") for seed in range(4)}
+    done = invoke("study", "small", "--out", "x")
+    assert done.exit_code == 1 and "report" not in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,15 @@
 """The verbs about studies."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from prepose.cli_options import AsJson, Out, stoppable
 from prepose.errors import RecipeError
+
+if TYPE_CHECKING:
+    from prepose.studies.conduct_study import StudyEnd
 
 study_app = typer.Typer()
 
@@ -28,7 +31,7 @@ def study(
     gpus: Annotated[float | None, typer.Option(help="Graphics cards of each trial; less than 1: shared.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run a study: every trial that is not done yet; the same command again goes on.
+    """Run a study, every trial that is not done yet, and write its report; the same command again goes on.
 
     Exit code 0: every trial is done; 1: trials failed, the rest is done; 2: nothing could be run.
     """
@@ -71,21 +74,20 @@ def study(
         return
     with stoppable("what is finished is kept; run the same command again to go on"):
         end = run_study(chosen, out, sitting=sitting, engine=run, console=Console())
-    print(f"{out}: {end.done} trials done" + (f", {len(end.failures)} failed" if end.failures else ""))
+    _print_end(end)
+
+
+def _print_end(end: "StudyEnd") -> None:
+    """How it ended and where the report is; exit code 1 where trials failed."""
+    from prepose.studies.study_report import write_study_report
+
+    print(f"{end.folder}: {end.done} trials done" + (f", {len(end.failures)} failed" if end.failures else ""))
     for title, failure in end.failures.items():
         print(f"  {title}: {failure.message}")
+    if end.done:
+        print(f"open {write_study_report(end.folder)}")
     if end.failures:
         raise typer.Exit(1)
-
-
-@study_app.command()
-def report(
-    folder: Annotated[Path, typer.Argument(help="A folder that `prepose study` or `prepose quickstart` made.")],
-) -> None:
-    """Write the page of a study or a quickstart anew from what its trials left; a study's tables too."""
-    from prepose.studies.study_report import write_report_of
-
-    print(f"open {write_report_of(folder)}")
 
 
 @study_app.command()
