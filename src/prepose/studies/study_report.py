@@ -14,8 +14,9 @@ from prepose.studies.report import write_report
 from prepose.studies.results import StudyResults, read_study
 from prepose.studies.study_csv import write_csv_files
 from prepose.studies.study_markdown import as_markdown
-from prepose.studies.study_page import colours_of, script_data, words
+from prepose.studies.study_page import words
 from prepose.studies.study_pictures import Pictures, pictures_of
+from prepose.studies.study_plots import colours_of, script_data
 
 # Of the whole page. Mail and code hosts take it, and a browser opens it at once.
 MOST_BYTES = 2_900_000

@@ -22,6 +22,8 @@ Json = Mapping[str, Any]
 # Beside the headline measure of a set, at most these are shown; the CSV files have them all.
 BESIDE = ("pa_mpjpe_mm", "pck2d", "pck2d_box", "pckh_50")
 MOST_BESIDE = 2
+# Nine columns of figures and more are wider than a page.
+MOST_SETS_BESIDE = 2
 PART_TITLES = {"scale": "scale", "orientation": "orientation", "rest": "rest (PA)"}
 VARIANT_TITLES = {
     "mean-pose": "mean training pose",
@@ -88,7 +90,8 @@ def titles_of(found: Json) -> dict[str, str]:
 
 def main_table(found: Json) -> WideTable:
     """Every arm on every set: the headline measure and one or two beside it, with intervals."""
-    measures = {each["name"]: _shown(each) for each in found["sets"]}
+    beside = MOST_BESIDE if len(found["sets"]) <= MOST_SETS_BESIDE else 1
+    measures = {each["name"]: _shown(each, beside) for each in found["sets"]}
     rows = [*_baseline_rows(found, measures)]
     for arm in found["arms"]:
         cells = [
@@ -108,11 +111,11 @@ def main_table(found: Json) -> WideTable:
     )
 
 
-def _shown(each: Json) -> list[str]:
+def _shown(each: Json, most: int) -> list[str]:
     there = {name for arm in each["arms"].values() for name in arm["measures"]}
     headline = each["headline"] if each["headline"] in there else next(iter(sorted(there)), each["headline"])
     beside = [name for name in BESIDE if name in there and name != headline]
-    return [headline, *beside[:MOST_BESIDE]]
+    return [headline, *beside[:most]]
 
 
 def _column(name: str) -> str:

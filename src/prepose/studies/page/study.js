@@ -1,8 +1,8 @@
 const arms = Object.fromEntries(data.arms.map(arm => [arm.name, arm]));
 const shown = { error: Object.keys(data.curves)[0], x: "images", scale: "linear", set: data.sets[0].name };
 const axisTitles = { images: "images seen", flops: "training FLOPs", counted_flops: "training FLOPs, shared stages by their part", seconds: "seconds of training" };
-const dashes = ["solid", "dash", "dot", "dashdot", "longdash"];
-const narrow = () => window.innerWidth < 720;
+const small = window.matchMedia("(max-width: 720px)");
+const narrow = () => small.matches;
 
 function base(more) {
   return { font, margin: { l: 62, r: 14, t: 16, b: 52 }, legend: legendOf(data.arms.length), hovermode: "closest", ...more };
@@ -37,18 +37,15 @@ function drawCurves() {
 function drawBudgets() {
   if (!document.getElementById("budget")) return;
   const lines = data.budgets.filter(line => line.set === shown.set);
-  const names = [...new Set(data.budgets.map(line => line.name))];
-  const palette = data.palette;
-  const traces = lines.map(line => {
-    const i = names.indexOf(line.name);
-    return { x: line.flops, y: line.mean, name: line.name, mode: "lines+markers", marker: { size: 8 },
-      line: { color: palette[i % palette.length], width: 2.4, dash: dashes[Math.floor(i / palette.length) % dashes.length] },
-      error_y: { type: "data", symmetric: false, array: line.high.map((v, k) => v - line.mean[k]), arrayminus: line.mean.map((v, k) => v - line.low[k]), thickness: 1.4, width: 5 },
-      hovertemplate: "%{x:.3s}FLOP: %{y:.1f}<extra>" + line.name + "</extra>" };
-  });
-  Plotly.react("budget", traces, base({
-    xaxis: axis("training FLOPs", { type: "log" }), yaxis: axis(lines.length ? lines[0].axis : "", {}),
-    legend: legendOf(lines.length) }), quiet);
+  const traces = lines.map(line => ({ x: line.flops, y: line.mean, name: line.name, mode: "lines+markers", marker: { size: 8 },
+    line: { color: line.colour, width: 2.4, dash: line.dash },
+    error_y: { type: "data", symmetric: false, array: line.high.map((v, k) => v - line.mean[k]), arrayminus: line.mean.map((v, k) => v - line.low[k]), thickness: 1.4, width: 5 },
+    hovertemplate: "%{x:.3s}FLOP: %{y:.1f}<extra>" + line.name + "</extra>" }));
+  const crossings = data.crossings.filter(each => each.set === shown.set);
+  const shapes = crossings.map(each => ({ type: "line", x0: each.flops, x1: each.flops, yref: "paper", y0: 0, y1: 1, line: { color: "#5b6474", width: 1.4, dash: "dot" } }));
+  const annotations = crossings.map((each, i) => ({ x: Math.log10(each.flops), yref: "paper", y: 1, yanchor: "bottom", yshift: 14 * i, text: each.text, showarrow: false, font: { size: 11, color: "#5b6474" } }));
+  Plotly.react("budget", traces, base({ shapes, annotations, margin: { l: 62, r: 14, t: 16 + 14 * crossings.length, b: 52 },
+    xaxis: axis("training FLOPs", { type: "log" }), yaxis: axis(lines.length ? lines[0].axis : "", {}), legend: legendOf(lines.length) }), quiet);
 }
 
 function drawMatrices() {
@@ -114,12 +111,16 @@ function drawCalibration() {
     showlegend: !(narrow() && rows.length > 9) }), quiet);
 }
 
-function showSet(name) {
-  shown.set = name;
-  document.querySelectorAll("[data-of-set]").forEach(part => { part.hidden = part.dataset.ofSet !== name; });
+function drawSet() {
   drawBudgets();
   drawParts();
   drawCalibration();
+}
+
+function showSet(name) {
+  shown.set = name;
+  document.querySelectorAll("[data-of-set]").forEach(part => { part.hidden = part.dataset.ofSet !== name; });
+  drawSet();
 }
 
 loadPlotly().then(() => {
@@ -128,6 +129,8 @@ loadPlotly().then(() => {
   showSet(shown.set);
   choice("[data-set]", "set", showSet);
   for (const key of ["error", "x", "scale"]) choice(`button[data-${key}]`, key, value => { shown[key] = value; drawCurves(); });
+  // A telephone that is turned gets the other arrangement of legends.
+  small.addEventListener("change", () => { drawCurves(); drawSet(); });
   showGallery();
   ready();
 });
