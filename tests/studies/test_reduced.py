@@ -8,7 +8,7 @@ from fakes_study import PROTOCOL, Fake, fake_evaluation
 from prepose.errors import DataError
 from prepose.metrics.evaluation_files import save_evaluation
 from prepose.studies import reduced as room
-from prepose.studies.reduced import reduce_evaluation, reduced_of
+from prepose.studies.reduced import keep_reduction, reduce_evaluation, reduced_of
 from prepose.studies.scores import ArmScores
 
 
@@ -83,6 +83,22 @@ def test_a_reduction_is_made_once_and_kept(evaluation, tmp_path, monkeypatch):
     same(first, reduce_evaluation(evaluation))
     monkeypatch.setattr(room, "load_evaluation", lambda _: pytest.fail("the arrays were read again"))
     same(reduced_of(path, digest), first)
+
+
+def test_a_reduction_can_be_kept_when_the_evaluation_is_saved(evaluation, tmp_path, monkeypatch):
+    path, digest = saved(evaluation, tmp_path)
+    keep_reduction(path)
+    monkeypatch.setattr(room, "load_evaluation", lambda _: pytest.fail("the arrays were read again"))
+    same(reduced_of(path, digest), reduce_evaluation(evaluation))
+
+
+def test_an_evaluation_of_one_sample_is_left_for_the_report_to_refuse(tmp_path):
+    one = fake_evaluation("lab", PROTOCOL, Fake(samples=1), noise=9, generator=np.random.default_rng(0), dataset="lab")
+    path, digest = saved(one, tmp_path)
+    keep_reduction(path)
+    assert not path.with_suffix(".sums.npz").exists()
+    with pytest.raises(ValueError, match="1 sample"):
+        reduced_of(path, digest)
 
 
 def test_another_evaluation_is_reduced_anew(evaluation, tmp_path):

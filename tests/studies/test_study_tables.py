@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 
 from prepose.studies.study_tables import costs_table, group_tables, main_table, matrix_tables, parts_tables
@@ -34,6 +36,14 @@ def test_baselines_belong_to_no_arm(found):
     variants = found["sets"][0]["arms"]["only-3d"]["variants"]
     assert row.arm == "" and row.cells[0].text == f"{variants['mean-pose']['mean']:.1f}"
     assert [cell.text for cell in row.cells[1:3]] == ["–", "–"]
+
+
+def test_a_baseline_that_differs_between_arms_is_a_range(found):
+    """Arms that learn from other samples have another mean training pose."""
+    other = copy.deepcopy(found)
+    other["sets"][0]["arms"]["only-3d"]["variants"]["mean-pose"]["mean"] = 200.04
+    low = found["sets"][0]["arms"]["pretrained"]["variants"]["mean-pose"]["mean"]
+    assert main_table(other).rows[0].cells[0].text == f"{low:.1f} to 200.0"
 
 
 def test_parts_add_up_in_what_is_shown(found):

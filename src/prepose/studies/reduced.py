@@ -69,6 +69,17 @@ def reduced_of(path: Path, arrays_sha256: str) -> Reduced:
     return found
 
 
+def keep_reduction(path: Path) -> None:
+    """Reduce an evaluation that was just saved, so that the first report of its study need not.
+
+    Args:
+        path: The evaluation's JSON file. One of a single sample tells no spread and is left to the report to refuse.
+    """
+    said = json.loads(path.read_text(encoding="utf-8"))
+    if said["num_samples"] > 1:
+        reduced_of(path, said["arrays_sha256"])
+
+
 def reduce_evaluation(evaluation: Evaluation) -> Reduced:
     """Sums by cluster and by group; measures without any value are left out."""
     clusters = _clusters(evaluation)
@@ -145,7 +156,7 @@ def _write(path: Path, reduced: Reduced, key: str) -> None:
 
 def _read(path: Path, key: str) -> Reduced | None:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
             said, pairs = json.loads(str(archive["text"])), archive["sums"]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None

@@ -30,9 +30,9 @@ VARIANT_TITLES = {
     "true-2d-flat-depth": "true 2D, flat depth",
     "true-2d-predicted-depth": "true 2D, predicted depth",
     "predicted-2d-true-depth": "predicted 2D, true depth",
-    "decoding-floor": "true maps, read",
+    "decoding-floor": "floor of the decoding",
 }
-# These know nothing of the network: every arm has the same figure.
+# These know nothing of the network.
 BASELINES = ("mean-pose", "true-2d-flat-depth")
 KIND_TITLES = {
     "joint": "by joint",
@@ -141,12 +141,18 @@ def _baseline_rows(found: Json, measures: Mapping[str, Sequence[str]]) -> Iterat
     for variant in BASELINES:
         cells = []
         for each in found["sets"]:
-            figures = next((arm["variants"] for arm in each["arms"].values() if variant in arm["variants"]), {})
-            for name in measures[each["name"]]:
-                known = variant in figures and name == "mpjpe_mm"
-                cells.append(Cell(figure(figures[variant]["mean"], name, unit=False)) if known else Cell(NONE))
+            means = [arm["variants"][variant]["mean"] for arm in each["arms"].values() if variant in arm["variants"]]
+            cells += [
+                Cell(_range(means, name) if means and name == "mpjpe_mm" else NONE) for name in measures[each["name"]]
+            ]
         if any(cell.text != NONE for cell in cells):
             yield Row("", VARIANT_TITLES[variant], cells)
+
+
+def _range(means: Sequence[float], name: str) -> str:
+    """One figure; from the lowest to the highest where arms have other training poses, and so another mean of them."""
+    low, high = (figure(end, name, unit=False) for end in (min(means), max(means)))
+    return low if low == high else f"{low} to {high}"
 
 
 def costs_table(found: Json) -> WideTable:

@@ -26,6 +26,7 @@ from prepose.recipes.conduct import Machine, run_recipe
 from prepose.recipes.run import Run, open_run, write_json
 from prepose.recipes.stage import Recipe
 from prepose.studies.energy import energy_used
+from prepose.studies.reduced import keep_reduction
 from prepose.studies.study import EvaluationSet, StoreSpec
 from prepose.studies.study_folder import clear_failure
 from prepose.studies.trial_costs import (
@@ -171,7 +172,7 @@ def _measure(
     evaluation = with_decoding_floor(evaluation, net.spec, dataset)
     if mean is not None and np.isfinite(evaluation.truth_mm).any():
         evaluation = with_mean_pose(evaluation, mean)
-    save_evaluation(evaluation, order.folder / "evaluations", name)
+    keep_reduction(save_evaluation(evaluation, order.folder / "evaluations", name))
     passes = 2 if protocol.flip_test else 1
     flops = float(passes * count_flops(net.spec).forward * len(evaluation))
     return EvaluationCost(each.key, len(evaluation), flops, round(time.perf_counter() - began, 3))
