@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from fake_studies import small_study
 from prepose.cli import app
-from prepose.errors import RecipeError
+from prepose.errors import DataError, RecipeError
 from prepose.studies import builtin_studies, conduct_study, dry_run, study_report
 from prepose.studies.conduct_study import StudyEnd
 from prepose.studies.engine import Failure, run_jobs
@@ -113,3 +113,14 @@ def test_a_study_is_printed_ready_to_edit(called):
     printed = json.loads(invoke("studies", "small", "--size", "gpu").stdout)
     assert printed["seeds"] == [0, 1]
     assert study_from(printed, "x") == small_study(name="small-gpu")
+
+
+def test_a_report_is_written_and_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(study_report, "write_report_of", lambda folder: folder / "report.html")
+    done = invoke("report", str(tmp_path))
+    assert done.exit_code == 0 and done.stdout.strip() == f"open {tmp_path / 'report.html'}"
+
+
+def test_a_folder_without_anything_to_report_is_refused(tmp_path):
+    done = invoke("report", str(tmp_path))
+    assert isinstance(done.exception, DataError) and "holds no study (no study.json)" in str(done.exception)

@@ -91,6 +91,16 @@ def _print_end(end: "StudyEnd") -> None:
 
 
 @study_app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(help="A folder that `prepose study` or `prepose quickstart` made.")],
+) -> None:
+    """Write the report of a study or a quickstart anew, from what its trials left."""
+    from prepose.studies.study_report import write_report_of
+
+    print(f"open {write_report_of(folder)}")
+
+
+@study_app.command()
 def studies(
     name: Annotated[str | None, typer.Argument(help="A study; its definition is printed as JSON.")] = None,
     size: Annotated[str | None, typer.Option(help="cpu or gpu.")] = None,
