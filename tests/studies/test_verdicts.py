@@ -79,6 +79,14 @@ def test_many_tests_are_told_by_their_ends():
     assert "−9.0" not in found
 
 
+def test_what_was_not_run_is_listed_with_its_reasons_once():
+    tests = tuple(test_of("not run", name) for name in ("lab", "wild"))
+    assert answer(PlannedResult(PLANNED, tests), TITLES) == (
+        "Not run in 2 of 2 tests: lab test and wild (no trial of b is finished)."
+    )
+    assert "and 2 more (no trial" in answer(PlannedResult(PLANNED, tests * 3), TITLES)
+
+
 def test_few_seeds_draw_no_conclusion():
     few = replace(
         RESULT, arm=replace(RESULT.arm, seeds=(0, 1)), adjusted_p_value=None, adjusted_verdict="too few seeds"

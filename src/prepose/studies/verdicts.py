@@ -69,14 +69,16 @@ def _verdict(test: PlannedTest) -> str:
 
 
 def _told(tests: Sequence[PlannedTest], titles: Mapping[str, str]) -> str:
-    if len(tests) <= MOST_TOLD:
-        return "; ".join(f"{place(test, titles)} {_figures(test)}" for test in tests)
-    made = [test for test in tests if test.result is not None]
+    made = [(test, test.result) for test in tests if test.result is not None]
     if not made:
-        return f"{counted(len(tests), 'test')}; {tests[0].reason}"
-    ordered = sorted(made, key=lambda test: test.result.difference if test.result else 0.0)
-    ends = [f"{place(test, titles)} {_figures(test)}" for test in (ordered[0], ordered[-1])]
-    return f"from {ends[0]} to {ends[1]}"
+        where = listed([place(test, titles) for test in tests[:MOST_TOLD]])
+        more = f" and {len(tests) - MOST_TOLD} more" if len(tests) > MOST_TOLD else ""
+        return f"{where}{more} ({'; '.join(dict.fromkeys(test.reason for test in tests))})"
+    figures = [f"{place(test, titles)} {_figures(found)}" for test, found in made]
+    if len(made) <= MOST_TOLD:
+        return "; ".join(figures)
+    order = sorted(range(len(made)), key=lambda i: made[i][1].difference)
+    return f"from {figures[order[0]]} to {figures[order[-1]]}"
 
 
 def place(test: PlannedTest, titles: Mapping[str, str]) -> str:
@@ -85,10 +87,7 @@ def place(test: PlannedTest, titles: Mapping[str, str]) -> str:
     return f"{titles.get(test.set_name, test.set_name)}{where}"
 
 
-def _figures(test: PlannedTest) -> str:
-    found = test.result
-    if found is None:
-        return f"({test.reason})"
+def _figures(found: Comparison) -> str:
     return f"{difference(found.difference, found.measure)} ({_evidence(found)})"
 
 
