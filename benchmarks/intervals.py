@@ -12,13 +12,13 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import numpy as np
 
 from fakes_statistics import SOURCES, Source, crossing_curves, drawn_curves, drawn_pair
-from prepose.studies.bootstrap import percentile_interval, resampled_means
-from prepose.studies.comparison import compare
-from prepose.studies.compute_ratio import compute_ratio
-from prepose.studies.crossing import crossing
-from prepose.studies.scores import arm_scores, clusters_of
-from prepose.studies.statistics import t_interval
-from prepose.studies.uncertainty import difference_uncertainty
+from prepose.studies.statistics.bootstrap import percentile_interval, resampled_means
+from prepose.studies.statistics.comparison import compare
+from prepose.studies.statistics.compute_ratio import compute_ratio
+from prepose.studies.statistics.crossing import crossing
+from prepose.studies.statistics.interval import t_interval
+from prepose.studies.statistics.scores import arm_scores, clusters_of
+from prepose.studies.statistics.uncertainty import difference_uncertainty
 
 SEEDS = (3, 5, 10)
 RESAMPLES = 400

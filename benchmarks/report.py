@@ -12,7 +12,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from fakes_study import PROTOCOL, Fake, fake_study
-from prepose.studies.study_report import write_study_report
+from prepose.studies.report.write import write_study_report
 
 WORLDS = ("lab", "wild", "occluded")
 TRAININGS = tuple(f"t{i}" for i in range(8))

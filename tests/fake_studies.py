@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from prepose.studies.engine import Outcome, failure_of
+from prepose.studies.engines.local import Outcome, failure_of
 from prepose.studies.study import Study
 
 COUNTS = {"train": 16, "validation": 8, "test": 8}

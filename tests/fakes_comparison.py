@@ -29,8 +29,8 @@ from prepose.predict.score import CropPredictions, mean_pose_of, score
 from prepose.recipes.conduct import log_columns
 from prepose.recipes.run import Run, create_run, write_json
 from prepose.recipes.stage import Recipe
-from prepose.studies.plan import Plan, Size, arm_recipes, claim_folder
-from prepose.studies.summary import PROTOCOL, TEST_SETS, summarise
+from prepose.studies.quickstart.plan import Plan, Size, arm_recipes, claim_folder
+from prepose.studies.quickstart.summary import PROTOCOL, TEST_SETS, summarise
 from prepose.synthetic.rig import draw_proportions
 
 SIDE = 96

@@ -6,8 +6,8 @@ from types import MappingProxyType
 
 import numpy as np
 
-from prepose.studies.curves import ArmCurves, ErrorCurve
-from prepose.studies.scores import ArmScores
+from prepose.studies.statistics.curves import ArmCurves, ErrorCurve
+from prepose.studies.statistics.scores import ArmScores
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,14 @@ from typer.testing import CliRunner
 from fake_studies import small_study
 from prepose.cli import app
 from prepose.errors import DataError, RecipeError
-from prepose.studies import builtin_studies, conduct_study, dry_run, study_report
-from prepose.studies.conduct_study import StudyEnd
-from prepose.studies.engine import Failure, run_jobs
-from prepose.studies.study_planning import Sitting
-from prepose.studies.study_reading import study_from
+from prepose.studies import builtin as builtin_studies
+from prepose.studies.engines.local import Failure, run_jobs
+from prepose.studies.reading import study_from
+from prepose.studies.report import write as study_report
+from prepose.studies.run import conduct as conduct_study
+from prepose.studies.run import dry_run
+from prepose.studies.run.conduct import StudyEnd
+from prepose.studies.run.planning import Sitting
 
 
 @pytest.fixture

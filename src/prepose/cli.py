@@ -72,7 +72,7 @@ def quickstart(
     """Make synthetic worlds, train three ways at equal compute, and write a page that compares them."""
     from rich.console import Console
 
-    from prepose.studies.quickstart import run_quickstart
+    from prepose.studies.quickstart.conduct import run_quickstart
 
     if quick and full:
         raise typer.BadParameter("--quick and --full exclude each other")

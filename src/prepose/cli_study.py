@@ -9,7 +9,7 @@ from prepose.cli_options import AsJson, Out, stoppable
 from prepose.errors import RecipeError
 
 if TYPE_CHECKING:
-    from prepose.studies.conduct_study import StudyEnd
+    from prepose.studies.run.conduct import StudyEnd
 
 study_app = typer.Typer()
 
@@ -39,12 +39,12 @@ def study(
 
     from rich.console import Console
 
-    from prepose.studies.builtin_studies import STUDIES
-    from prepose.studies.conduct_study import run_study
-    from prepose.studies.dry_run import forecast, print_forecast
-    from prepose.studies.engines import engine_named
-    from prepose.studies.study_planning import Sitting
-    from prepose.studies.study_reading import study_named, with_seeds
+    from prepose.studies.builtin import STUDIES
+    from prepose.studies.engines.choice import engine_named
+    from prepose.studies.reading import study_named, with_seeds
+    from prepose.studies.run.conduct import run_study
+    from prepose.studies.run.dry_run import forecast, print_forecast
+    from prepose.studies.run.planning import Sitting
 
     if accelerator not in ("auto", "cpu", "cuda"):
         raise RecipeError(f"--accelerator {accelerator}: expected auto, cpu or cuda")
@@ -79,7 +79,7 @@ def study(
 
 def _print_end(end: "StudyEnd") -> None:
     """How it ended and where the report is; exit code 1 where trials failed."""
-    from prepose.studies.study_report import write_study_report
+    from prepose.studies.report.write import write_study_report
 
     print(f"{end.folder}: {end.done} trials done" + (f", {len(end.failures)} failed" if end.failures else ""))
     for title, failure in end.failures.items():
@@ -95,7 +95,7 @@ def report(
     folder: Annotated[Path, typer.Argument(help="A folder that `prepose study` or `prepose quickstart` made.")],
 ) -> None:
     """Write the report of a study or a quickstart anew, from what its trials left."""
-    from prepose.studies.study_report import write_report_of
+    from prepose.studies.report.write import write_report_of
 
     print(f"open {write_report_of(folder)}")
 
@@ -108,9 +108,9 @@ def studies(
     """List the studies that ship, with question, trials and cost; or print one, ready to edit."""
     import json
 
-    from prepose.studies.builtin_studies import STUDIES
-    from prepose.studies.study_listing import print_studies
-    from prepose.studies.study_reading import study_named
+    from prepose.studies.builtin import STUDIES
+    from prepose.studies.listing import print_studies
+    from prepose.studies.reading import study_named
 
     if name is None:
         print_studies(STUDIES, size=size)

@@ -6,8 +6,8 @@ import pytest
 
 from fakes_comparison import fake_comparison
 from fakes_study import CROSSED, fake_study, trial_id, write
-from prepose.studies.analysis import analyse
-from prepose.studies.results import read_study
+from prepose.studies.analysis.analyse import analyse
+from prepose.studies.results.study_results import read_study
 
 IGNORED = shutil.ignore_patterns("*.safetensors", "report.html")
 

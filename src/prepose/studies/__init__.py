@@ -1,13 +1,11 @@
 """What we ask, and the answer as a page.
 
-`quickstart` is the built-in comparison, `engine` runs trials side by side, `tables` takes means and spreads over seeds,
-`gallery` picks pictures and poses, `report` makes one self-contained page of it all (without torch).
+A `study` is a question as plain data (`reading` takes it from a file, `builtin` has those that ship, in the `sizes` of
+a laptop and of a GPU); `trials` spells out its arms at one budget. `run` carries it out on one of the `engines`.
 
-The report of a study, all without torch: `results` reads its folder (`outline`, `learning_curves`, `reduced`),
-`analysis` makes its figures (`set_scores`, `planned`, `verdicts`, `worth`, `matrix`), `study_report` writes them as a
-page, Markdown, tables and JSON.
+The report, all without torch: `results` reads what the trials left, `statistics` tells how far a mean may be off and
+what an arm is worth in compute, `analysis` makes every figure, `report` writes page, Markdown, tables and JSON.
+docs/statistics.md has the formulas and their coverage.
 
-What a difference is worth: `scores` sums evaluations by seed and subject, `uncertainty` and `statistics` tell how far a
-mean may be off, `bootstrap` resamples seeds and subjects, `comparison` judges an arm against a baseline; `curves`,
-`compute_ratio` and `crossing` read error against compute. docs/statistics.md has the formulas and their coverage.
+`quickstart` is the built-in comparison that needs no study; `pages` is what its page and a study's share.
 """

@@ -1,0 +1,1 @@
+"""The figures of a study: scores, comparisons, verdicts, worth in compute, in words."""

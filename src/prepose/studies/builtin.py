@@ -1,0 +1,296 @@
+"""The studies that ship: the questions of the paper (arXiv 2604.22830), and what it should have asked.
+
+All share network, losses, augmentation, optimiser, samples and budget rule, so that arms differ in what is asked
+alone. Each is a function of a size: `cpu` runs on two cores, `gpu` is for one GPU. On real datasets a study changes
+names only: give `stores` with paths and rename the sets.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from prepose.camera.crop import BOX_MARGIN
+from prepose.studies.sizes import EVERYWHERE, study_of_worlds, study_size
+from prepose.studies.study import Budget, Comparison, EvaluationSet, Factor, Level, Study
+
+ONLY_3D = Level(name="only-3d", recipe="only-3d")
+MIXED = Level(name="mixed", recipe="mixed")
+# The same samples and losses as `mixed`, 2D alone first: what differs is the order.
+PARTS_2D_FIRST = {"pretrain": 0.4, "finetune": 0.6, "geometry": 0.0}
+PRETRAINED = Level(name="2d-first", recipe="pretrain-finetune", parts=PARTS_2D_FIRST)
+TRAINING = Factor(name="training", levels=(ONLY_3D, MIXED, PRETRAINED))
+
+
+def pretraining(size: str = "cpu") -> Study:
+    """Does 2D pre-training pay at equal compute: is it the 2D data, or the order?"""
+    of = study_size(size)
+    then_3d = Level(
+        name="2d-then-3d",
+        recipe="pretrain-finetune",
+        parts=PARTS_2D_FIRST,
+        changes=('finetune.shares={"lab": 1}',),
+    )
+    shared = Level(name="2d-first-shared", recipe="pretrain-finetune", parts=PARTS_2D_FIRST, shared_by={"pretrain": 3})
+    published = Level(name="published", recipe="pretrain-finetune")
+    budgets = Factor(
+        name="budget",
+        levels=(Level(name="quarter", budget=0.25), Level(name="half", budget=0.5), Level(name="whole")),
+    )
+    only_whole = [
+        {"training": training.name, "budget": budget.name}
+        for training in (then_3d, shared, published)
+        for budget in budgets.levels[:2]
+    ]
+    return study_of_worlds(
+        "pretraining",
+        "Does 2D pre-training beat training on 3D labels alone at equal compute, pre-training included? Is it the 2D "
+        "data that help, or the order, 2D first? What is left when fine-tuning sees 3D labels alone, and what if three "
+        "trainings share one pre-training?",
+        of,
+        factors=(Factor(name="training", levels=(*TRAINING.levels, then_3d, shared, published)), budgets),
+        left_out=only_whole,
+        comparisons=(
+            _claim("2D pre-training beats 3D labels alone", "2d-first", "only-3d"),
+            _claim("2D data beat 3D labels alone, whatever the order", "mixed", "only-3d"),
+            _claim("The order pays: 2D first beats mixing from the start", "2d-first", "mixed"),
+            _claim("Keeping 2D data while fine-tuning beats 3D alone after pre-training", "2d-first", "2d-then-3d"),
+            _claim("A pre-training that three trainings share beats mixing", "2d-first-shared", "mixed"),
+            _claim("The published three stages beat mixing", "published", "mixed"),
+        ),
+    )
+
+
+def model_size(size: str = "cpu") -> Study:
+    """Does the gain of 2D pre-training depend on the network's size?"""
+    of = study_size(size)
+    sizes = Factor(
+        name="network",
+        levels=tuple(Level(name=name, changes=(f"model.backbone={name}",)) for name in of.backbones),
+    )
+    return study_of_worlds(
+        "model-size",
+        "How does the network's size change what 2D labels bring, when every network sees the same number of images?",
+        of,
+        factors=(sizes, TRAINING),
+        left_out=(),
+        budget=Budget(rule="images", amount=of.images / 2),
+        comparisons=(
+            _claim("2D pre-training beats 3D labels alone", "2d-first", "only-3d"),
+            _claim("2D first beats mixing from the start", "2d-first", "mixed"),
+        ),
+    )
+
+
+def pretraining_length(size: str = "cpu") -> Study:
+    """How much of the budget should pre-training have?"""
+    shares = (0.0, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0)
+    levels = tuple(
+        Level(
+            name=f"p{round(100 * share)}",
+            recipe="pretrain-finetune",
+            parts={"pretrain": share, "finetune": 1 - share, "geometry": 0.0},
+        )
+        for share in shares
+    )
+    return study_of_worlds(
+        "pretraining-length",
+        "Which part of the training compute is best spent on 2D labels alone, before 2D and 3D together?",
+        study_size(size),
+        factors=(Factor(name="pretrained", levels=levels),),
+        comparisons=tuple(
+            Comparison(
+                statement=f"{round(100 * share)} % of the budget for pre-training beats none",
+                arm={"pretrained": f"p{round(100 * share)}"},
+                baseline={"pretrained": "p0"},
+                sets=EVERYWHERE,
+            )
+            for share in shares[1:-1]
+        ),
+    )
+
+
+def pretraining_data(size: str = "cpu") -> Study:
+    """Which 2D data help, and how much of them?"""
+    first = {"recipe": "pretrain-finetune", "parts": PARTS_2D_FIRST}
+    amounts = tuple(
+        Level(name=f"wild-{part}pct", changes=(f"sources.wild.keep={part / 100}",), **first) for part in (1, 3, 10, 30)
+    )
+    levels = (
+        ONLY_3D,
+        Level(name="lab-2d", stores={"wild": "lab"}, **first),
+        Level(name="occluded-2d", stores={"wild": "occluded"}, **first),
+        *amounts,
+        Level(name="wild-2d", **first),
+    )
+
+    def claim(statement: str, arm: str, baseline: str) -> Comparison:
+        return Comparison(statement=statement, arm={"data": arm}, baseline={"data": baseline}, sets=EVERYWHERE)
+
+    return study_of_worlds(
+        "pretraining-data",
+        "Which 2D labels help a network that has 3D labels from one room: the room's own again, another world's, a few "
+        "from the wild, or many?",
+        study_size(size),
+        factors=(Factor(name="data", levels=levels),),
+        comparisons=(
+            claim("2D labels of the lab's own pictures beat 3D labels alone", "lab-2d", "only-3d"),
+            claim("2D labels of occluded scenes beat those of the lab", "occluded-2d", "lab-2d"),
+            claim("2D labels from the wild beat those of occluded scenes", "wild-2d", "occluded-2d"),
+            *(
+                claim(f"All 2D labels from the wild beat {part} % of them", "wild-2d", f"wild-{part}pct")
+                for part in (1, 3, 10, 30)
+            ),
+        ),
+    )
+
+
+def label_efficiency(size: str = "cpu") -> Study:
+    """How many 3D labels do 2D labels stand for?"""
+    parts = (1, 3, 10, 30, 100)
+    levels = tuple(Level(name=f"l{part}pct", changes=(f"sources.lab.keep={part / 100}",)) for part in parts)
+    return study_of_worlds(
+        "label-efficiency",
+        "With 1, 3, 10, 30 or all of 100 % of the 3D labels, what do 2D labels bring at equal compute?",
+        study_size(size),
+        budget_of=0.5,
+        factors=(Factor(name="labels", levels=levels), TRAINING),
+        comparisons=(
+            _claim("2D pre-training beats 3D labels alone", "2d-first", "only-3d"),
+            _claim("2D first beats mixing from the start", "2d-first", "mixed"),
+        ),
+    )
+
+
+def generalisation(size: str = "cpu") -> Study:
+    """How far does what is learnt in one world carry to the others?"""
+    worlds = Factor(
+        name="labels-from",
+        levels=(
+            Level(name="lab-3d"),
+            Level(name="occluded-3d", stores={"lab": "occluded"}),
+            Level(name="wild-3d", stores={"lab": "wild"}),
+        ),
+    )
+    return study_of_worlds(
+        "generalisation",
+        "How well does a network with 3D labels of one world do in the others, and what do 2D labels from the wild "
+        "change about it?",
+        study_size(size),
+        budget_of=0.5,
+        factors=(worlds, TRAINING),
+        comparisons=(
+            _claim("2D pre-training beats 3D labels alone", "2d-first", "only-3d"),
+            _claim("2D first beats mixing from the start", "2d-first", "mixed"),
+        ),
+    )
+
+
+def losses(size: str = "cpu") -> Study:
+    """What do the geometric loss and the reading of the maps change?"""
+    integral = '"joint": 1.0, "heatmap_cross_entropy": 0.1, "depth": 5.0'
+    argmax = '"heatmap": 100.0, "depth_at_label": 5.0'
+
+    def level(name: str, mixed: str, *more: str) -> Level:
+        return Level(name=name, recipe="mixed", changes=(*more, f"mixed.losses={{{mixed}}}"))
+
+    levels = (
+        level("integral", integral),
+        level("integral-geometry", f'{integral}, "bone_ratio": 1.0'),
+        level("integral-no-entropy", '"joint": 1.0, "depth": 5.0'),
+        level("argmax", argmax, 'mixed.losses={"heatmap": 1}', "model.readout=argmax"),
+        level(
+            "argmax-geometry",
+            f'{argmax}, "bone_ratio_at_label": 1.0',
+            'mixed.losses={"heatmap": 1}',
+            "model.readout=argmax",
+        ),
+    )
+
+    def claim(statement: str, arm: str, baseline: str) -> Comparison:
+        return Comparison(statement=statement, arm={"losses": arm}, baseline={"losses": baseline}, sets=EVERYWHERE)
+
+    return study_of_worlds(
+        "losses",
+        "What do the geometric loss, the cross-entropy on the maps, and the integral in place of the argmax bring?",
+        study_size(size),
+        factors=(Factor(name="losses", levels=levels),),
+        comparisons=(
+            claim("The geometric loss lowers the error (integral)", "integral-geometry", "integral"),
+            claim("The geometric loss lowers the error (argmax)", "argmax-geometry", "argmax"),
+            claim("The integral beats the argmax", "integral", "argmax"),
+            claim("Cross-entropy on the maps lowers the error", "integral", "integral-no-entropy"),
+        ),
+    )
+
+
+def reference_defects(size: str = "cpu") -> Study:
+    """What does each mistake of the published training cost?"""
+    published = "pretrain-finetune"
+    # The published crop of LSP-Extended is 0.68 of the person's height wide; ours is BOX_MARGIN of it.
+    tight = round(0.68 / BOX_MARGIN, 3)
+    heatmaps = '*.losses={"heatmap": 100.0, "depth_at_label": 5.0}'
+
+    def level(name: str, *changes: str) -> Level:
+        return Level(name=name, recipe=published, changes=changes)
+
+    levels = (
+        level("none"),
+        level("mispaired-labels", 'defects=["mispaired-labels"]'),
+        level("integer-labels", 'defects=["integer-labels"]'),
+        level("missing-at-origin", 'defects=["missing-at-origin"]'),
+        level("tight-crop", f"sources.wild.box_scale={tight}"),
+        level("random-third", "sources.lab.keep=0.333"),
+        level("first-third", "sources.lab.keep=0.333", "sources.lab.take=first"),
+        level("unweighted-geometry", "geometry.losses.bone_ratio=100"),
+        level("chosen-in-2d", "validation.metric=pck2d_box"),
+        level("argmax", heatmaps, "model.readout=argmax"),
+        level("argmax-cell", heatmaps, "model.readout=argmax-cell"),
+        Level(name="only-3d", recipe="only-3d"),
+        Level(name="only-3d-depth-x10", recipe="only-3d", changes=("only-3d.losses.depth=50",)),
+    )
+    of = study_size(size)
+
+    def cost(defect: str, right: str = "none") -> Comparison:
+        return Comparison(
+            statement=f"Doing without the defect {defect} lowers the error",
+            arm={"defect": right},
+            baseline={"defect": defect},
+            sets=EVERYWHERE,
+        )
+
+    study = study_of_worlds(
+        "reference-defects",
+        "The published code has mistakes in data, labels, losses and scoring. What does each of them cost by itself?",
+        of,
+        budget_of=0.5,
+        factors=(Factor(name="defect", levels=levels),),
+        comparisons=(
+            *(cost(level.name) for level in levels[1:5]),
+            cost("first-third", "random-third"),
+            *(cost(level.name) for level in levels[7:9]),
+            cost("argmax-cell", "argmax"),
+            cost("only-3d-depth-x10", "only-3d"),
+        ),
+    )
+    scored_alike = {
+        f"lab-{name}": EvaluationSet(store="lab", protocol=protocol, title=f"lab test, {protocol}")
+        for name, protocol in (("4000", "bone-sum-4000"), ("4000-legacy", "bone-sum-4000-legacy"))
+    }
+    return study.model_copy(update={"sets": {**study.sets, **scored_alike}})
+
+
+STUDIES: Mapping[str, Callable[[str], Study]] = MappingProxyType(
+    {
+        "pretraining": pretraining,
+        "model-size": model_size,
+        "pretraining-length": pretraining_length,
+        "pretraining-data": pretraining_data,
+        "label-efficiency": label_efficiency,
+        "generalisation": generalisation,
+        "losses": losses,
+        "reference-defects": reference_defects,
+    }
+)
+
+
+def _claim(statement: str, arm: str, baseline: str) -> Comparison:
+    return Comparison(statement=statement, arm={"training": arm}, baseline={"training": baseline}, sets=EVERYWHERE)

@@ -1,0 +1,1 @@
+"""Jobs side by side: processes of this machine, or a Ray cluster."""

@@ -1,0 +1,1 @@
+"""What the pages share: template, style, script, and the gallery of poses."""

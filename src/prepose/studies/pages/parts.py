@@ -1,0 +1,66 @@
+"""What all pages share: one self-contained file from a template, with its style, script, data and plotly inside."""
+
+import base64
+import gzip
+import json
+import os
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+
+def render(template: str, script: str, words: Mapping[str, Any], data: Mapping[str, Any]) -> str:
+    """A page as text.
+
+    Args:
+        template: A file of `page/`; what it is given is text, and stays text.
+        script: A file of `page/`, which runs after the shared `page.js`.
+        words: What the template names.
+        data: What the script reads.
+    """
+    page = files("prepose.studies.pages") / "page"
+    environment = Environment(
+        loader=PackageLoader("prepose.studies.pages", "page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    own = [(page / name).read_text(encoding="utf-8") for name in ("page.js", script)]
+    return environment.get_template(template).render(
+        **words,
+        # Our own style and script go into the page as they are.
+        css=Markup((page / "page.css").read_text(encoding="utf-8")),
+        script=Markup("\n".join(own)),
+        data=as_script(data),
+        plotly=packed_plotly(),
+    )
+
+
+@cache
+def packed_plotly() -> str:
+    """plotly.js, gzipped and in base64: a third of its size."""
+    return base64.b64encode(gzip.compress(get_plotlyjs().encode(), mtime=0)).decode()
+
+
+def as_script(data: Mapping[str, Any]) -> Markup:
+    """JSON for a script element, which "</" would end early."""
+    return Markup(json.dumps(data, allow_nan=False, separators=(",", ":")).replace("</", "<\\/"))
+
+
+def write_text(path: Path, text: str) -> Path:
+    """Write a file aside and rename it, so that a page which is being looked at is always whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        aside.write_text(text, encoding="utf-8", newline="")
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+    return path

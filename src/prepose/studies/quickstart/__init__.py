@@ -1,0 +1,1 @@
+"""The built-in comparison: its plan, its trainings, its figures and its page."""

@@ -1,0 +1,86 @@
+"""What a finished comparison left in its folder, read without torch."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from prepose.errors import DataError
+from prepose.metrics.evaluation import Evaluation
+from prepose.metrics.evaluation_files import load_evaluation
+from prepose.studies.pages.colours import ARM_COLOURS
+
+# What the page is made of; `summary` writes it.
+REPORT_KEYS = (
+    "arms", "sets", "seeds", "size", "protocol", "command", "worlds", "baselines", "curves", "steps", "seconds_total",
+    "environment",
+)  # fmt: skip
+ARM_KEYS = ("name", "runs", "train_flops", "images_seen", "seconds", "parameters", "evaluations", "curves")
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a comparison left in its folder.
+
+    Attributes:
+        folder: The folder.
+        report: Its report.json.
+        evaluations: set -> arm -> the evaluations of its seeds, in the order of the seeds.
+        colours: arm -> colour.
+    """
+
+    folder: Path
+    report: Mapping[str, Any]
+    evaluations: Mapping[str, Mapping[str, Sequence[Evaluation]]]
+    colours: Mapping[str, str]
+
+    @property
+    def sets(self) -> list[dict[str, str]]:
+        """The test sets: name, title, store."""
+        return self.report["sets"]
+
+    def first_seed(self, set_name: str) -> dict[str, Evaluation]:
+        """Each arm's evaluation of its first seed."""
+        return {arm: seeds[0] for arm, seeds in self.evaluations[set_name].items()}
+
+    def arm_errors(self, set_name: str, arm: str) -> list[float]:
+        """MPJPE of each seed, mm."""
+        return [evaluation.overall()["mpjpe_mm"] for evaluation in self.evaluations[set_name][arm]]
+
+
+def read_findings(folder: Path) -> Findings:
+    """Everything the page is made of.
+
+    Raises:
+        DataError: the folder holds no finished comparison, or a part of it is missing or damaged.
+    """
+    path = folder / "report.json"
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise DataError(
+            f"{folder}: holds no report.json; run `prepose quickstart --out {folder}` to its end"
+        ) from error
+    except ValueError as error:
+        raise DataError(f"{path}: is not JSON ({error}); run `prepose quickstart` again") from error
+    _check(report, path)
+    evaluations = {
+        each["name"]: {
+            arm["name"]: [load_evaluation(folder / run / "evaluations" / f"{each['name']}.json") for run in arm["runs"]]
+            for arm in report["arms"]
+        }
+        for each in report["sets"]
+    }
+    colours = {arm["name"]: ARM_COLOURS[i % len(ARM_COLOURS)] for i, arm in enumerate(report["arms"])}
+    return Findings(folder, report, evaluations, colours)
+
+
+def _check(report: Any, path: Path) -> None:
+    if not isinstance(report, dict) or not isinstance(report.get("arms"), list):
+        raise DataError(f"{path}: is not the report of a comparison; run `prepose quickstart` again")
+    parts = [(report, REPORT_KEYS), *((arm, ARM_KEYS) for arm in report["arms"])]
+    missing = [repr(key) for part, keys in parts for key in keys if not isinstance(part, dict) or key not in part]
+    if missing or not report["arms"]:
+        found = ", ".join(dict.fromkeys(missing)) or "an arm"
+        raise DataError(f"{path}: lacks {found}; another version wrote it: run `prepose quickstart` again")

@@ -1,0 +1,111 @@
+"""What a reader needs to make a study's figures again: commits, machines, versions, seeds, protocols, the command."""
+
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from prepose.studies.analysis.wording import counted, listed, seconds_written
+from prepose.studies.tables import flops_written
+
+Json = Mapping[str, Any]
+
+
+def facts(found: Json) -> list[tuple[str, str]]:
+    """Name and value of each fact."""
+    study, done = found["study"], [trial for trial in found["trials"] if trial["state"] == "done"]
+    rows = [
+        ("commit", _distinct(done, "git_commit", "not from a repository")),
+        ("machine", _machines(done)),
+        ("software", _software(done)),
+        ("seeds", ", ".join(str(seed) for seed in study["seeds"])),
+        ("budget", _budget(study)),
+        ("trials", f"{len(done)} of {len(found['trials'])} done"),
+        ("compute", _compute(done)),
+        ("report by", f"prepose {found['prepose']}"),
+    ]
+    return [(name, value) for name, value in rows if value]
+
+
+def command(found: Json) -> str:
+    """The command that runs the study, but for where it is written."""
+    study = found["study"]
+    size = "" if study["size"] is None else f" --size {shlex.quote(study['size'])}"
+    scale = "" if study["budget_scale"] == 1 else f" --budget-scale {study['budget_scale']:g}"
+    return f"prepose study {shlex.quote(study['name'])}{size}{scale} --out DIR"
+
+
+def commits(found: Json) -> list[str]:
+    """The commits that trials were run by."""
+    return list(dict.fromkeys(t["environment"]["git_commit"] or "" for t in found["trials"] if t["state"] == "done"))
+
+
+def protocols(found: Json) -> list[tuple[str, str]]:
+    """Each protocol with the sets that are scored by it, and its source."""
+    sets: dict[str, list[str]] = {}
+    sources: dict[str, str] = {}
+    for each in found["sets"]:
+        name = each["protocol"]["name"]
+        sets.setdefault(name, []).append(
+            f"{each['title']} ({counted(each['num_samples'], 'sample')}; {each['resampled']})"
+        )
+        sources[name] = each["protocol"]["source"]
+    return [(name, f"{'; '.join(titles)}. {sources[name]}") for name, titles in sets.items()]
+
+
+def unfinished(found: Json) -> list[tuple[str, str]]:
+    """Each trial that is not done, and why."""
+    rows = []
+    for trial in found["trials"]:
+        name = f"{trial['arm']}, seed {trial['seed']} ({trial['id']})"
+        if trial["state"] == "failed":
+            failure = trial["failure"]
+            rows.append((name, f"{failure.get('kind', 'failed')}: {failure.get('message', 'no message')}"))
+        elif trial["state"] == "missing":
+            rows.append((name, "not run yet"))
+    return rows
+
+
+def _distinct(trials: list[Json], name: str, missing: str) -> str:
+    return listed(list(dict.fromkeys(trial["environment"][name] or missing for trial in trials)))
+
+
+def _machines(trials: list[Json]) -> str:
+    found = []
+    for trial in trials:
+        where = trial["environment"]
+        gpus = f", {listed(where['gpus'])}" if where["gpus"] else ""
+        found.append(f"{where['cpu'] or 'an unknown processor'}, {counted(where['cpu_count'] or 0, 'core')}{gpus}")
+    return listed(list(dict.fromkeys(found)))
+
+
+def _software(trials: list[Json]) -> str:
+    found = [
+        ", ".join(f"{name} {trial['environment'][name]}" for name in ("prepose", "torch", "python"))
+        for trial in trials
+        if trial["environment"]["prepose"]
+    ]
+    return listed(list(dict.fromkeys(found))) if found else ""
+
+
+def _budget(study: Json) -> str:
+    budget, scale = study["budget"], study["budget_scale"]
+    rule, amount = budget["rule"], budget.get("amount")
+    if amount is None:
+        return "every recipe as long as it says"
+    written = flops_written(scale * amount) if rule == "flops" else f"{scale * amount:,.0f} {rule}"
+    kind = {"flops": "equal training FLOPs", "images": "equal images", "seconds": "equal time of training"}[rule]
+    return f"{kind}, {written} a trial"
+
+
+def _compute(trials: list[Json]) -> str:
+    sums = {
+        name: sum(float(trial["costs"].get(name) or 0) for trial in trials)
+        for name in ("train_flops", "validation_flops", "evaluation_flops", "train_seconds", "validation_seconds",
+                     "evaluation_seconds")
+    }  # fmt: skip
+    flops = ", ".join(f"{flops_written(sums[f'{part}_flops'])} {word}" for part, word in _PARTS)
+    seconds = sum(sums[f"{part}_seconds"] for part, _ in _PARTS)
+    return f"{flops}; {seconds_written(seconds)} of device time"
+
+
+_PARTS = (("train", "training"), ("validation", "validation"), ("evaluation", "test"))

@@ -1,0 +1,125 @@
+"""A study's results as Markdown: the answers, the tables, what is needed to make them again."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from prepose.studies.analysis.wording import NONE, difference, figure, interval, p_value, signed
+from prepose.studies.report.facts import command, facts, protocols, unfinished
+from prepose.studies.report.tables_of_page import (
+    Cell,
+    WideTable,
+    costs_table,
+    group_tables,
+    main_table,
+    matrix_tables,
+    parts_tables,
+)
+
+Json = Mapping[str, Any]
+
+
+def as_markdown(found: Json) -> str:
+    """The whole report but for curves and pictures."""
+    return "\n".join(line.rstrip() for line in _lines(found)).rstrip() + "\n"
+
+
+def _lines(found: Json) -> Iterator[str]:
+    study = found["study"]
+    yield f"# {study['name']}"
+    yield from ("", study["question"], "", "## The answer", "")
+    for each in found["comparisons"]:
+        yield f"- **{each['statement']}: {each['outcome']}.** {each['answer']}"
+    for line in found["caution"]:
+        yield from ("", f"> {line}")
+    yield from _wide(main_table(found))
+    yield from _comparisons(found)
+    yield from _compute(found)
+    for table in (*matrix_tables(found), *parts_tables(found), *group_tables(found), costs_table(found)):
+        yield from _wide(table)
+    missing = unfinished(found)
+    if missing:
+        yield from ("", "## Trials that are not done", "")
+        yield from (f"- {_escaped(name)}: {_escaped(why)}" for name, why in missing)
+    yield from ("", "## To get these numbers again", "", f"    {command(found)}", "")
+    yield from (f"- {name}: {value}" for name, value in facts(found))
+    yield from (f"- protocol `{name}`: {text}" for name, text in protocols(found))
+    yield from ("", "Every figure with its trials is in `results.json` and `tables/`.")
+
+
+def _wide(table: WideTable) -> Iterator[str]:
+    above = [title for title, span in table.groups for _ in range(span)] or [""] * len(table.columns)
+    heads = [": ".join(filter(None, (group, column))) for group, column in zip(above, table.columns, strict=True)]
+    yield from ("", f"## {table.title}", "")
+    yield from _table([table.label, *heads], [[row.head, *map(_cell, row.cells)] for row in table.rows])
+    yield from ("", table.note)
+
+
+def _cell(cell: Cell) -> str:
+    text = f"**{cell.text}**" if cell.best else cell.text
+    if not cell.note:
+        return text
+    return f"{text} {cell.note}" if cell.note.startswith("±") else f"{text} [{cell.note}]"
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    yield f"| {' | '.join(map(_escaped, heads))} |"
+    yield f"|---|{'---:|' * (len(heads) - 1)}"
+    yield from (f"| {' | '.join(map(_escaped, row))} |" for row in rows)
+
+
+def _escaped(text: str) -> str:
+    return " ".join(text.replace("|", "\\|").split())
+
+
+def _comparisons(found: Json) -> Iterator[str]:
+    if not found["comparisons"]:
+        return
+    yield from ("", "## Planned comparisons", "")
+    heads = ("comparison", "where", "arm", "baseline", "difference", "95 % interval", "p (Holm)", "effect size",
+             "smallest effect seen", "verdict")  # fmt: skip
+    yield from _table(heads, [_test(each, test) for each in found["comparisons"] for test in each["tests"]])
+    yield from (
+        "",
+        "Difference: arm - baseline. Intervals by Student's t over trainings and test subjects. Effect size: the "
+        "difference in standard deviations over seeds. Smallest effect: what the comparison would have found with 80 % "
+        "power. The verdict counts all planned comparisons (Holm's correction at 5 %).",
+    )
+
+
+def _test(each: Json, test: Json) -> list[str]:
+    head, found, metric = [each["statement"], test["place"]], test["result"], each["metric"]
+    if found is None:
+        return [*head, test["arm"], test["baseline"], *[NONE] * 5, f"not run: {test['reason']}"]
+    size, least = found["effect_size"], found["smallest_effect"]
+    return [
+        *head,
+        f"{test['arm']}: {figure(found['arm']['mean'], metric)}",
+        f"{test['baseline']}: {figure(found['baseline']['mean'], metric)}",
+        difference(found["difference"], metric),
+        interval(found["interval"], metric, plus=True) or NONE,
+        p_value(found["adjusted_p_value"]),
+        NONE if size is None else signed(size, 2),
+        NONE if least is None else difference(least, metric).lstrip("+"),
+        found["adjusted_verdict"],
+    ]
+
+
+def _compute(found: Json) -> Iterator[str]:
+    if not found["compute"]:
+        return
+    yield from ("", "## Worth in compute", "")
+    titles = {each["name"]: each["title"] for each in found["sets"]}
+    for each in found["compute"]:
+        yield f"- {along(each, titles)}: {each['sentence']}"
+
+
+def along(each: Json, titles: Mapping[str, str]) -> str:
+    """Along which curves a ratio of compute was read off."""
+    if each["along"] == "budgets":
+        where = f"{titles.get(each['error_of'], each['error_of'])}, over budgets"
+    else:
+        name = "held-out validation" if each["error_of"] == "validation" else f"held-out {each['error_of']}"
+        where = f"{name}, along training"
+    return (
+        f"{where}, shared stages by their part" if each["basis"] == "counted" and each["along"] == "training" else where
+    )

@@ -1,0 +1,177 @@
+"""Test pictures of a study with what its arms made of them, where the stores are still there."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from prepose.body.drawing import side_colour
+from prepose.body.skeletons import get_skeleton
+from prepose.data.dataset import PoseDataset
+from prepose.data.store import open_store
+from prepose.errors import DataError
+from prepose.metrics.evaluation import Evaluation
+from prepose.metrics.evaluation_files import load_evaluation
+from prepose.studies.analysis.matrix import store_name
+from prepose.studies.pages.gallery import Case, cases_of
+from prepose.studies.results.outline import SetOutline
+from prepose.studies.results.study_results import StudyResults, TrialResult
+
+MOST_ARMS = 4
+MOST_SETS = 4
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """What the page shows of the test sets.
+
+    Attributes:
+        arms: Arms whose poses are shown; the first ranks the samples.
+        seed: Of their trainings; None where they share none.
+        gallery: For each set its `title` and `cases`.
+        bones: Pairs of joints.
+        bone_colours: One for each bone.
+        note: Why there are none, or not of every set; empty otherwise.
+    """
+
+    arms: tuple[str, ...]
+    seed: int | None
+    gallery: Sequence[Mapping[str, Any]]
+    bones: list[list[int]]
+    bone_colours: list[str]
+    note: str
+
+    def words(self) -> dict[str, Any]:
+        """What the template names."""
+        return {
+            "gallery": self.gallery,
+            "shown_arms": [{"name": name} for name in self.arms],
+            "seed": self.seed,
+            "picture_note": self.note,
+        }
+
+    def data(self) -> dict[str, Any]:
+        """What the script draws: poses to turn, by the key of their case."""
+        found: list[Case] = [case for each in self.gallery for case in each["cases"]]
+        return {
+            "bones": self.bones,
+            "bone_colours": self.bone_colours,
+            "cases": {
+                case.key: {"title": case.title, "truth": case.truth, "arms": [asdict(arm) for arm in case.arms]}
+                for case in found
+            },
+        }
+
+
+def pictures_of(results: StudyResults, colours: Mapping[str, str], *, most_bytes: int) -> Pictures:
+    """Best, median and worst cases of each set, fewer where they would take more than `most_bytes`.
+
+    Args:
+        results: The study.
+        colours: arm -> colour.
+        most_bytes: Of all pictures together, in base64.
+    """
+    arms = shown_arms(results)
+    seed, skeleton, gallery, notes, left = _shared_seed(results, arms), "", [], [], most_bytes
+    sets = [*_one_of_each_store(results)][:MOST_SETS]
+    for place, each in enumerate(sets):
+        try:
+            dataset, evaluations = _opened(results, each, arms, seed)
+        except DataError as error:
+            notes.append(f"{each.title}: {error}")
+            continue
+        wanted = left // (len(sets) - place)
+        for number in (2, 1):
+            cases = cases_of(each.name, dataset, evaluations, colours, ranked_by=next(iter(evaluations)), each=number)
+            size = sum(len(panel.jpeg) for case in cases for panel in case.panels)
+            if size <= wanted:
+                break
+        else:
+            notes.append(f"{each.title}: its pictures would make the page too large")
+            continue
+        left -= size
+        found = next(iter(evaluations.values())).protocol.skeleton
+        if skeleton in ("", found):
+            skeleton = found
+            gallery.append({"title": each.title, "cases": cases})
+    return _with_bones(arms, seed, gallery, skeleton, "; ".join(notes))
+
+
+def _with_bones(
+    arms: tuple[str, ...], seed: int | None, gallery: list[dict[str, Any]], skeleton: str, note: str
+) -> Pictures:
+    if not skeleton:
+        return Pictures(arms, seed, [], [], [], note)
+    bones = get_skeleton(skeleton)
+    colours = ["#{:02x}{:02x}{:02x}".format(*side_colour(child)) for _, child in bones.bones]
+    return Pictures(arms, seed, gallery, bones.bone_indices.tolist(), colours, note)
+
+
+def shown_arms(results: StudyResults) -> tuple[str, ...]:
+    """The arms that the study compares, in the order in which it does; any where it compares none."""
+    from prepose.studies.analysis.planned import pairs_of
+
+    there = [arm.name for arm in results.arms]
+    compared = [
+        name
+        for planned in results.outline.comparisons
+        for _, arm, baseline in [*pairs_of(results.outline, planned)][-1:]
+        for name in (arm, baseline)
+        if name in there
+    ]
+    return tuple(dict.fromkeys([*compared, *(() if compared else there)]))[:MOST_ARMS]
+
+
+def _shared_seed(results: StudyResults, arms: Sequence[str]) -> int | None:
+    seeds = [{trial.seed for trial in results.of_arm(arm)} for arm in arms]
+    return min(set.intersection(*seeds), default=None)
+
+
+def _one_of_each_store(results: StudyResults) -> Iterator[SetOutline]:
+    seen = set()
+    for each in results.sets:
+        if (each.store, each.split) not in seen:
+            seen.add((each.store, each.split))
+            yield each
+
+
+def _opened(
+    results: StudyResults, each: SetOutline, arms: Sequence[str], seed: int | None
+) -> tuple[PoseDataset, dict[str, Evaluation]]:
+    folder = store_folder(results, each.store)
+    if folder is None:
+        raise DataError(f"store {each.store} is not there any more, so that there are no pictures of it")
+    dataset = open_store(folder, each.split)
+    evaluations = {}
+    for arm in arms:
+        trials = [trial for trial in results.measured(arm, each.name) if seed in (None, trial.seed)]
+        if trials:
+            evaluations[arm] = load_evaluation(trials[0].evaluation_file(each.name))
+    if not evaluations or max(evaluation.index.max() for evaluation in evaluations.values()) >= len(dataset):
+        raise DataError(f"{folder}: does not hold the samples that were measured, so that there are no pictures of it")
+    return dataset, evaluations
+
+
+def store_folder(results: StudyResults, name: str) -> Path | None:
+    """Where a store of the study is, or was drawn: its own path, the study's folder, or beside stores of a trial."""
+    spec = dict(results.outline.stores[name])
+    shared = f"{name}-{_digest(spec)}"
+    candidates = [Path(spec["path"]).expanduser()] if spec.get("path") else [results.folder / "stores" / name]
+    for folder in _trial_stores(results.done[0]):
+        if store_name(results.outline, str(folder)) == name:
+            candidates.append(folder)
+        candidates.append(folder.parent / shared)
+    return next((folder for folder in candidates if (folder / "store.json").is_file()), None)
+
+
+def _digest(spec: Mapping[str, Any]) -> str:
+    # As `studies.run.stores.digest`, which knows studies as models and thereby torch.
+    text = json.dumps(spec, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def _trial_stores(trial: TrialResult) -> list[Path]:
+    recipe = json.loads((trial.folder / "recipe.json").read_text(encoding="utf-8"))
+    return [Path(spec["store"]) for spec in recipe["sources"].values()]

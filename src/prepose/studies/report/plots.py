@@ -1,0 +1,199 @@
+"""What a study's page draws: curves, budgets, matrices, parts and confidence as values for the script."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from prepose.studies.analysis.wording import NONE, figure, interval, measure
+from prepose.studies.pages.colours import ARM_COLOURS
+from prepose.studies.report.tables_of_page import BASELINES, VARIANT_TITLES, titles_of
+
+Json = Mapping[str, Any]
+
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
+
+
+def styles_of(found: Json) -> dict[str, tuple[str, str]]:
+    """The colour and dash of each arm: colours tell levels that are compared, dashes those they are crossed with."""
+    compared = {factor for each in found["comparisons"] for factor in each["arm"]}
+    varied = _varied(found)
+    first = [name for name in varied if name in compared] or varied
+    keys = {
+        arm["name"]: (
+            tuple(arm["levels"][name] for name in first),
+            tuple(arm["levels"][name] for name in varied if name not in first),
+        )
+        for arm in found["arms"]
+    }
+    colours, dashes = (list(dict.fromkeys(key[side] for key in keys.values())) for side in (0, 1))
+    styles = {}
+    for name, (one, other) in keys.items():
+        i = colours.index(one)
+        dash = dashes.index(other) + i // len(ARM_COLOURS)
+        styles[name] = (ARM_COLOURS[i % len(ARM_COLOURS)], DASHES[dash % len(DASHES)])
+    return styles
+
+
+def colours_of(found: Json) -> dict[str, str]:
+    """The colour of each arm."""
+    return {name: colour for name, (colour, _) in styles_of(found).items()}
+
+
+def _varied(found: Json) -> list[str]:
+    return [factor["name"] for factor in found["study"]["factors"] if len(factor["levels"]) > 1]
+
+
+def curve_errors(found: Json) -> list[tuple[str, str]]:
+    """The held-out errors that some arm has a curve of, with what the reader calls them."""
+    names = dict.fromkeys(name for arm in found["curves"] for seed in arm["seeds"] for name in seed["errors"])
+    return [(name, "validation" if name == "validation" else f"held-out {name}") for name in names]
+
+
+def script_data(found: Json) -> dict[str, Any]:
+    """What the script draws, but for poses."""
+    return {
+        "arms": [{"name": name, "colour": colour, "dash": dash} for name, (colour, dash) in styles_of(found).items()],
+        "sets": [{"name": each["name"], "title": each["title"]} for each in found["sets"]],
+        "curves": _curves(found),
+        "budgets": [*_budget_curves(found)],
+        "crossings": _crossings(found),
+        "matrices": [_matrix(each, titles_of(found)) for each in found["matrices"]],
+        "parts": {each["name"]: _parts(each) for each in found["sets"]},
+        "confidence": {each["name"]: _confidence(each) for each in found["sets"]},
+    }
+
+
+def _curves(found: Json) -> dict[str, list[dict[str, Any]]]:
+    """For each error, each arm's mean and range over seeds at the points that all its seeds have."""
+    curves: dict[str, list[dict[str, Any]]] = {}
+    for name, _ in curve_errors(found):
+        for arm in found["curves"]:
+            seeds = [seed for seed in arm["seeds"] if name in seed["errors"]]
+            length = min((len(seed["images"]) for seed in seeds), default=0)
+            errors = np.array([seed["errors"][name][:length] for seed in seeds], dtype=float).reshape(
+                len(seeds), length
+            )
+            known = ~np.isnan(errors).any(axis=0) if length else np.zeros(0, bool)
+            if not known.any():
+                continue
+            axes = {
+                axis: _rounded(np.mean([seed[axis][:length] for seed in seeds], axis=0)[known], 4)
+                for axis in ("images", "flops", "counted_flops", "seconds")
+            }
+            band = {"mean": errors.mean(axis=0), "low": errors.min(axis=0), "high": errors.max(axis=0)}
+            shown = {key: _rounded(values[known], 5) for key, values in band.items()}
+            curves.setdefault(name, []).append({"arm": arm["arm"], **axes, **shown})
+    return curves
+
+
+def _rounded(values: np.ndarray, digits: int) -> list[float]:
+    return [float(f"{value:.{digits}g}") for value in values.tolist()]
+
+
+def _budget_curves(found: Json) -> Iterator[dict[str, Any]]:
+    """Error at the end of trainings of several budgets, for each set and combination of the other levels."""
+    factor = found["study"]["budget_factor"]
+    if factor is None:
+        return
+    styles = styles_of(found)
+    others = [name for name in _varied(found) if name != factor]
+    for each in found["sets"]:
+        lines: dict[str, list[tuple[float, str, Json]]] = {}
+        for arm in found["arms"]:
+            row = each["arms"].get(arm["name"], {}).get("measures", {}).get(each["headline"])
+            if row is not None:
+                name = " / ".join(arm["levels"][other] for other in others) or each["title"]
+                lines.setdefault(name, []).append((arm["counted_flops"], arm["name"], row))
+        drawn: list[str] = []
+        for name, points in lines.items():
+            colour = styles[points[0][1]][0]
+            dash = DASHES[drawn.count(colour) % len(DASHES)]
+            drawn.append(colour)
+            style = {"set": each["name"], "name": name, "colour": colour, "dash": dash}
+            yield style | _budget_points(sorted(points, key=lambda point: point[0]), each["headline"])
+
+
+def _budget_points(points: Sequence[tuple[float, str, Json]], name: str) -> dict[str, Any]:
+    shown = measure(name)
+    rows = [row for _, _, row in points]
+    ends = [row["interval"] or {"low": row["mean"], "high": row["mean"]} for row in rows]
+    return {
+        "axis": f"{shown.title}, {shown.unit}",
+        "flops": [flops for flops, _, _ in points],
+        "mean": [shown.factor * row["mean"] for row in rows],
+        "low": [shown.factor * end["low"] for end in ends],
+        "high": [shown.factor * end["high"] for end in ends],
+    }
+
+
+def _crossings(found: Json) -> list[dict[str, Any]]:
+    """Where budget curves cross, with the words of a vertical line."""
+    crossed = [
+        (each, each["crossing"]["flops"])
+        for each in found["compute"]
+        if each["along"] == "budgets" and each["crossing"] and each["crossing"]["flops"]
+    ]
+    return [
+        {
+            "set": each["error_of"],
+            "flops": flops,
+            "text": f"{each['arm']} {each['crossing']['order']} {each['baseline']}",
+        }
+        for each, flops in crossed
+    ]
+
+
+def _matrix(each: Json, titles: Mapping[str, str]) -> dict[str, Any]:
+    shown = measure(each["measure"])
+    cells = [[cell["figure"] for cell in row] for row in each["cells"]]
+    return {
+        "title": ", ".join(each["where"].values()),
+        "factor": each["factor"],
+        "axis": f"{shown.title}, {shown.unit}",
+        "rows": each["rows"],
+        "columns": [titles[name] for name in each["columns"]],
+        "values": [[None if cell is None else shown.factor * cell["mean"] for cell in row] for row in cells],
+        "texts": [[_matrix_text(cell, each["measure"]) for cell in row] for row in cells],
+        "home": [[cell["at_home"] for cell in row] for row in each["cells"]],
+    }
+
+
+def _matrix_text(cell: Json | None, name: str) -> str:
+    if cell is None:
+        return NONE
+    ends = interval(cell["interval"], name)
+    return f"<b>{figure(cell['mean'], name, unit=False)}</b>" + (f"<br>{ends}" if ends else "")
+
+
+def _parts(each: Json) -> list[dict[str, Any]]:
+    return [
+        {
+            "arm": name,
+            "parts": {part: round(row["mean"], 2) for part, row in arm["parts"].items()},
+            "variants": {
+                VARIANT_TITLES.get(variant, variant): round(row["mean"], 2) for variant, row in arm["variants"].items()
+            },
+            "baselines": [VARIANT_TITLES[variant] for variant in BASELINES if variant in arm["variants"]],
+        }
+        for name, arm in each["arms"].items()
+        if arm["parts"]
+    ]
+
+
+def _confidence(each: Json) -> list[dict[str, Any]]:
+    return [
+        {
+            "arm": name,
+            "confidence": _column(arm["confidence"]["bins"], "confidence"),
+            "error": _column(arm["confidence"]["bins"], "error"),
+            "share": _column(arm["confidence"]["bins"], "share_well_placed"),
+            "order": arm["confidence"]["rank_correlation"]["mean"],
+        }
+        for name, arm in each["arms"].items()
+        if arm["confidence"]
+    ]
+
+
+def _column(bins: Sequence[Json], name: str) -> list[float]:
+    return [round(each[name], 4) for each in bins]

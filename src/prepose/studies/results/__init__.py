@@ -1,0 +1,1 @@
+"""What a study's folder holds, read and reduced without torch."""

@@ -1,0 +1,1 @@
+"""A study carried out: its folder, its worlds, its trials, their costs, a forecast."""

@@ -1,0 +1,129 @@
+"""Carrying a study out: its folder, its worlds, its trials; and going on where an earlier sitting stopped."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rich.console import Console
+
+from prepose.recipes.budget import training_flops
+from prepose.recipes.environment import environment
+from prepose.studies.engines.local import Engine, Failure, Job, Outcome, cores, run_jobs
+from prepose.studies.reading import at_scale
+from prepose.studies.run.checks import check_sets
+from prepose.studies.run.folder import (
+    attempts_at,
+    claim_folder,
+    definition,
+    keep_plan,
+    locked,
+    note_failure,
+    note_sitting,
+    trial_folder,
+)
+from prepose.studies.run.live_table import Expected, drawing_bars, live_table
+from prepose.studies.run.planning import AS_IT_COMES, Planned, Sitting, checked_arms, plan_study
+from prepose.studies.run.stores import draw_worlds, store_folders
+from prepose.studies.run.trial_work import TrialOrder, carry_out, is_done, placed_set
+from prepose.studies.study import Study
+from prepose.studies.trials import base_recipe, counted_flops, on_stores
+
+
+@dataclass(frozen=True)
+class StudyEnd:
+    """How a study ended.
+
+    Attributes:
+        folder: Its folder.
+        done: Trials that are done, of this sitting and earlier ones.
+        failures: trial, in words -> why it failed.
+    """
+
+    folder: Path
+    done: int
+    failures: Mapping[str, Failure]
+
+
+def run_study(
+    study: Study,
+    out: Path,
+    *,
+    sitting: Sitting = AS_IT_COMES,
+    engine: Engine = run_jobs,
+    console: Console | None = None,
+) -> StudyEnd:
+    """Run every trial of a study that is not done yet.
+
+    Args:
+        study: The study.
+        out: Its folder.
+        sitting: How to run it.
+        engine: What carries the trials out.
+        console: Where progress is shown.
+
+    Raises:
+        RecipeError: an arm cannot be run, found before anything runs.
+        DataError: the folder holds something else, or a store does not fit, found before anything is trained.
+        KeyboardInterrupt: Ctrl-C or SIGTERM; what is finished is kept, trainings have saved their state.
+    """
+    console = console or Console(quiet=True)
+    scaled = at_scale(study, sitting.budget_scale)
+    checked_arms(scaled, store_folders(scaled, out, sitting.stores))
+    with locked(out / ".lock", f"works in {out}"):
+        wanted = definition(study, base_recipe(study), size=sitting.size, budget_scale=sitting.budget_scale)
+        claim_folder(out, wanted, extend=sitting.extend)
+        planned = plan_study(study, out, sitting=sitting, engine=engine)
+        keep_plan(out, planned.as_json(), extend=sitting.extend)
+        note_sitting(out, environment())
+        with drawing_bars(console) as progress:
+            draw_worlds(planned.study, planned.folders, workers=cores(), progress=progress)
+        check_sets(planned.study, planned.arms, planned.folders)
+        return _run_trials(out, planned, engine=engine, console=console)
+
+
+def _orders(out: Path, planned: Planned) -> dict[str, TrialOrder]:
+    study, folders = planned.study, planned.folders
+    sets = {name: placed_set(each, study.stores[each.store], folders[each.store]) for name, each in study.sets.items()}
+    counted = {arm.name: counted_flops(arm) for arm in planned.arms}
+    return {
+        trial.id: TrialOrder(
+            recipe=on_stores(trial.recipe, folders),
+            folder=trial_folder(out.resolve(), trial.id),
+            sets=sets,
+            counted_flops=counted[trial.arm],
+            machine=planned.machine,
+            side_by_side=planned.side_by_side,
+        )
+        for trial in planned.trials
+    }
+
+
+def _run_trials(out: Path, planned: Planned, *, engine: Engine, console: Console) -> StudyEnd:
+    trials, orders = planned.trials, _orders(out, planned)
+    expected = _expected(planned, orders)
+    done = [trial.id for trial in trials if is_done(orders[trial.id].folder, orders[trial.id].sets)]
+    attempts = {trial.id: attempts_at(orders[trial.id].folder) for trial in trials}
+    failures: dict[str, Failure] = {}
+    jobs = [Job(trial.id, carry_out, (orders[trial.id],)) for trial in trials if trial.id not in done]
+    shared = (out, *dict.fromkeys(planned.folders.values()))
+    resources = replace(planned.resources, shared=shared if planned.cluster else ())
+    with live_table(console, expected, done) as table:
+
+        def on_done(name: str, outcome: Outcome) -> None:
+            if outcome.failure is not None:
+                failures[expected[name].title] = outcome.failure
+                note_failure(orders[name].folder, outcome.failure, attempts[name] + 1)
+            table.finished(name, outcome.failure)
+
+        engine(jobs, resources=resources, tick=table.tick, on_done=on_done)
+    return StudyEnd(out, len(trials) - len(failures), failures)
+
+
+def _expected(planned: Planned, orders: Mapping[str, TrialOrder]) -> dict[str, Expected]:
+    flops = {arm.name: training_flops(arm.recipe) for arm in planned.arms}
+    return {
+        trial.id: Expected(
+            f"{trial.arm}, seed {trial.seed}", orders[trial.id].folder, trial.recipe.samples, flops[trial.arm]
+        )
+        for trial in planned.trials
+    }

@@ -1,0 +1,196 @@
+"""A study's folder: what was asked, what is planned, and one run folder for each trial.
+
+```
+STUDY/study.json      the definition, its size and budget scale
+      plan.json       arms with their cost, trials with their arm and seed
+      environment.json  versions, machine, command line; one entry for each sitting
+      stores/         the worlds that the study drew, unless they are kept elsewhere
+      trials/ID/      a run folder; evaluations/SET.npz and .json; costs.json when it is done, failure.json if it failed
+```
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from prepose.errors import DataError
+from prepose.models.flops import count_flops, count_parameters
+from prepose.recipes.budget import stage_cost, training_flops
+from prepose.recipes.run import differences, write_json
+from prepose.recipes.stage import Recipe
+from prepose.studies.engines.local import Failure
+from prepose.studies.reading import FORMAT
+from prepose.studies.study import Study
+from prepose.studies.trials import Arm, PlannedTrial, counted_flops
+
+EXTEND = "add --extend to go on with the new definition (trials that it still has are kept), or choose another --out"
+
+
+def definition(study: Study, base: Recipe, *, size: str | None, budget_scale: float) -> dict[str, Any]:
+    """What `study.json` holds; the base recipe is spelt out, so that it stays what it was."""
+    spelt_out = study.model_copy(update={"base": base})
+    return {"format": FORMAT, "study": spelt_out.model_dump(mode="json"), "size": size, "budget_scale": budget_scale}
+
+
+def claim_folder(folder: Path, wanted: Mapping[str, Any], *, extend: bool) -> None:
+    """Make the folder this study's own, or see that it is.
+
+    Args:
+        folder: The study's folder.
+        wanted: Its definition.
+        extend: Whether another definition takes the place of the one that is there.
+
+    Raises:
+        DataError: the folder holds something else, or a study of another definition.
+    """
+    path = folder / "study.json"
+    if not path.exists():
+        others = [each for each in folder.iterdir() if each.name != ".lock"] if folder.is_dir() else []
+        if others:
+            raise DataError(f"{folder}: is not empty and holds no study; choose another --out")
+        write_json(path, wanted)
+        return
+    there = _read_object(path)
+    found = differences(there, wanted)
+    if not found:
+        return
+    if not extend:
+        raise DataError(f"{folder}: holds a study of another definition: {found}; {EXTEND}")
+    write_json(path, wanted)
+
+
+def plan_of(arms: Sequence[Arm], trials: Sequence[PlannedTrial]) -> dict[str, Any]:
+    """What `plan.json` holds."""
+    return {
+        "arms": [_arm_row(arm) for arm in arms],
+        "trials": [{"id": trial.id, "arm": trial.arm, "seed": trial.seed} for trial in trials],
+    }
+
+
+def keep_plan(folder: Path, plan: Mapping[str, Any], *, extend: bool) -> None:
+    """Write the plan, or see that the one that is there is the same.
+
+    Raises:
+        DataError: the same definition now means other trials: a recipe it names has changed.
+    """
+    path = folder / "plan.json"
+    there = read_plan(folder) if path.exists() else None
+    if there is not None and not extend:
+        now = {trial["id"] for trial in plan["trials"]}
+        changed = [trial for trial in there["trials"] if trial["id"] not in now]
+        if changed:
+            raise DataError(
+                f"{folder}: arm {changed[0]['arm']!r} is no longer the training that it was: a recipe that the study "
+                f"names, or this version of prepose, has changed; {EXTEND}"
+            )
+    if there != plan:
+        write_json(path, plan)
+
+
+def read_plan(folder: Path) -> dict[str, Any]:
+    """The plan of a study's folder."""
+    return _read_object(folder / "plan.json")
+
+
+def trial_folder(folder: Path, trial: str) -> Path:
+    """Where the run folder of a trial is."""
+    return folder / "trials" / trial
+
+
+def attempts_at(run: Path) -> int:
+    """How often a trial has failed so far."""
+    path = run / "failure.json"
+    return int(_read_object(path).get("attempts", 0)) if path.exists() else 0
+
+
+def note_failure(run: Path, failure: Failure, attempts: int) -> None:
+    """Keep why a trial failed, and how often it has been tried."""
+    run.mkdir(parents=True, exist_ok=True)
+    write_json(
+        run / "failure.json",
+        {
+            "kind": failure.kind,
+            "message": failure.message,
+            "attempts": attempts,
+            "when": datetime.now(UTC).isoformat(timespec="seconds"),
+            "trace": failure.trace,
+        },
+    )
+
+
+def clear_failure(run: Path) -> None:
+    """Forget that a trial had failed."""
+    (run / "failure.json").unlink(missing_ok=True)
+
+
+def note_sitting(folder: Path, facts: Mapping[str, Any]) -> None:
+    """Add a sitting's facts to `environment.json`: the first are the file's own, later ones lie under `resumed`."""
+    path = folder / "environment.json"
+    if path.exists():
+        first = _read_object(path)
+        write_json(path, first | {"resumed": [*first.get("resumed", ()), dict(facts)]})
+    else:
+        write_json(path, dict(facts))
+
+
+@contextmanager
+def locked(path: Path, what: str) -> Iterator[None]:
+    """Keep other processes out of something until the block, or this process, ends.
+
+    Args:
+        path: A file that stands for it; its folder is made where it does not exist.
+        what: What the message says that the others do: "work in studies/first".
+
+    Raises:
+        DataError: another process holds it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            file.seek(0)
+            raise DataError(f"another process ({file.read()}) {what}; wait for it, or stop it") from error
+        file.truncate(0)
+        file.write(f"{os.getpid()} on {os.uname().nodename}")
+        file.flush()
+        yield
+
+
+def _arm_row(arm: Arm) -> dict[str, Any]:
+    recipe = arm.recipe
+    return {
+        "name": arm.name,
+        "levels": dict(arm.levels),
+        "train_flops": training_flops(recipe),
+        "counted_flops": counted_flops(arm),
+        "images": recipe.samples,
+        "parameters": count_parameters(recipe.model),
+        "forward_flops": count_flops(recipe.model).forward,
+        "shared_by": dict(arm.shared_by),
+        "stages": [
+            {
+                "name": stage.name,
+                "samples": recipe.steps(stage) * recipe.batch_size,
+                "train_flops": float(
+                    recipe.steps(stage) * recipe.batch_size * stage_cost(recipe.model, stage).training
+                ),
+            }
+            for stage in recipe.stages
+        ],
+    }
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: is damaged ({error}); delete it, or choose another --out") from error
+    if not isinstance(content, dict):
+        raise DataError(f"{path}: is damaged (expected an object); delete it, or choose another --out")
+    return content

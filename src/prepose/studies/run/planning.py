@@ -1,0 +1,196 @@
+"""From a study to its trials on this machine: what each may use, and how long it is."""
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from prepose.recipes.conduct import Machine
+from prepose.recipes.stage import Recipe
+from prepose.studies.engines.local import Engine, Resources, cores, threads_each
+from prepose.studies.reading import at_scale
+from prepose.studies.run.checks import check_stores
+from prepose.studies.run.folder import plan_of, read_plan
+from prepose.studies.run.step_speed import StepCost, costs_from_plain, plain_costs, step_costs, step_key
+from prepose.studies.run.stores import check_worlds, store_folders
+from prepose.studies.study import Study
+from prepose.studies.trials import Arm, PlannedTrial, arms_of, stores_of, trials_of
+
+# The side that pictures of a store on disk are taken to have where speed is measured.
+USUAL_PX = 256
+# The cluster's scheduler knows how many find room.
+ALL_THAT_FIT = 10_000
+
+
+@dataclass(frozen=True)
+class Sitting:
+    """How a study is run; nothing but rounding depends on it, except on `budget_scale`.
+
+    Attributes:
+        jobs: Trials side by side; None: as many as the machine has cores, or graphics cards.
+        threads: Threads of arithmetic of each; None: what the study's folder was begun with, or its share of the cores.
+        accelerator: `auto`, `cpu` or `cuda`; `auto` is what the folder was begun with, or what there is.
+        gpus: Graphics cards of each trial; less than 1: shared.
+        stores: Where worlds are kept that several studies use; None: in the study's folder.
+        budget_scale: This many times the study's budget.
+        size: The size that a built-in study was asked for in.
+        extend: Whether a changed definition takes the place of the one in the folder.
+        checkpoint_seconds: Time between checkpoints.
+        cluster: Whether trials run on other machines: then jobs are as many as find room, threads 1, and the
+            accelerator is `cuda` where `gpus` says so.
+    """
+
+    jobs: int | None = None
+    threads: int | None = None
+    accelerator: str = "auto"
+    gpus: float | None = None
+    stores: Path | None = None
+    budget_scale: float = 1.0
+    size: str | None = None
+    extend: bool = False
+    checkpoint_seconds: float = 60.0
+    cluster: bool = False
+
+
+AS_IT_COMES = Sitting()
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A study that is ready to run.
+
+    Attributes:
+        study: The study, at its budget's scale.
+        folders: Where each store is.
+        arms: Its arms, at their budget.
+        trials: Its trials, the first seed's first.
+        machine: What each trial may use.
+        resources: How many run side by side.
+        steps: What steps cost, where the budget counts seconds.
+        cluster: Whether they run on other machines.
+    """
+
+    study: Study
+    folders: Mapping[str, Path]
+    arms: tuple[Arm, ...]
+    trials: tuple[PlannedTrial, ...]
+    machine: Machine
+    resources: Resources
+    steps: Mapping[str, StepCost]
+    cluster: bool = False
+
+    @property
+    def side_by_side(self) -> int:
+        """Trials that share a device; 0 where that is not known."""
+        import torch
+
+        if self.cluster:
+            return math.ceil(1 / self.resources.gpus) if self.resources.gpus else 0
+
+        devices = torch.cuda.device_count() if self.resources.gpus else 1
+        return math.ceil(self.resources.at_once / max(1, devices))
+
+    def as_json(self) -> dict[str, Any]:
+        """What `plan.json` holds."""
+        kept = {"accelerator": self.machine.accelerator, "threads": self.machine.threads}
+        steps = {"step_seconds": plain_costs(self.steps)} if self.steps else {}
+        return plan_of(self.arms, self.trials) | {"machine": kept} | steps
+
+
+def checked_arms(study: Study, folders: Mapping[str, Path]) -> tuple[Arm, ...]:
+    """The arms of a study, after every check that needs no sample drawn and no step measured.
+
+    Lengths are final but for the budget rule `seconds`.
+
+    Raises:
+        RecipeError: an arm cannot be run.
+        DataError: a store is missing.
+    """
+    check_worlds(study)
+    arms = arms_of(study, step_seconds=_as_good_as_nothing)
+    trials_of(study, arms)
+    check_stores(study, arms, folders)
+    return arms
+
+
+def plan_study(study: Study, out: Path, *, sitting: Sitting, engine: Engine) -> Planned:
+    """Plan every trial; where the budget counts seconds, steps are measured first, once for each folder.
+
+    Raises:
+        RecipeError: an arm cannot be run, or a step cannot be carried out.
+        DataError: a store is missing.
+    """
+    scaled = at_scale(study, sitting.budget_scale)
+    folders = store_folders(scaled, out, sitting.stores)
+    arms = checked_arms(scaled, folders)
+    before = read_plan(out) if (out / "plan.json").exists() else {}
+    machine, resources = _machine(sitting, before.get("machine", {}))
+    steps: Mapping[str, StepCost] = {}
+    if scaled.budget.rule == "seconds":
+        steps = step_costs(
+            [arm.recipe for arm in arms],
+            known=costs_from_plain(before.get("step_seconds", {})),
+            machine=machine,
+            resources=resources,
+            picture_px=picture_px(scaled, arms[0].recipe),
+            engine=engine,
+        )
+        arms = arms_of(scaled, step_seconds=lambda recipe: seconds_of(recipe, steps))
+    return Planned(scaled, folders, arms, trials_of(scaled, arms), machine, resources, steps, sitting.cluster)
+
+
+def seconds_of(recipe: Recipe, steps: Mapping[str, StepCost]) -> dict[str, float]:
+    """Seconds of a step of each stage of a recipe."""
+    return {stage.name: steps[step_key(recipe, stage)].seconds for stage in recipe.stages}
+
+
+def picture_px(study: Study, recipe: Recipe) -> int:
+    """The side of the largest pictures that a recipe reads."""
+    specs = [study.stores[name] for name, _ in stores_of(recipe)]
+    return max(USUAL_PX if spec.world is None else spec.size for spec in specs)
+
+
+def _as_good_as_nothing(recipe: Recipe) -> dict[str, float]:
+    return {stage.name: 1e-9 for stage in recipe.stages}
+
+
+def _machine(sitting: Sitting, before: Mapping[str, object]) -> tuple[Machine, Resources]:
+    """What each trial may use; threads and device stay what they were, because rounding depends on them."""
+    accelerator = sitting.accelerator
+    if accelerator == "auto":
+        accelerator = str(
+            before.get("accelerator") or (_of_cluster(sitting) if sitting.cluster else found_accelerator())
+        )
+    cuda = accelerator == "cuda"
+    jobs = sitting.jobs or (ALL_THAT_FIT if sitting.cluster else default_jobs(cuda=cuda))
+    threads = sitting.threads or int(str(before.get("threads") or threads_each(jobs)))
+    gpus = (1.0 if sitting.gpus is None else sitting.gpus) if cuda else 0.0
+    workers = max(1, min(8, threads)) if cuda else 0
+    machine = Machine(
+        accelerator=accelerator, threads=threads, workers=workers, checkpoint_seconds=sitting.checkpoint_seconds
+    )
+    return machine, Resources(jobs, threads, gpus)
+
+
+def _of_cluster(sitting: Sitting) -> str:
+    return "cuda" if sitting.gpus else "cpu"
+
+
+def found_accelerator() -> str:
+    """`cuda` where there is a graphics card, else `cpu`."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def default_jobs(*, cuda: bool) -> int:
+    """Trials side by side where nobody says: one for each graphics card, or for each core while memory lasts."""
+    import torch
+
+    if cuda:
+        return max(1, torch.cuda.device_count())
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    # A worker with a small network and its cache of pictures takes about 1.5 GB.
+    return max(1, min(cores(), int(memory / 1.5e9)))

@@ -1,0 +1,1 @@
+"""How far a mean or a difference may be off, and what compute it is worth; plain arrays, without torch."""

@@ -1,0 +1,112 @@
+from dataclasses import replace
+
+import pytest
+
+from prepose.studies.analysis.planned import PlannedResult, PlannedTest
+from prepose.studies.analysis.verdicts import answer, caution, outcome_of, sentence
+from prepose.studies.results.outline import ComparisonOutline
+from prepose.studies.statistics.comparison import ArmFigure, Comparison
+from prepose.studies.statistics.interval import Interval
+
+TITLES = {"lab": "lab test", "wild": "wild"}
+PLANNED = ComparisonOutline("2D data help", {"t": "a"}, {"t": "b"}, ("lab", "wild"), "mpjpe_mm")
+RESULT = Comparison(
+    measure="mpjpe_mm",
+    direction="lower",
+    arm=ArmFigure("a", (0, 1, 2), (90.0, 91.0, 92.0), 91.0, 1.0, Interval(88.0, 94.0)),
+    baseline=ArmFigure("b", (0, 1, 2), (100.0, 101.0, 102.0), 101.0, 1.0, Interval(98.0, 104.0)),
+    paired=True,
+    resampled="8 subjects",
+    difference=-10.0,
+    per_cent=-9.9,
+    interval=Interval(-14.0, -6.0),
+    p_value=0.002,
+    bootstrap=Interval(-12.0, -8.0),
+    bootstrap_p_value=0.001,
+    effect_size=-2.0,
+    smallest_effect=5.5,
+    seeds_in_favour=3,
+    verdict="better",
+    adjusted_p_value=0.004,
+    adjusted_verdict="better",
+)
+
+
+def test_of(verdict, set_name="lab", where=None):
+    result = None if verdict == "not run" else replace(RESULT, adjusted_verdict=verdict)
+    reason = "no trial of b is finished" if result is None else ""
+    return PlannedTest(set_name, where or {}, "a", "b", result, reason)
+
+
+test_of.__test__ = False
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "outcome"),
+    [
+        (("better", "better"), "holds"),
+        (("better", "no difference shown"), "holds in part"),
+        (("better", "too few seeds"), "holds in part"),
+        (("better", "not run"), "holds in part"),
+        (("worse", "worse"), "the opposite holds"),
+        (("worse", "no difference shown"), "the opposite holds in part"),
+        (("worse", "better"), "mixed"),
+        (("no difference shown", "too few seeds"), "not shown"),
+        (("too few seeds", "too few seeds"), "no conclusion"),
+        (("not run", "not run"), "not run"),
+    ],
+)
+def test_a_comparison_comes_to_what_its_tests_show(verdicts, outcome):
+    assert outcome_of(PlannedResult(PLANNED, tuple(map(test_of, verdicts)))) == outcome
+
+
+def test_an_answer_has_figures_interval_and_what_was_too_small_to_see():
+    tests = (test_of("better", "wild", {"labels": "few"}), test_of("no difference shown"))
+    assert answer(PlannedResult(PLANNED, tests), TITLES) == (
+        "It holds in 1 of 2 tests: wild (few) −10.0 mm (91.0 against 101.0 mm, 95 % interval −14.0 to −6.0). "
+        "No difference is shown in 1 of 2 tests: lab test −10.0 mm (91.0 against 101.0 mm, 95 % interval −14.0 to "
+        "−6.0, it would have found 5.5 mm or more)."
+    )
+    assert answer(PlannedResult(PLANNED, (test_of("better"),)), TITLES).startswith("It holds: lab test")
+    assert "no pair of arms" in answer(PlannedResult(PLANNED, ()), TITLES)
+
+
+def test_many_tests_are_told_by_their_ends():
+    differences = (-3.0, -20.0, -9.0, -1.0, -7.0)
+    tests = tuple(replace(test_of("better"), result=replace(RESULT, difference=each)) for each in differences)
+    found = answer(PlannedResult(PLANNED, tests), TITLES)
+    assert found.startswith("It holds in 5 of 5 tests: from lab test −20.0 mm (") and "to lab test −1.0 mm" in found
+    assert "−9.0" not in found
+
+
+def test_what_was_not_run_is_listed_with_its_reasons_once():
+    tests = tuple(test_of("not run", name) for name in ("lab", "wild"))
+    assert answer(PlannedResult(PLANNED, tests), TITLES) == (
+        "Not run in 2 of 2 tests: lab test and wild (no trial of b is finished)."
+    )
+    assert "and 2 more (no trial" in answer(PlannedResult(PLANNED, tests * 3), TITLES)
+
+
+def test_few_seeds_draw_no_conclusion():
+    few = replace(
+        RESULT, arm=replace(RESULT.arm, seeds=(0, 1)), adjusted_p_value=None, adjusted_verdict="too few seeds"
+    )
+    told = sentence(replace(test_of("better"), result=few), TITLES)
+    assert told.endswith("no conclusion, 2 seeds.") and "Holm" not in told
+    assert answer(PlannedResult(PLANNED, (test_of("too few seeds"),)), TITLES).startswith("No conclusion (fewer than 3")
+
+
+def test_a_sentence_a_test():
+    assert sentence(test_of("better"), TITLES) == (
+        "lab test: a −10.0 mm against b (91.0 against 101.0 mm, 95 % interval −14.0 to −6.0; p = 0.004 after Holm's "
+        "correction): better."
+    )
+    assert sentence(test_of("not run"), TITLES) == "lab test: not run, because no trial of b is finished."
+    alone = replace(test_of("better"), result=replace(RESULT, interval=None, adjusted_p_value=None))
+    assert "interval" not in sentence(alone, TITLES)
+
+
+def test_cautions_are_given_only_where_due():
+    assert caution(3, []) == []
+    assert [line[:26] for line in caution(2, ["a"])] == ["Fewer than 3 seeds (2) car", "Not all trials are finishe"]
+    assert "a, b, c and d and 2 more" in caution(5, list("abcdef"))[0]

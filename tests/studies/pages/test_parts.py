@@ -1,0 +1,42 @@
+import base64
+import gzip
+import json
+import re
+import subprocess
+import sys
+
+from prepose.studies.pages.parts import as_script, render, write_text
+
+WORDS = {
+    "title": "A <title>", "question": "?", "answers": [], "caution": "", "environment": {"prepose": "1"},
+    "size_name": "s", "date": "d", "seeds": [0], "protocol": "p", "protocol_note": "n", "command": "c", "steps": [],
+    "facts": [], "ranked_by": "a", "sets": [], "rows": [], "breakdowns": [], "gallery": [], "worlds": [], "arms": [],
+}  # fmt: skip
+
+
+def test_what_is_given_is_text_and_scripts_are_whole():
+    page = render("report.html.j2", "report.js", WORDS, {"word": "</script>"})
+    assert "<title>A &lt;title&gt;</title>" in page
+    assert json.loads(re.search(r'type="application/json">(.*?)</script>', page).group(1)) == {"word": "</script>"}
+    packed = re.search(r'id="plotly" type="text/plain">(.*?)</script>', page, re.DOTALL).group(1)
+    assert b"plotly.js v" in gzip.decompress(base64.b64decode(packed))[:200]
+    code = page.rpartition("<script>")[2]
+    assert "async function loadPlotly" in code and "function drawCurves" in code
+
+
+def test_json_cannot_end_the_script_element():
+    assert "</" not in as_script({"a": "</script><b>"})
+    assert json.loads(as_script({"a": "</script>"})) == {"a": "</script>"}
+
+
+def test_a_file_is_written_whole_in_a_folder_that_is_made(tmp_path):
+    path = write_text(tmp_path / "tables" / "a.csv", "1,2\r\n")
+    assert path.read_bytes() == b"1,2\r\n"
+    write_text(path, "3\n")
+    assert path.read_bytes() == b"3\n" and [each.name for each in path.parent.iterdir()] == ["a.csv"]
+
+
+def test_a_page_needs_no_torch():
+    code = "import sys, prepose.studies.pages.parts, prepose.studies.quickstart.report; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

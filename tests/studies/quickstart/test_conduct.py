@@ -1,0 +1,142 @@
+"""The built-in comparison from its first picture to its page, in a size of its own."""
+
+import hashlib
+import json
+
+import numpy as np
+import pytest
+
+from prepose.data.store import describe_store
+from prepose.errors import DataError
+from prepose.metrics.evaluation_files import load_evaluation
+from prepose.recipes.budget import stage_cost, training_flops
+from prepose.recipes.run import open_run
+from prepose.studies.quickstart import conduct as quickstart
+from prepose.studies.quickstart.conduct import run_quickstart
+from prepose.studies.quickstart.plan import ARMS, Plan, Size
+
+COUNTS = {
+    "wild": {"train": 16, "validation": 8, "test": 8},
+    "lab": {"train": 16, "validation": 8, "test": 8},
+    "occluded": {"test": 8},
+}
+# Six steps of 32: the fewest with which every stage of every arm has one.
+TINY = Size("quick", COUNTS, 64, 192, (0, 1), 10_000)
+OTHER = Size("standard", COUNTS, 64, 224, (0, 1), 10_000)
+SETS = ("lab", "wild", "occluded")
+
+
+@pytest.fixture(scope="module")
+def sizes():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(quickstart, "SIZES", {"quick": TINY, "standard": OTHER})
+        yield
+
+
+@pytest.fixture(scope="module")
+def folder(sizes, tmp_path_factory):
+    """What a whole quickstart leaves."""
+    out = tmp_path_factory.mktemp("quickstart") / "out"
+    assert run_quickstart(out, "quick", jobs=1) == out / "report.html"
+    return out
+
+
+def digests(folder):
+    """Every file that a comparison rests on: its stores and runs."""
+    files = [path for part in ("stores", "runs") for path in (folder / part).rglob("*") if path.is_file()]
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(files)}
+
+
+def report_of(folder):
+    return json.loads((folder / "report.json").read_text())
+
+
+def test_a_size_that_is_none_is_a_programmers_mistake(tmp_path):
+    with pytest.raises(ValueError, match="no quickstart is of size 'huge'; known: quick, standard"):
+        run_quickstart(tmp_path / "out", "huge")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_the_report_has_the_documented_form(folder):
+    report = report_of(folder)
+    assert [arm["name"] for arm in report["arms"]] == list(ARMS)
+    for arm in report["arms"]:
+        assert arm["seeds"] == [0, 1]
+        assert isinstance(arm["train_flops"], float) and isinstance(arm["seconds"], float) and arm["seconds"] > 0
+        assert isinstance(arm["images_seen"], int) and isinstance(arm["parameters"], int)
+        for name in SETS:
+            for measure in ("mpjpe_mm", "pa_mpjpe_mm", "pck2d"):
+                figure = arm["evaluations"][name][measure]
+                assert set(figure) == {"mean", "std"}
+                assert figure["mean"] >= 0 and figure["std"] >= 0
+    assert report["seconds_total"] > 0
+    assert {"cpu", "torch", "prepose", "git_commit"} <= report["environment"].keys()
+    assert (folder / "report.html").stat().st_size < 3.5e6
+
+
+@pytest.mark.slow
+def test_the_arms_are_trained_at_equal_compute(folder):
+    """What the run folders say was trained, not what was planned: within half a batch of the arm's last stage."""
+    plan = Plan(folder, TINY, 1)
+    only_3d = training_flops(open_run(plan.run("only-3d", 0)).recipe)
+    for arm in report_of(folder)["arms"]:
+        recipes = [open_run(plan.run(arm["name"], seed)).recipe for seed in (0, 1)]
+        assert [recipe.seed for recipe in recipes] == [0, 1]
+        assert len({recipe.model_copy(update={"seed": 0}).model_dump_json() for recipe in recipes}) == 1
+        recipe = recipes[0]
+        assert arm["train_flops"] == training_flops(recipe)
+        assert arm["images_seen"] == recipe.samples
+        half_a_batch = recipe.batch_size * stage_cost(recipe.model, recipe.stages[-1]).training / 2
+        assert abs(arm["train_flops"] - only_3d) <= half_a_batch * (1 + 1e-9)
+
+
+@pytest.mark.slow
+def test_the_worlds_have_the_samples_of_the_size(folder):
+    for world, counts in COUNTS.items():
+        splits = describe_store(folder / "stores" / world).splits
+        assert {split: part.samples for split, part in splits.items()} == counts
+        assert all(part.complete for part in splits.values())
+
+
+@pytest.mark.slow
+def test_every_run_is_evaluated_on_every_test_set_beside_the_mean_pose(folder):
+    for arm in ARMS:
+        for seed in (0, 1):
+            run = folder / "runs" / f"{arm}-seed{seed}"
+            evaluations = {name: load_evaluation(run / "evaluations" / f"{name}.json") for name in SETS}
+            assert {name: (each.dataset, each.split, len(each)) for name, each in evaluations.items()} == {
+                name: (name, "test", 8) for name in SETS
+            }
+            assert all({"mean-pose", "true-2d-flat-depth"} <= each.variants.keys() for each in evaluations.values())
+
+
+@pytest.mark.slow
+def test_the_same_command_again_goes_on_and_changes_nothing(folder):
+    """As after an interruption: an evaluation, the report and the page are gone; all else is there."""
+    before, report = digests(folder), report_of(folder)
+    lost = folder / "runs/mixed-seed1/evaluations/wild.json"
+    evaluation = load_evaluation(lost)
+    for path in (lost, lost.with_suffix(".npz"), folder / "report.json", folder / "report.html"):
+        path.unlink()
+    run_quickstart(folder, "quick", jobs=1)
+    # A zip archive carries the time of its making, so that of the evaluation only the content can be the same.
+    after = digests(folder)
+    remade = {str(path.relative_to(folder)) for path in (lost, lost.with_suffix(".npz"))}
+    assert {name: digest for name, digest in after.items() if name not in remade} == {
+        name: digest for name, digest in before.items() if name not in remade
+    }
+    np.testing.assert_array_equal(load_evaluation(lost).prediction_mm, evaluation.prediction_mm)
+    again = report_of(folder)
+    for key in ("arms", "baselines", "sets", "worlds", "command"):
+        assert again[key] == report[key]
+    assert again["seconds_total"] > report["seconds_total"], "the second sitting's time is added"
+    assert (folder / "report.html").is_file()
+
+
+@pytest.mark.slow
+def test_another_size_in_the_same_folder_is_refused(folder):
+    before = digests(folder)
+    with pytest.raises(DataError, match=r"holds a quickstart of size 'quick' .* now 'standard' is asked for"):
+        run_quickstart(folder, "standard", jobs=1)
+    assert digests(folder) == before

@@ -1,0 +1,56 @@
+import copy
+
+import pytest
+
+from prepose.studies.report.facts import command, commits, facts, protocols, unfinished
+
+
+def test_facts_lead_back_to_code_machine_and_software(found):
+    rows = dict(facts(found))
+    assert rows["commit"] == "0123456789abcdef0123456789abcdef01234567"
+    assert rows["machine"] == "A processor, 2 cores"
+    assert rows["software"] == "prepose 0.1.0, torch 2.13.0+cpu, python 3.11.7"
+    assert rows["trials"] == "6 of 6 done" and rows["seeds"] == "0, 1, 2"
+    assert rows["compute"] == "6 TFLOP training, 600 GFLOP validation, 120 GFLOP test; 11 min 12 s of device time"
+
+
+def test_unlike_machines_and_commits_are_all_named(found):
+    mixed = copy.deepcopy(found)
+    mixed["trials"][0]["environment"] |= {"git_commit": None, "cpu": "Another", "gpus": ["A card"]}
+    rows = dict(facts(mixed))
+    assert rows["commit"] == "not from a repository and 0123456789abcdef0123456789abcdef01234567"
+    assert rows["machine"] == "Another, 2 cores, A card and A processor, 2 cores"
+    assert len(commits(mixed)) == 2 and len(commits(found)) == 1
+
+
+@pytest.mark.parametrize(
+    ("budget", "scale", "text"),
+    [
+        ({"rule": "flops", "amount": 1e12}, 0.5, "equal training FLOPs, 500 GFLOP a trial"),
+        ({"rule": "images", "amount": 20_000.0}, 1.0, "equal images, 20,000 images a trial"),
+        ({"rule": "seconds", "amount": 60.0}, 1.0, "equal time of training, 60 seconds a trial"),
+        ({"rule": "none", "amount": None}, 1.0, "every recipe as long as it says"),
+    ],
+)
+def test_the_budget_is_told_as_it_was_spent(found, budget, scale, text):
+    other = {**found, "study": {**found["study"], "budget": budget, "budget_scale": scale}}
+    assert dict(facts(other))["budget"] == text
+
+
+def test_the_command_runs_the_study_again(found):
+    assert command(found) == "prepose study fake --size cpu --out DIR"
+    other = {**found, "study": {**found["study"], "name": "a b.json", "size": None, "budget_scale": 0.25}}
+    assert command(other) == "prepose study 'a b.json' --budget-scale 0.25 --out DIR"
+
+
+def test_protocols_name_their_sets_and_source(found):
+    ((name, text),) = protocols(found)
+    assert name == "true-root-depth" and text.startswith("lab test (48 samples; 8 subjects); wild test (48 samples;")
+    assert found["sets"][0]["protocol"]["source"] in text
+
+
+def test_trials_that_are_not_done_say_why(crossed_found, found):
+    assert unfinished(found) == []
+    rows = unfinished(crossed_found)
+    assert [why for _, why in rows] == ["not run yet", "out of memory: <killed>"]
+    assert all("seed 2 (" in name for name, _ in rows)

@@ -1,0 +1,80 @@
+import copy
+
+import pytest
+
+from prepose.studies.pages.colours import ARM_COLOURS
+from prepose.studies.report.plots import DASHES, colours_of, script_data, styles_of
+
+
+def test_colours_tell_what_is_compared_and_dashes_the_rest(crossed_found):
+    styles = styles_of(crossed_found)
+    levels = {arm["name"]: arm["levels"] for arm in crossed_found["arms"]}
+    assert len(styles) == 11 and len(set(styles.values())) == 11
+    for training in ("only-3d", "mixed", "2d-first"):
+        assert len({styles[name][0] for name in styles if levels[name]["training"] == training}) == 1
+    assert len({colour for colour, _ in styles.values()}) == 3
+    assert {colour for colour, _ in styles.values()} <= set(ARM_COLOURS) and {d for _, d in styles.values()} <= set(
+        DASHES
+    )
+
+
+def test_more_arms_than_colours_still_differ(found):
+    many = copy.deepcopy(found)
+    many["study"]["factors"][0]["levels"] = [f"l{i}" for i in range(20)]
+    many["arms"] = [{**found["arms"][0], "name": f"l{i}", "levels": {"training": f"l{i}"}} for i in range(20)]
+    assert len(set(styles_of(many).values())) == 20
+    assert len(colours_of(many)) == 20
+
+
+def test_curves_are_means_between_the_lowest_and_the_highest_seed(found):
+    curves = script_data(found)["curves"]
+    assert list(curves) == ["validation", "wild"]
+    for name, arms in curves.items():
+        for curve, arm in zip(arms, found["curves"], strict=True):
+            seeds = [seed["errors"][name] for seed in arm["seeds"]]
+            for i, point in enumerate(zip(*seeds, strict=True)):
+                assert curve["mean"][i] == pytest.approx(sum(point) / 3, rel=1e-4)
+                assert (curve["low"][i], curve["high"][i]) == pytest.approx((min(point), max(point)), rel=1e-4)
+            assert curve["flops"][-1] == pytest.approx(1e12) and curve["images"][-1] == pytest.approx(10_000)
+
+
+def test_a_point_that_one_seed_lacks_is_left_out(found):
+    other = copy.deepcopy(found)
+    other["curves"][0]["seeds"][1]["errors"]["wild"][2] = None
+    curve = script_data(other)["curves"]["wild"][0]
+    assert len(curve["mean"]) == 5 and len(script_data(other)["curves"]["validation"][0]["mean"]) == 6
+
+
+def test_budgets_matrices_parts_and_confidence_are_drawn_from_the_figures(crossed_found):
+    data = script_data(crossed_found)
+    lines = {(line["set"], line["name"]): line for line in data["budgets"]}
+    line = lines["wild", "mixed / lab-3d"]
+    wild = next(each for each in crossed_found["sets"] if each["name"] == "wild")
+    rows = [wild["arms"][f"mixed / lab-3d / {budget}"]["measures"]["mpjpe_mm"] for budget in ("half", "whole")]
+    assert line["mean"] == [row["mean"] for row in rows] and line["low"] == [row["interval"]["low"] for row in rows]
+    assert line["flops"] == [0.5e12, 1e12]
+    matrix = data["matrices"][0]
+    assert (
+        len(data["matrices"]) == 5
+        and matrix["values"][0][0] == crossed_found["matrices"][0]["cells"][0][0]["figure"]["mean"]
+    )
+    part = next(row for row in data["parts"]["wild"] if row["arm"] == "mixed / lab-3d / whole")
+    measured = wild["arms"][part["arm"]]["measures"]["mpjpe_mm"]["mean"]
+    assert sum(part["parts"].values()) == pytest.approx(measured, abs=0.02)
+    assert part["baselines"] == ["mean training pose", "true 2D, flat depth"]
+    assert len(data["confidence"]["wild"]) == 11 and len(data["confidence"]["wild"][0]["share"]) == 10
+
+
+def test_budget_lines_have_the_colours_of_their_arms_and_differ(crossed_found):
+    lines = [line for line in script_data(crossed_found)["budgets"] if line["set"] == "lab"]
+    colours = colours_of(crossed_found)
+    assert {line["colour"] for line in lines if line["name"].startswith("mixed")} == {colours["mixed / lab-3d / whole"]}
+    assert len({(line["colour"], line["dash"]) for line in lines}) == len(lines) == 6
+
+
+def test_a_crossing_is_a_line_with_its_words(crossed_found):
+    other = copy.deepcopy(crossed_found)
+    assert script_data(other)["crossings"] == [], "in the fake, curves do not cross"
+    other["compute"][0]["crossing"] |= {"order": "overtakes", "flops": 7e11}
+    (line,) = script_data(other)["crossings"]
+    assert line == {"set": "lab", "flops": 7e11, "text": "2d-first / lab-3d overtakes only-3d / lab-3d"}

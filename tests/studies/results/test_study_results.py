@@ -1,0 +1,96 @@
+import json
+import shutil
+
+import pytest
+
+from fakes_study import write
+from prepose.errors import DataError
+from prepose.studies.results.study_results import read_study
+
+
+def headers(folder):
+    return sorted(folder.glob("trials/*/evaluations/lab.json"))
+
+
+def test_every_trial_is_there_with_its_state(crossed):
+    results = read_study(crossed)
+    states = [trial.state for trial in results.trials]
+    assert (states.count("done"), states.count("failed"), states.count("missing")) == (31, 1, 1)
+    failed = next(trial for trial in results.trials if trial.state == "failed")
+    assert failed.failure is not None and failed.failure["kind"] == "out of memory" and failed.headers == {}
+    assert [trial.seed for trial in results.of_arm("mixed / lab-3d / whole")] == [0, 1, 2]
+    assert [trial.seed for trial in results.of_arm("only-3d / lab-3d / half")] == [0, 1]
+    assert results.protocol("wild").name == "true-root-depth"
+    assert [each.name for each in results.sets] == ["lab", "wild", "occluded"]
+
+
+def test_reading_leaves_the_arrays_on_the_disk(own_study):
+    """A report of hundreds of trials must not hold all their arrays."""
+    for path in own_study.glob("trials/*/evaluations/*.npz"):
+        path.unlink()
+    assert len(read_study(own_study).done) == 6
+
+
+def test_a_study_without_a_finished_trial_is_refused(own_study):
+    for path in own_study.glob("trials/*/costs.json"):
+        path.unlink()
+    with pytest.raises(DataError, match=r"none of the study's 6 trials is finished \(0 failed\); run `prepose study`"):
+        read_study(own_study)
+
+
+def test_a_study_without_evaluations_is_refused(own_study):
+    for path in own_study.glob("trials/*/evaluations"):
+        shutil.rmtree(path)
+    with pytest.raises(DataError, match="no trial has an evaluation"):
+        read_study(own_study)
+
+
+def test_a_trial_that_was_not_measured_on_a_set_is_left_out_there(own_study):
+    headers(own_study)[0].unlink()
+    results = read_study(own_study)
+    assert sum(len(results.measured(arm.name, "lab")) for arm in results.arms) == 5
+    assert sum(len(results.measured(arm.name, "wild")) for arm in results.arms) == 6
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"split": "validation"}, "split 'validation' against split 'test'"),
+        ({"num_samples": 7}, "num_samples 7 against num_samples 48"),
+        ({"dataset": "other"}, "dataset 'other' against dataset 'lab'"),
+    ],
+)
+def test_figures_of_unlike_measurements_do_not_stand_side_by_side(own_study, change, message):
+    path = headers(own_study)[1]
+    write(path, json.loads(path.read_text()) | change)
+    with pytest.raises(DataError, match=f"{message}; figures of unlike protocols do not stand side by side"):
+        read_study(own_study)
+
+
+@pytest.mark.parametrize(("field", "value"), [("flip_test", False), ("name", "mean-person"), ("averaging", "samples")])
+def test_figures_of_unlike_protocols_do_not_stand_side_by_side(own_study, field, value):
+    path = headers(own_study)[1]
+    header = json.loads(path.read_text())
+    header["protocol"][field] = value
+    write(path, header)
+    with pytest.raises(DataError, match=r"measured unlike trial [0-9a-f]{12}: protocol .* against protocol"):
+        read_study(own_study)
+
+
+def test_a_header_without_what_is_needed_is_refused(own_study):
+    path = headers(own_study)[0]
+    header = json.loads(path.read_text())
+    del header["arrays_sha256"]
+    write(path, header)
+    with pytest.raises(DataError, match=f"^{path}: lacks 'arrays_sha256'; evaluate the trial again"):
+        read_study(own_study)
+
+
+def test_a_damaged_file_is_named(own_study):
+    path = next(own_study.glob("trials/*/costs.json"))
+    path.write_text("{")
+    with pytest.raises(DataError, match=f"^{path}: cannot be read as JSON"):
+        read_study(own_study)
+    path.write_text("[]")
+    with pytest.raises(DataError, match=f"^{path}: holds list, expected an object"):
+        read_study(own_study)

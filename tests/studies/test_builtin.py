@@ -1,0 +1,52 @@
+"""Tests for the studies that ship."""
+
+from pathlib import Path
+
+import pytest
+
+from prepose.recipes.budget import training_flops
+from prepose.studies.builtin import STUDIES
+from prepose.studies.reading import read_study_file
+from prepose.studies.study import Study
+from prepose.studies.trials import arms_of, counted_flops, trials_of
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_study_can_be_planned(name: str) -> None:
+    study = STUDIES[name]("cpu")
+    assert study.name == name
+    assert Study.model_validate_json(study.model_dump_json()) == study
+    arms = arms_of(study)
+    trials = trials_of(study, arms)
+    assert len(trials) == len(arms) * len(study.seeds)
+    assert len(study.seeds) >= 3
+    assert study.comparisons
+
+
+@pytest.mark.parametrize("name", [name for name in STUDIES if name != "model-size"])
+def test_arms_of_one_budget_level_spend_alike(name: str) -> None:
+    study = STUDIES[name]("cpu")
+    by_budget: dict[str, list[float]] = {}
+    for arm in arms_of(study):
+        by_budget.setdefault(arm.levels.get("budget", ""), []).append(counted_flops(arm))
+    for spent in by_budget.values():
+        assert max(spent) / min(spent) == pytest.approx(1, abs=0.01)
+
+
+def test_networks_of_all_sizes_see_as_many_images() -> None:
+    arms = arms_of(STUDIES["model-size"]("cpu"))
+    assert len({arm.recipe.samples for arm in arms}) == 1
+    assert len({arm.recipe.model.backbone for arm in arms}) >= 5
+    for backbone in {arm.recipe.model.backbone for arm in arms}:
+        spent = [training_flops(arm.recipe) for arm in arms if arm.recipe.model.backbone == backbone]
+        assert max(spent) / min(spent) < 1.01
+
+
+@pytest.mark.parametrize("path", sorted((Path(__file__).parents[2] / "examples" / "studies").glob("*.json")))
+def test_the_example_on_real_datasets_can_be_planned(path: Path) -> None:
+    study = read_study_file(path)
+    arms = arms_of(study)
+    assert len(trials_of(study, arms)) == len(arms) * len(study.seeds)
+    spent = [training_flops(arm.recipe) for arm in arms]
+    assert max(spent) / min(spent) < 1.01
+    assert all(spec.path for spec in study.stores.values())
