@@ -101,7 +101,7 @@ def test_a_users_mistake_in_a_job_is_told_with_its_name():
 
 
 SCRIPT = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from prepose.recipes.stopping import TrainingStopped, stop_requests
 from prepose.studies.engines.local import Job, Resources, run_jobs
@@ -116,6 +116,8 @@ def train(folder):
     raise TrainingStopped("saved")
 
 if __name__ == "__main__":
+    # What is started in the background, as tests may be, inherits that Ctrl-C is ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     run_jobs([Job("long", train, (Path(sys.argv[1]),))], resources=Resources(1, 1))
 """
 
@@ -137,7 +139,10 @@ def test_a_training_saves_before_the_engine_stops(tmp_path, number):
         wait_for(lambda: (tmp_path / "began").exists() or process.poll() is not None)
         # As a terminal does it, to the whole group.
         os.killpg(process.pid, number)
-        _, told = process.communicate(timeout=60)
+        try:
+            _, told = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert (tmp_path / "saved").exists()
     assert b"KeyboardInterrupt" in told and process.returncode != 0
 
