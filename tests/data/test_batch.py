@@ -317,8 +317,9 @@ def test_a_source_that_cannot_give_what_is_asked_says_so(lab, wild):
     with pytest.raises(DataError, match=r"^lab/train: has no sample"):
         maker([Source(lab.select([]))])
     unlabelled = [replace(a_sample(0), joints_img=np.full((27, 2), np.nan))]
-    with pytest.raises(DataError, match=r"^memory/all: none of its joints \(prepose-27\) is a joint of"):
-        maker([Source(dataset_of(unlabelled, skeleton=PREPOSE_27), labels="2d")], batch_size=1)
+    for labels in ("2d", "3d"):
+        with pytest.raises(DataError, match=r"^memory/all: none of its 1 samples has a joint with a place in the pict"):
+            maker([Source(dataset_of(unlabelled, skeleton=PREPOSE_27), labels=labels)], batch_size=1)
 
 
 @pytest.mark.parametrize("box", [[0, 0, np.nan, 10], [0, 0, 0, 10], [0, 0, 10, -1]], ids=str)

@@ -207,19 +207,22 @@ class _Shelf:
 
 def _restrict(shelf: _Shelf, labels: Literal["2d", "3d"], skeleton: Skeleton) -> None:
     """Hide depth from a 2D source; make sure that the labels asked for are there at all."""
-    name = f"{shelf.dataset.name}/{shelf.dataset.split}"
+    dataset = shelf.dataset
+    name = f"{dataset.name}/{dataset.split}"
+    if np.isnan(shelf.targets_img[..., :2]).all():
+        raise DataError(
+            f"{name}: none of its {len(dataset)} samples has a joint with a place in the picture, which training needs"
+            if np.isnan(dataset.array("joints_img")).all()
+            else f"{name}: none of its joints ({dataset.skeleton.name}) is a joint of the model's skeleton"
+        )
     if labels == "2d":
         shelf.targets_img[..., 2] = np.nan
     elif skeleton.root is None:
         raise SkeletonMismatch(f"{name} is asked for 3D labels, but the model's skeleton {skeleton.name} has no root")
     elif np.isnan(shelf.targets_img[..., 2]).all():
         raise DataError(
-            f"{name} is asked for 3D labels, but none of its {len(shelf.dataset)} samples has a joint labelled in 3D "
-            f'with a labelled root in front of the camera; use it with labels "2d"'
-        )
-    if np.isnan(shelf.targets_img[..., :2]).all():
-        raise DataError(
-            f"{name}: none of its joints ({shelf.dataset.skeleton.name}) is a joint of the model's skeleton"
+            f"{name} is asked for 3D labels, but none of its {len(dataset)} samples has a joint labelled in 3D with a "
+            'labelled root in front of the camera; use it with labels "2d"'
         )
 
 
