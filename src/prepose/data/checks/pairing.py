@@ -239,12 +239,29 @@ def _single_samples(records: Records, fits: _Fits) -> list[Finding]:
         best = max(ways, key=lambda way: ways[way])
         if ways[best] > max(fits.own[place] + CLEARLY, ordinary, float(np.nanmax(fits.others[place]))):
             misplaced[index] = best
-    return [_misplaced(misplaced, len(fits.tried), int(known.sum()))] if misplaced else []
+    if not misplaced:
+        return []
+    severity = soft_severity(_borne_out(misplaced, len(records)), int(known.sum()), least=LEAST_EXCHANGED)
+    return [_misplaced(misplaced, len(fits.tried), severity)]
 
 
-def _misplaced(misplaced: dict[int, int | str], tried: int, judged: int) -> Finding:
+def _borne_out(misplaced: Mapping[int, int | str], samples: int) -> int:
+    """How many of the misplaced are no chance finds: a better label can be found anywhere.
+
+    Two bear each other out where one's picture is the other's, and all do that are misplaced in the same way.
+    """
+    alike = Counter(misplaced.values())
+    linked = set[int]()
+    for index, way in misplaced.items():
+        if isinstance(way, str) or alike[way] > 1:
+            linked.add(index)
+        elif (index + way) % samples in misplaced:
+            linked |= {index, (index + way) % samples}
+    return len(linked)
+
+
+def _misplaced(misplaced: dict[int, int | str], tried: int, severity: Severity) -> Finding:
     samples = tuple(sorted(misplaced))
-    severity: Severity = soft_severity(len(samples), judged, least=LEAST_EXCHANGED)
     way, times = Counter(misplaced.values()).most_common(1)[0]
     cause = "pictures and labels were exchanged among these samples"
     if times > 1 and 2 * times >= len(samples):
