@@ -241,23 +241,22 @@ def _single_samples(records: Records, fits: _Fits) -> list[Finding]:
             misplaced[index] = best
     if not misplaced:
         return []
-    severity = soft_severity(_borne_out(misplaced, len(records)), int(known.sum()), least=LEAST_EXCHANGED)
+    severity: Severity = "note"
+    if _bear_out(misplaced, len(records)):
+        severity = soft_severity(len(misplaced), int(known.sum()), least=LEAST_EXCHANGED)
     return [_misplaced(misplaced, len(fits.tried), severity)]
 
 
-def _borne_out(misplaced: Mapping[int, int | str], samples: int) -> int:
-    """How many of the misplaced are no chance finds: a better label can be found anywhere.
+def _bear_out(misplaced: Mapping[int, int | str], samples: int) -> bool:
+    """Whether any two of the misplaced bear each other out: a better label than one's own can be found by chance.
 
-    Two bear each other out where one's picture is the other's, and all do that are misplaced in the same way.
+    Two do where one's picture is the other's, or where they are misplaced in the same way.
     """
     alike = Counter(misplaced.values())
-    linked = set[int]()
-    for index, way in misplaced.items():
-        if isinstance(way, str) or alike[way] > 1:
-            linked.add(index)
-        elif (index + way) % samples in misplaced:
-            linked |= {index, (index + way) % samples}
-    return len(linked)
+    return any(
+        isinstance(way, str) or alike[way] > 1 or (index + way) % samples in misplaced
+        for index, way in misplaced.items()
+    )
 
 
 def _misplaced(misplaced: dict[int, int | str], tried: int, severity: Severity) -> Finding:
