@@ -27,6 +27,9 @@ def _known_protocol(name: str) -> str:
     return name
 
 
+KnownProtocol = Annotated[str, AfterValidator(_known_protocol)]
+
+
 class SourceSpec(BaseModel):
     """Where samples come from.
 
@@ -68,7 +71,7 @@ class ValidationSpec(BaseModel):
     store: str
     split: str = "validation"
     metric: Literal["mpjpe_mm", "pa_mpjpe_mm", "n_mpjpe_mm", "error_px", "pck2d", "pck2d_box"] = "mpjpe_mm"
-    protocol: Annotated[str, AfterValidator(_known_protocol)] = "true-root-depth"
+    protocol: KnownProtocol = "true-root-depth"
     every: Annotated[int, Field(gt=0)] = 8000
     limit: Annotated[int, Field(gt=0)] | None = None
 

@@ -2,22 +2,15 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from prepose.metrics.protocols import PROTOCOLS
 from prepose.recipes.spelling import nearest
-from prepose.recipes.stage import HIGHER_IS_BETTER, Name, NonNegative, Positive, Recipe
+from prepose.recipes.stage import HIGHER_IS_BETTER, KnownProtocol, Name, NonNegative, Positive, Recipe
 
 Metric = Literal["mpjpe_mm", "pa_mpjpe_mm", "n_mpjpe_mm", "pck3d_150", "auc3d", "error_px", "pck2d", "pck2d_box"]
 # Names of networks have dots.
 LevelName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 Levels = dict[Name, LevelName]
-
-
-def _known_protocol(name: str) -> str:
-    if name not in PROTOCOLS:
-        raise ValueError(f"no protocol is named {name!r}{nearest(name, PROTOCOLS)}; known: {', '.join(PROTOCOLS)}")
-    return name
 
 
 class StoreSpec(BaseModel):
@@ -128,7 +121,7 @@ class EvaluationSet(BaseModel):
 
     store: Name
     split: str = "test"
-    protocol: Annotated[str, AfterValidator(_known_protocol)] = "true-root-depth"
+    protocol: KnownProtocol = "true-root-depth"
     title: str = ""
 
 
