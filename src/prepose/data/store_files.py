@@ -113,7 +113,9 @@ def read_store_record(folder: Path) -> StoreRecord:
         DataError: there is no such store, it is of another format version, or the file is damaged.
     """
     if not folder.is_dir():
-        raise DataError(f"{folder}: there is no such store")
+        raise DataError(
+            f"{folder}: there is no such store; make it by `prepose data add` or `prepose synthesize`, or name another"
+        )
     path = folder / "store.json"
     if not path.exists():
         raise DataError(f"{folder}: is not a store (it has no store.json)")
