@@ -32,7 +32,7 @@ VERBS = {
     "protocols": {"name"},
     "study": {
         "name", "--out", "--size", "--engine", "--jobs", "--dry-run", "--budget-scale", "--seeds", "--stores",
-        "--extend", "--accelerator", "--threads", "--gpus", "--json",
+        "--trials-of", "--extend", "--accelerator", "--threads", "--gpus", "--json",
     },
     "studies": {"name", "--size"},
     "report": {"folder"},

@@ -25,6 +25,9 @@ def study(
     budget_scale: Annotated[float, typer.Option(help="This many times the study's budget.")] = 1.0,
     seeds: Annotated[int | None, typer.Option(min=1, help="This many seeds instead of the study's.")] = None,
     stores: Annotated[Path | None, typer.Option(help="Folder of worlds that several studies share.")] = None,
+    trials_of: Annotated[
+        list[Path] | None, typer.Option(help="Folder of another study; trials that it has done are copied.")
+    ] = None,
     extend: Annotated[bool, typer.Option("--extend", help="Take a changed definition; keep what is done.")] = False,
     accelerator: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of arithmetic of each trial.")] = None,
@@ -59,6 +62,7 @@ def study(
         accelerator=accelerator,
         gpus=gpus,
         stores=stores,
+        trials_of=tuple(trials_of or ()),
         budget_scale=budget_scale,
         size=size or ("cpu" if name in STUDIES else None),
         extend=extend,

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from multiprocessing import active_children
 from pathlib import Path
 
@@ -22,9 +23,11 @@ from prepose.recipes.checkpoint import checkpoints
 from prepose.recipes.environment import environment
 from prepose.recipes.log import read_log
 from prepose.recipes.run import open_run
-from prepose.studies.engines.local import run_jobs
+from prepose.studies.engines.local import Outcome, run_jobs
 from prepose.studies.run.conduct import run_study
+from prepose.studies.run.dry_run import forecast
 from prepose.studies.run.planning import Sitting
+from prepose.studies.run.step_speed import StepCost
 from prepose.studies.trials import arms_of, trials_of
 
 SETS = ("lab", "wild")
@@ -104,6 +107,26 @@ def test_the_same_command_again_does_nothing(undisturbed, sitting):
     end = run_study(small_study(), undisturbed, sitting=sitting, engine=lambda given, **_: jobs.extend(given))
     assert end.done == 4 and not jobs and results(undisturbed) == before
     assert len(json.loads((undisturbed / "environment.json").read_text())["resumed"]) >= 1
+
+
+def test_trials_of_another_study_are_not_trained_again(undisturbed, sitting, tmp_path):
+    jobs = []
+
+    def record(given, **_):
+        jobs.extend(given)
+
+    larger = small_study(name="larger", seeds=[0, 1, 2])
+    console = Console(file=io.StringIO())
+    taking = replace(sitting, trials_of=(undisturbed,))
+    run_study(larger, tmp_path / "larger", sitting=taking, engine=record, console=console)
+    assert results(tmp_path / "larger") == results(undisturbed)
+    assert len(jobs) == 2 and "4 of 6 trials copied from other studies" in console.file.getvalue()
+    forecast_of = forecast(larger, tmp_path / "other", sitting=taking, engine=one_second_a_step)
+    assert [trial["done"] for trial in forecast_of.trials] == [True] * 4 + [False] * 2
+
+
+def one_second_a_step(jobs, **_):
+    return {job.name: Outcome(StepCost(1.0, 10**9)) for job in jobs}
 
 
 SCRIPT = """

@@ -22,6 +22,7 @@ from prepose.studies.run.folder import (
     trial_folder,
 )
 from prepose.studies.run.live_table import Expected, drawing_bars, live_table
+from prepose.studies.run.other_studies import check_others, take_over
 from prepose.studies.run.planning import AS_IT_COMES, Planned, Sitting, checked_arms, plan_study
 from prepose.studies.run.stores import draw_worlds, store_folders
 from prepose.studies.run.trial_work import TrialOrder, carry_out, is_done, placed_set
@@ -69,6 +70,7 @@ def run_study(
     console = console or Console(quiet=True)
     scaled = at_scale(study, sitting.budget_scale)
     checked_arms(scaled, store_folders(scaled, out, sitting.stores))
+    check_others(sitting.trials_of)
     with locked(out / ".lock", f"works in {out}"):
         wanted = definition(study, base_recipe(study), size=sitting.size, budget_scale=sitting.budget_scale)
         claim_folder(out, wanted, extend=sitting.extend)
@@ -78,7 +80,11 @@ def run_study(
         with drawing_bars(console) as progress:
             draw_worlds(planned.study, planned.folders, workers=cores(), progress=progress)
         check_sets(planned.study, planned.arms, planned.folders)
-        return _run_trials(out, planned, engine=engine, console=console)
+        orders = _orders(out, planned)
+        if sitting.trials_of:
+            taken = take_over(orders, sitting.trials_of)
+            console.print(f"{len(taken)} of {len(orders)} trials copied from other studies", highlight=False)
+        return _run_trials(out, planned, orders, engine=engine, console=console)
 
 
 def _orders(out: Path, planned: Planned) -> dict[str, TrialOrder]:
@@ -98,8 +104,10 @@ def _orders(out: Path, planned: Planned) -> dict[str, TrialOrder]:
     }
 
 
-def _run_trials(out: Path, planned: Planned, *, engine: Engine, console: Console) -> StudyEnd:
-    trials, orders = planned.trials, _orders(out, planned)
+def _run_trials(
+    out: Path, planned: Planned, orders: Mapping[str, TrialOrder], *, engine: Engine, console: Console
+) -> StudyEnd:
+    trials = planned.trials
     expected = _expected(planned, orders)
     done = [trial.id for trial in trials if is_done(orders[trial.id].folder, orders[trial.id].sets)]
     attempts = {trial.id: attempts_at(orders[trial.id].folder) for trial in trials}

@@ -1,7 +1,7 @@
 """What a study would take: trials, operations, memory and time, from a few steps of each kind and without a trial."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,9 @@ from prepose.models.flops import count_flops, count_parameters
 from prepose.recipes.budget import stage_cost, training_flops
 from prepose.recipes.stage import Recipe, Stage, ValidationSpec
 from prepose.studies.engines.local import Engine, run_jobs
+from prepose.studies.run.folder import trial_folder
 from prepose.studies.run.live_table import duration
+from prepose.studies.run.other_studies import check_others, done_elsewhere
 from prepose.studies.run.planning import AS_IT_COMES, Planned, Sitting, picture_px, plan_study, seconds_of
 from prepose.studies.run.step_speed import PICTURES, StepCost, step_costs, step_key
 from prepose.studies.run.stores import missing_splits
@@ -93,6 +95,7 @@ def forecast(study: Study, out: Path, *, sitting: Sitting = AS_IT_COMES, engine:
         DataError: a store is missing.
         PoseError: a step cannot be carried out.
     """
+    check_others(sitting.trials_of)
     planned = plan_study(study, out, sitting=sitting, engine=engine)
     recipes = [arm.recipe for arm in planned.arms]
     px = max(picture_px(planned.study, recipe) for recipe in recipes)
@@ -101,7 +104,7 @@ def forecast(study: Study, out: Path, *, sitting: Sitting = AS_IT_COMES, engine:
     )
     counts = _counts(planned)
     arms = tuple(_arm_forecast(arm, planned, steps=steps, counts=counts, px=px) for arm in planned.arms)
-    trials = tuple(_trial_rows(planned, out))
+    trials = tuple(_trial_rows(planned, out, sitting.trials_of))
     seconds = {each.arm: each.seconds for each in arms}
     left = [seconds[trial["arm"]] for trial in trials if not trial["done"]]
     return Forecast(
@@ -200,16 +203,18 @@ def _specs(recipe: Recipe) -> list[Any]:
     return [*recipe.sources.values(), *validations, *recipe.watched.values()]
 
 
-def _trial_rows(planned: Planned, out: Path) -> list[dict[str, Any]]:
+def _trial_rows(planned: Planned, out: Path, others: Sequence[Path]) -> list[dict[str, Any]]:
     study = planned.study
     sets = {
         name: placed_set(each, study.stores[each.store], planned.folders[each.store])
         for name, each in study.sets.items()
     }
-    return [
-        {"id": trial.id, "arm": trial.arm, "seed": trial.seed, "done": is_done(out / "trials" / trial.id, sets)}
-        for trial in planned.trials
-    ]
+
+    def done(trial: str) -> bool:
+        places = (trial_folder(out, trial), done_elsewhere(trial, others))
+        return any(place is not None and is_done(place, sets) for place in places)
+
+    return [{"id": trial.id, "arm": trial.arm, "seed": trial.seed, "done": done(trial.id)} for trial in planned.trials]
 
 
 def _to_draw(planned: Planned) -> int:

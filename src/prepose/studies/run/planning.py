@@ -34,6 +34,7 @@ class Sitting:
         accelerator: `auto`, `cpu` or `cuda`; `auto` is what the folder was begun with, or what there is.
         gpus: Graphics cards of each trial; less than 1: shared.
         stores: Where worlds are kept that several studies use; None: in the study's folder.
+        trials_of: Folders of other studies; trials that they have done are copied.
         budget_scale: This many times the study's budget.
         size: The size that a built-in study was asked for in.
         extend: Whether a changed definition takes the place of the one in the folder.
@@ -47,6 +48,7 @@ class Sitting:
     accelerator: str = "auto"
     gpus: float | None = None
     stores: Path | None = None
+    trials_of: tuple[Path, ...] = ()
     budget_scale: float = 1.0
     size: str | None = None
     extend: bool = False
