@@ -3,7 +3,7 @@ import copy
 import pytest
 
 from prepose.studies.pages.colours import ARM_COLOURS
-from prepose.studies.report.plots import DASHES, colours_of, script_data, styles_of
+from prepose.studies.report.plots import DASHES, colours_of, level_factor, script_data, styles_of
 
 
 def test_colours_tell_what_is_compared_and_dashes_the_rest(crossed_found):
@@ -78,3 +78,28 @@ def test_a_crossing_is_a_line_with_its_words(crossed_found):
     other["compute"][0]["crossing"] |= {"order": "overtakes", "flops": 7e11}
     (line,) = script_data(other)["crossings"]
     assert line == {"set": "lab", "flops": 7e11, "text": "2d-first / lab-3d overtakes only-3d / lab-3d"}
+
+
+def test_errors_are_drawn_along_the_longest_factor_that_is_not_compared(found, crossed_found):
+    assert level_factor(crossed_found) is None, "two worlds fit in a table, budgets have their own plot"
+    other = copy.deepcopy(crossed_found)
+    next(each for each in other["study"]["factors"] if each["name"] == "labels-from")["levels"].append("elsewhere")
+    assert level_factor(other) == "labels-from"
+    lines = {(line["set"], line["name"]): line for line in script_data(other)["levels"]}
+    line, lab = lines["lab", "mixed / whole"], next(each for each in other["sets"] if each["name"] == "lab")
+    assert line["levels"] == ["lab-3d", "wild-3d"]
+    for level, mean, high in zip(line["levels"], line["mean"], line["high"], strict=True):
+        row = lab["arms"][f"mixed / {level} / whole"]["measures"]["mpjpe_mm"]
+        assert (mean, high) == (row["mean"], row["interval"]["high"])
+    colours = colours_of(other)
+    assert line["colour"] == colours["mixed / lab-3d / whole"] != lines["lab", "only-3d / whole"]["colour"]
+
+
+def test_a_single_factor_is_drawn_along_itself(found):
+    assert level_factor(found) is None, "two arms fit in a table"
+    other = copy.deepcopy(found)
+    other["study"]["factors"][0]["levels"].append("third")
+    other["arms"].append({**found["arms"][0], "name": "third", "levels": {"training": "third"}})
+    assert level_factor(other) == "training"
+    line = next(line for line in script_data(other)["levels"] if line["set"] == "lab")
+    assert (line["name"], line["levels"]) == ("", [arm["name"] for arm in found["arms"]])

@@ -8,7 +8,7 @@ import numpy as np
 from prepose.studies.analysis.wording import NONE, difference, figure, interval, measure, p_value, signed
 from prepose.studies.report.facts import command, commits, facts, protocols, unfinished
 from prepose.studies.report.markdown import along
-from prepose.studies.report.plots import colours_of, curve_errors
+from prepose.studies.report.plots import colours_of, curve_errors, level_factor
 from prepose.studies.report.tables_of_page import (
     costs_table,
     group_tables,
@@ -54,6 +54,7 @@ def words(found: Json) -> dict[str, Any]:
         "has_curves": any(seed["images"] for arm in found["curves"] for seed in arm["seeds"]),
         "counted": any(arm["shared_by"] for arm in found["arms"]),
         "curve_errors": curve_errors(found),
+        "level_factor": level_factor(found),
         "budget_factor": study["budget_factor"],
         "sets": found["sets"],
         "colours": colours,

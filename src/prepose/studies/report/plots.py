@@ -12,6 +12,9 @@ from prepose.studies.report.tables_of_page import BASELINES, VARIANT_TITLES, tit
 Json = Mapping[str, Any]
 
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
+ALONE = "#3550c8"
+# Two levels are read off a table sooner.
+FEWEST_LEVELS = 3
 
 
 def styles_of(found: Json) -> dict[str, tuple[str, str]]:
@@ -56,6 +59,7 @@ def script_data(found: Json) -> dict[str, Any]:
         "arms": [{"name": name, "colour": colour, "dash": dash} for name, (colour, dash) in styles_of(found).items()],
         "sets": [{"name": each["name"], "title": each["title"]} for each in found["sets"]],
         "curves": _curves(found),
+        "levels": [*_level_lines(found)],
         "budgets": [*_budget_curves(found)],
         "crossings": _crossings(found),
         "matrices": [_matrix(each, titles_of(found)) for each in found["matrices"]],
@@ -91,6 +95,37 @@ def _rounded(values: np.ndarray, digits: int) -> list[float]:
     return [float(f"{value:.{digits}g}") for value in values.tolist()]
 
 
+def level_factor(found: Json) -> str | None:
+    """The factor along whose levels errors are drawn: the longest that is not what arms are compared by, if any is."""
+    compared = {factor for each in found["comparisons"] for factor in each["arm"]}
+    varied = _varied(found)
+    counts = {factor["name"]: len(factor["levels"]) for factor in found["study"]["factors"]}
+    longest = max([name for name in varied if name not in compared] or varied, key=counts.__getitem__, default=None)
+    # Budgets have a plot of their own, against compute.
+    drawn = longest is not None and longest != found["study"]["budget_factor"] and counts[longest] >= FEWEST_LEVELS
+    return longest if drawn else None
+
+
+def _level_lines(found: Json) -> Iterator[dict[str, Any]]:
+    """Error at each level of a factor, for each set and combination of the other levels."""
+    factor = level_factor(found)
+    if factor is None:
+        return
+    styles, others = styles_of(found), [name for name in _varied(found) if name != factor]
+    for each in found["sets"]:
+        lines: dict[str, list[tuple[str, Json]]] = {}
+        for arm in found["arms"]:
+            row = each["arms"].get(arm["name"], {}).get("measures", {}).get(each["headline"])
+            if row is not None:
+                lines.setdefault(" / ".join(arm["levels"][other] for other in others), []).append((arm["name"], row))
+        levels = {arm["name"]: arm["levels"][factor] for arm in found["arms"]}
+        for name, points in lines.items():
+            colour, dash = styles[points[0][0]] if others else (ALONE, "solid")
+            style = {"set": each["name"], "name": name, "colour": colour, "dash": dash}
+            shown = _with_ends([row for _, row in points], each["headline"])
+            yield style | shown | {"levels": [levels[arm] for arm, _ in points]}
+
+
 def _budget_curves(found: Json) -> Iterator[dict[str, Any]]:
     """Error at the end of trainings of several budgets, for each set and combination of the other levels."""
     factor = found["study"]["budget_factor"]
@@ -111,16 +146,17 @@ def _budget_curves(found: Json) -> Iterator[dict[str, Any]]:
             dash = DASHES[drawn.count(colour) % len(DASHES)]
             drawn.append(colour)
             style = {"set": each["name"], "name": name, "colour": colour, "dash": dash}
-            yield style | _budget_points(sorted(points, key=lambda point: point[0]), each["headline"])
+            ordered = sorted(points, key=lambda point: point[0])
+            shown = _with_ends([row for _, _, row in ordered], each["headline"])
+            yield style | shown | {"flops": [flops for flops, _, _ in ordered]}
 
 
-def _budget_points(points: Sequence[tuple[float, str, Json]], name: str) -> dict[str, Any]:
+def _with_ends(rows: Sequence[Json], name: str) -> dict[str, Any]:
+    """Means with their intervals, in the unit that readers see."""
     shown = measure(name)
-    rows = [row for _, _, row in points]
     ends = [row["interval"] or {"low": row["mean"], "high": row["mean"]} for row in rows]
     return {
         "axis": f"{shown.title}, {shown.unit}",
-        "flops": [flops for flops, _, _ in points],
         "mean": [shown.factor * row["mean"] for row in rows],
         "low": [shown.factor * end["low"] for end in ends],
         "high": [shown.factor * end["high"] for end in ends],

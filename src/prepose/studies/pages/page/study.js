@@ -34,12 +34,29 @@ function drawCurves() {
   }), quiet);
 }
 
+function withEnds(line) {
+  return { y: line.mean, name: line.name, mode: "lines+markers", marker: { size: 8 },
+    error_y: { type: "data", symmetric: false, array: line.high.map((v, k) => v - line.mean[k]), arrayminus: line.mean.map((v, k) => v - line.low[k]), thickness: 1.4, width: 5 } };
+}
+
+function drawLevels() {
+  if (!document.getElementById("level")) return;
+  const lines = data.levels.filter(line => line.set === shown.set), alone = lines.length === 1;
+  const traces = lines.map((line, k) => ({ ...withEnds(line), x: line.levels, offsetgroup: String(k), marker: { size: 9, color: line.colour },
+    line: { color: line.colour, width: alone ? 0 : 1.2, dash: line.dash }, hovertemplate: "%{x}: %{y:.1f}<extra>" + line.name + "</extra>" }));
+  const order = [...new Set(lines.flatMap(line => line.levels))];
+  // Points side by side would be drawn from 0 as bars are.
+  const low = Math.min(...lines.flatMap(line => line.low)), high = Math.max(...lines.flatMap(line => line.high)), room = .08 * (high - low);
+  // Side by side within a level, so that bars do not hide each other.
+  Plotly.react("level", traces, base({ scattermode: "group", scattergap: .6, showlegend: !alone, legend: legendOf(lines.length),
+    xaxis: axis("", { type: "category", categoryorder: "array", categoryarray: order }),
+    yaxis: axis(lines.length ? lines[0].axis : "", lines.length ? { range: [low - room, high + room] } : {}) }), quiet);
+}
+
 function drawBudgets() {
   if (!document.getElementById("budget")) return;
   const lines = data.budgets.filter(line => line.set === shown.set);
-  const traces = lines.map(line => ({ x: line.flops, y: line.mean, name: line.name, mode: "lines+markers", marker: { size: 8 },
-    line: { color: line.colour, width: 2.4, dash: line.dash },
-    error_y: { type: "data", symmetric: false, array: line.high.map((v, k) => v - line.mean[k]), arrayminus: line.mean.map((v, k) => v - line.low[k]), thickness: 1.4, width: 5 },
+  const traces = lines.map(line => ({ ...withEnds(line), x: line.flops, line: { color: line.colour, width: 2.4, dash: line.dash },
     hovertemplate: "%{x:.3s}FLOP: %{y:.1f}<extra>" + line.name + "</extra>" }));
   const crossings = data.crossings.filter(each => each.set === shown.set);
   const shapes = crossings.map(each => ({ type: "line", x0: each.flops, x1: each.flops, yref: "paper", y0: 0, y1: 1, line: { color: "#5b6474", width: 1.4, dash: "dot" } }));
@@ -112,6 +129,7 @@ function drawCalibration() {
 }
 
 function drawSet() {
+  drawLevels();
   drawBudgets();
   drawParts();
   drawCalibration();
