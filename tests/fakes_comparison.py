@@ -20,6 +20,7 @@ from prepose.data.dataset import PoseDataset
 from prepose.data.sample import JointState, PoseSample
 from prepose.data.store import StoreDescription, open_store, write_store
 from prepose.data.target import image_targets
+from prepose.files import write_json
 from prepose.metrics.evaluation import Evaluation, with_mean_pose
 from prepose.metrics.evaluation_files import save_evaluation
 from prepose.metrics.protocols import get_protocol
@@ -27,7 +28,7 @@ from prepose.models.checkpoint import save_weights
 from prepose.models.pose_net import build_pose_net
 from prepose.predict.score import CropPredictions, mean_pose_of, score
 from prepose.recipes.conduct import log_columns
-from prepose.recipes.run import Run, create_run, write_json
+from prepose.recipes.run import Run, create_run
 from prepose.recipes.stage import Recipe
 from prepose.studies.quickstart.plan import Plan, Size, arm_recipes, claim_folder
 from prepose.studies.quickstart.summary import PROTOCOL, TEST_SETS, summarise

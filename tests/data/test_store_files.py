@@ -54,7 +54,7 @@ def test_a_broken_shard_stops_resuming(folder):
 @pytest.mark.parametrize("name", ["store.json", "train/split.json"])
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("", "cannot be read"), ('{"format', "cannot be read"), ("[]", "holds no JSON object")],
+    [("", "is damaged"), ('{"format', "is damaged"), ("[]", "is damaged .holds list")],
 )
 def test_a_damaged_record_is_named(folder, name, content, message):
     (folder / name).write_text(content)

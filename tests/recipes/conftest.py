@@ -17,11 +17,11 @@ from prepose.body.skeletons import MPII_16, PREPOSE_27
 from prepose.camera.camera import camera_from_field_of_view
 from prepose.data.sample import JointState, PoseSample
 from prepose.data.store import StoreDescription, write_store
+from prepose.files import write_json
 from prepose.models.pose_net import PoseNet
 from prepose.recipes.builtin import RECIPES
 from prepose.recipes.log import RunLog
 from prepose.recipes.overrides import override, shrink
-from prepose.recipes.run import write_json
 from prepose.recipes.stage import Recipe, ValidationSpec
 from prepose.recipes.training import Setting, Validated
 from prepose.synthetic.rig import SEGMENTS, BodyPose, draw_proportions, pose_joints

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from prepose.errors import RecipeError
+from prepose.files import write_json
 from prepose.recipes.builtin import RECIPES, recipe_named
-from prepose.recipes.run import write_json
 
 ARMS = ("pretrain-finetune", "mixed", "only-3d")
 

@@ -10,7 +10,6 @@ holds a whole number of good shards and an interrupted split can be gone on with
 """
 
 import hashlib
-import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from prepose.body.skeletons import SKELETONS
 from prepose.data.columns import Block, pack, read_block, write_block
 from prepose.data.sample import PoseSample
 from prepose.errors import DataError
+from prepose.files import read_object, read_object_if_any
 
 FORMAT_VERSION = 1
 
@@ -119,7 +119,7 @@ def read_store_record(folder: Path) -> StoreRecord:
     path = folder / "store.json"
     if not path.exists():
         raise DataError(f"{folder}: is not a store (it has no store.json)")
-    content = _read_object(path)
+    content = read_object(path, advice="write the store again")
     version = content.get("format_version")
     if version != FORMAT_VERSION:
         raise DataError(
@@ -136,7 +136,8 @@ def read_split_record(folder: Path, split: str) -> SplitRecord | None:
         DataError: the file is damaged.
     """
     path = folder / split / "split.json"
-    return _validated(SplitRecord, _read_object(path), path) if path.exists() else None
+    content = read_object_if_any(path, advice="write the store again")
+    return None if content is None else _validated(SplitRecord, content, path)
 
 
 def write_record(path: Path, record: BaseModel) -> None:
@@ -204,16 +205,6 @@ def sha256_of(path: Path) -> str:
     """The SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _read_object(path: Path) -> Mapping[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read ({error}); write the store again") from error
-    if not isinstance(content, dict):
-        raise DataError(f"{path}: holds no JSON object; write the store again")
-    return content
 
 
 def _validated(kind: type[R], content: Mapping[str, Any], path: Path) -> R:

@@ -16,6 +16,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from prepose.errors import DataError
+from prepose.files import flush_folder
 
 FORMAT = "prepose-weights"
 VERSION = 1
@@ -64,16 +65,6 @@ def write_weights(weights: Weights, path: Path) -> Path:
         aside.unlink(missing_ok=True)
     flush_folder(target.parent)
     return target
-
-
-def flush_folder(folder: Path) -> None:
-    """See that the names in a folder, and so the renames in it, are on the disk; Windows cannot and need not."""
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def read_weights(path: Path) -> Weights:

@@ -16,9 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from prepose.errors import DataError
+from prepose.files import flush_folder
 from prepose.models.checkpoint import load_into, save_weights
 from prepose.models.pose_net import PoseNet
-from prepose.models.weights_file import flush_folder
 
 KEPT = 2
 

@@ -19,9 +19,9 @@ from prepose.body.skeletons import get_skeleton
 from prepose.data.batch import BatchMaker, Source
 from prepose.data.dataset import PoseDataset
 from prepose.errors import DataError, RecipeError
+from prepose.files import flush_folder
 from prepose.models.checkpoint import save_weights
 from prepose.models.pose_net import PoseNet, build_pose_net
-from prepose.models.weights_file import flush_folder
 from prepose.recipes.across import processes, share_batch_norm
 from prepose.recipes.budget import training_flops
 from prepose.recipes.checkpoint import (

@@ -11,13 +11,12 @@ RUN/recipe.json        the recipe, every field
 """
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from prepose.errors import DataError, RecipeError
-from prepose.models.weights_file import flush_folder
+from prepose.files import read_object, write_json
 from prepose.recipes.checkpoint import checkpoints
 from prepose.recipes.reading import read_recipe
 from prepose.recipes.stage import Recipe
@@ -139,23 +138,11 @@ def note_environment(run: Run, facts: dict[str, Any]) -> None:
     """Add a sitting's facts to `environment.json`: the first are the file's own, later ones lie under `resumed`."""
     path = run.folder / "environment.json"
     if path.exists():
-        first = json.loads(path.read_text(encoding="utf-8"))
+        first = read_object(path, advice="delete it; the run then no longer says where it began")
         first.setdefault("resumed", []).append(facts)
         write_json(path, first)
     else:
         write_json(path, facts)
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write a JSON file aside and rename it."""
-    aside = path.with_suffix(".partial")
-    with aside.open("w", encoding="utf-8") as file:
-        json.dump(content, file, indent=2)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
-    flush_folder(path.parent)
 
 
 def last_step(run: Run) -> int:

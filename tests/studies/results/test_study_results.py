@@ -89,8 +89,8 @@ def test_a_header_without_what_is_needed_is_refused(own_study):
 def test_a_damaged_file_is_named(own_study):
     path = next(own_study.glob("trials/*/costs.json"))
     path.write_text("{")
-    with pytest.raises(DataError, match=f"^{path}: cannot be read as JSON"):
+    with pytest.raises(DataError, match=f"^{path}: is damaged"):
         read_study(own_study)
     path.write_text("[]")
-    with pytest.raises(DataError, match=f"^{path}: holds list, expected an object"):
+    with pytest.raises(DataError, match=f"^{path}: is damaged .holds list, expected an object"):
         read_study(own_study)

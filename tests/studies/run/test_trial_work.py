@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from fake_studies import small_study
+from prepose.errors import DataError
 from prepose.metrics.evaluation_files import load_evaluation
 from prepose.recipes.conduct import Machine
 from prepose.studies.run.stores import draw_worlds, store_folders
@@ -86,3 +87,10 @@ def test_a_set_is_known_by_what_it_holds(tmp_path):
     assert (
         placed_set(lab, StoreSpec(path="x"), tmp_path).key != placed_set(lab, StoreSpec(path="x"), tmp_path / "y").key
     )
+
+
+@pytest.mark.parametrize("content", ["{", '{"train_flops": 1}', '{"evaluations": {"lab": {"unknown": 1}}}', "[]"])
+def test_damaged_costs_are_named_with_what_to_do(tmp_path, content):
+    (tmp_path / "costs.json").write_text(content)
+    with pytest.raises(DataError, match=r"costs.json: is damaged .*; delete it, or choose another --out"):
+        is_done(tmp_path, {})

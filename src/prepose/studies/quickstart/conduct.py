@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from prepose.data.store import describe_store, open_store
+from prepose.files import write_json
 from prepose.metrics.evaluation import Evaluation, with_mean_pose
 from prepose.metrics.evaluation_files import save_evaluation
 from prepose.metrics.protocols import get_protocol
@@ -20,7 +21,7 @@ from prepose.predict.score import mean_pose_of
 from prepose.recipes.budget import training_flops
 from prepose.recipes.conduct import Machine, run_recipe
 from prepose.recipes.log import read_log
-from prepose.recipes.run import Run, open_run, write_json
+from prepose.recipes.run import Run, open_run
 from prepose.recipes.stage import Recipe
 from prepose.studies.engines.local import Job, Resources, run_jobs, threads_each, values_of
 from prepose.studies.quickstart.plan import SIZES, Plan, arm_recipes, claim_folder

@@ -8,11 +8,12 @@ from types import MappingProxyType
 from typing import Any
 
 from prepose.errors import DataError
+from prepose.files import read_object, write_json
 from prepose.recipes.budget import equalise, training_flops
 from prepose.recipes.builtin import recipe_named
-from prepose.recipes.run import write_json
 from prepose.recipes.stage import Recipe, WatchSpec
 
+DAMAGED = "choose another --out or delete the folder"
 ARMS = ("only-3d", "mixed", "pretrain-finetune")
 
 
@@ -69,12 +70,12 @@ class Plan:
 
     def seconds(self) -> dict[str, float]:
         """Step -> how long it has taken so far."""
-        return json.loads((self.folder / "quickstart.json").read_text(encoding="utf-8"))["seconds"]
+        return _read(self.folder / "quickstart.json")["seconds"]
 
     def note_seconds(self, seconds: Mapping[str, float]) -> None:
         """Keep how long each step has taken."""
         path = self.folder / "quickstart.json"
-        write_json(path, json.loads(path.read_text(encoding="utf-8")) | {"seconds": dict(seconds)})
+        write_json(path, _read(path) | {"seconds": dict(seconds)})
 
     def run(self, arm: str, seed: int) -> Path:
         """Where a training's run folder is."""
@@ -86,7 +87,7 @@ def claim_folder(plan: Plan) -> None:
     settings = json.loads(json.dumps({"size": asdict(plan.size)}))
     path = plan.folder / "quickstart.json"
     if path.exists():
-        there = _settings_in(path)
+        there = _read(path)["settings"]
         if there != settings:
             size = there.get("size")
             name = size.get("name") if isinstance(size, dict) else "unknown"
@@ -101,12 +102,13 @@ def claim_folder(plan: Plan) -> None:
     write_json(path, {"settings": settings, "seconds": {}})
 
 
-def _settings_in(path: Path) -> dict[str, Any]:
-    try:
-        settings = json.loads(path.read_text(encoding="utf-8"))["settings"]
-    except (ValueError, TypeError, KeyError) as error:
-        raise DataError(f"{path}: is damaged ({error!r}); choose another --out or delete the folder") from error
-    return settings if isinstance(settings, dict) else {}
+def _read(path: Path) -> dict[str, Any]:
+    """The content of `quickstart.json`."""
+    content = read_object(path, advice=DAMAGED)
+    for name in ("settings", "seconds"):
+        if not isinstance(content.get(name), dict):
+            raise DataError(f"{path}: is damaged (no {name}); {DAMAGED}")
+    return content
 
 
 def arm_recipes(plan: Plan) -> dict[str, Recipe]:

@@ -12,6 +12,7 @@ from prepose.body.skeletons import get_skeleton
 from prepose.data.dataset import PoseDataset
 from prepose.data.store import open_store
 from prepose.errors import DataError
+from prepose.files import read_object
 from prepose.metrics.evaluation import Evaluation
 from prepose.metrics.evaluation_files import load_evaluation
 from prepose.studies.analysis.matrix import store_name
@@ -173,5 +174,5 @@ def _digest(spec: Mapping[str, Any]) -> str:
 
 
 def _trial_stores(trial: TrialResult) -> list[Path]:
-    recipe = json.loads((trial.folder / "recipe.json").read_text(encoding="utf-8"))
+    recipe = read_object(trial.folder / "recipe.json", advice="run the trial again")
     return [Path(spec["store"]) for spec in recipe["sources"].values()]

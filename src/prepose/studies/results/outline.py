@@ -5,13 +5,13 @@ networks). The files were checked when the study was started; here a file that i
 refused in one line.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from prepose.errors import DataError
+from prepose.files import read_object
 
 FORMAT = 1
 
@@ -150,7 +150,7 @@ def read_outline(folder: Path) -> Outline:
         raise DataError(
             f"{folder}: holds no study (no study.json) and no quickstart; give a folder that `prepose study` made"
         )
-    head = _read(path)
+    head = read_object(path, advice="run `prepose study` again")
     version = head.get("format")
     if version != FORMAT:
         raise DataError(
@@ -158,7 +158,7 @@ def read_outline(folder: Path) -> Outline:
         )
     if not plan_path.is_file():
         raise DataError(f"{folder}: the study has no plan.json yet; run `prepose study` on it to its end")
-    plan = _read(plan_path)
+    plan = read_object(plan_path, advice="run `prepose study` again")
     try:
         return _outline(folder, head, plan)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
@@ -166,16 +166,6 @@ def read_outline(folder: Path) -> Outline:
             f"{folder}: study.json and plan.json are damaged or of another version ({error!r}); run `prepose study` "
             "again into another folder"
         ) from error
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read as JSON ({error}); run `prepose study` again") from error
-    if not isinstance(content, dict):
-        raise DataError(f"{path}: holds {type(content).__name__}, not a study; run `prepose study` again")
-    return content
 
 
 def _outline(folder: Path, head: Mapping[str, Any], plan: Mapping[str, Any]) -> Outline:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from prepose.errors import DataError
+from prepose.files import read_object_if_any
 from prepose.metrics.protocols import Protocol, protocol_from_json
 from prepose.studies.results.outline import ArmOutline, Outline, SetOutline, read_outline
 
@@ -128,11 +129,11 @@ def read_study(folder: Path) -> StudyResults:
 
 def _trial(outline: Outline, trial_id: str, arm: str, seed: int) -> TrialResult:
     folder = outline.folder / "trials" / trial_id
-    costs, failure = _json(folder / "costs.json"), _json(folder / "failure.json")
+    costs, failure = _read(folder / "costs.json"), _read(folder / "failure.json")
     state: State = "done" if costs is not None else "failed" if failure is not None else "missing"
     headers = {}
     if state == "done":
-        found = {each.name: _json(folder / "evaluations" / f"{each.name}.json") for each in outline.sets}
+        found = {each.name: _read(folder / "evaluations" / f"{each.name}.json") for each in outline.sets}
         headers = {name: header for name, header in found.items() if header is not None}
     return TrialResult(
         id=trial_id,
@@ -142,21 +143,13 @@ def _trial(outline: Outline, trial_id: str, arm: str, seed: int) -> TrialResult:
         state=state,
         costs=costs or {},
         failure=failure if state == "failed" else None,
-        environment=_json(folder / "environment.json") or {},
+        environment=_read(folder / "environment.json") or {},
         headers=headers,
     )
 
 
-def _json(path: Path) -> dict[str, Any] | None:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read as JSON ({error}); run the trial again") from error
-    if not isinstance(content, dict):
-        raise DataError(f"{path}: holds {type(content).__name__}, expected an object; run the trial again")
-    return content
+def _read(path: Path) -> dict[str, Any] | None:
+    return read_object_if_any(path, advice="run the trial again")
 
 
 def _check_alike(results: StudyResults) -> None:

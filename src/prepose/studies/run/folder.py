@@ -10,7 +10,6 @@ STUDY/study.json      the definition, its size and budget scale
 """
 
 import fcntl
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,15 +18,17 @@ from pathlib import Path
 from typing import Any
 
 from prepose.errors import DataError
+from prepose.files import read_object, write_json
 from prepose.models.flops import count_flops, count_parameters
 from prepose.recipes.budget import stage_cost, training_flops
-from prepose.recipes.run import differences, write_json
+from prepose.recipes.run import differences
 from prepose.recipes.stage import Recipe
 from prepose.studies.engines.local import Failure
 from prepose.studies.reading import FORMAT
 from prepose.studies.study import Study
 from prepose.studies.trials import Arm, PlannedTrial, counted_flops
 
+DAMAGED = "delete it, or choose another --out"
 EXTEND = "add --extend to go on with the new definition (trials that it still has are kept), or choose another --out"
 
 
@@ -55,7 +56,7 @@ def claim_folder(folder: Path, wanted: Mapping[str, Any], *, extend: bool) -> No
             raise DataError(f"{folder}: is not empty and holds no study; choose another --out")
         write_json(path, wanted)
         return
-    there = _read_object(path)
+    there = read_object(path, advice=DAMAGED)
     found = differences(there, wanted)
     if not found:
         return
@@ -94,7 +95,7 @@ def keep_plan(folder: Path, plan: Mapping[str, Any], *, extend: bool) -> None:
 
 def read_plan(folder: Path) -> dict[str, Any]:
     """The plan of a study's folder."""
-    return _read_object(folder / "plan.json")
+    return read_object(folder / "plan.json", advice=DAMAGED)
 
 
 def trial_folder(folder: Path, trial: str) -> Path:
@@ -105,7 +106,7 @@ def trial_folder(folder: Path, trial: str) -> Path:
 def attempts_at(run: Path) -> int:
     """How often a trial has failed so far."""
     path = run / "failure.json"
-    return int(_read_object(path).get("attempts", 0)) if path.exists() else 0
+    return int(read_object(path, advice=DAMAGED).get("attempts", 0)) if path.exists() else 0
 
 
 def note_failure(run: Path, failure: Failure, attempts: int) -> None:
@@ -132,7 +133,7 @@ def note_sitting(folder: Path, facts: Mapping[str, Any]) -> None:
     """Add a sitting's facts to `environment.json`: the first are the file's own, later ones lie under `resumed`."""
     path = folder / "environment.json"
     if path.exists():
-        first = _read_object(path)
+        first = read_object(path, advice=DAMAGED)
         write_json(path, first | {"resumed": [*first.get("resumed", ()), dict(facts)]})
     else:
         write_json(path, dict(facts))
@@ -184,13 +185,3 @@ def _arm_row(arm: Arm) -> dict[str, Any]:
             for stage in recipe.stages
         ],
     }
-
-
-def _read_object(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: is damaged ({error}); delete it, or choose another --out") from error
-    if not isinstance(content, dict):
-        raise DataError(f"{path}: is damaged (expected an object); delete it, or choose another --out")
-    return content

@@ -3,13 +3,12 @@
 A trial is named by all that defines it, so a trial of the same name is the same training, whichever study ran it.
 """
 
-import json
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from prepose.errors import DataError
-from prepose.recipes.run import write_json
+from prepose.files import read_object, write_json
 from prepose.studies.run.folder import clear_failure, trial_folder
 from prepose.studies.run.trial_work import TrialOrder
 
@@ -62,7 +61,7 @@ def _copy(source: Path, order: TrialOrder) -> None:
     shutil.rmtree(aside, ignore_errors=True)
     shutil.copytree(source, aside, ignore=shutil.ignore_patterns(*LEFT_BEHIND))
     write_json(aside / "recipe.json", order.recipe.model_dump(mode="json"))
-    costs = json.loads((aside / "costs.json").read_text(encoding="utf-8"))
+    costs = read_object(aside / "costs.json", advice=f"run the study in {source.parent.parent} again")
     # A stage may be shared by several trainings in one study and by none in the other.
     write_json(aside / "costs.json", costs | {"counted_flops": order.counted_flops})
     shutil.rmtree(order.folder, ignore_errors=True)

@@ -13,6 +13,8 @@ import torch
 from jaxtyping import Float
 
 from prepose.data.store import open_store
+from prepose.errors import DataError
+from prepose.files import read_object, read_object_if_any, write_json
 from prepose.metrics.evaluation import with_mean_pose
 from prepose.metrics.evaluation_files import save_evaluation
 from prepose.metrics.protocols import Protocol, get_protocol
@@ -23,11 +25,11 @@ from prepose.predict.decoding_floor import with_decoding_floor
 from prepose.predict.evaluate import evaluate
 from prepose.predict.score import mean_pose_of
 from prepose.recipes.conduct import Machine, run_recipe
-from prepose.recipes.run import Run, open_run, write_json
+from prepose.recipes.run import Run, open_run
 from prepose.recipes.stage import Recipe
 from prepose.studies.results.reduced import keep_reduction
 from prepose.studies.run.energy import energy_used
-from prepose.studies.run.folder import clear_failure
+from prepose.studies.run.folder import DAMAGED, clear_failure
 from prepose.studies.run.trial_costs import (
     EvaluationCost,
     SittingCost,
@@ -106,7 +108,7 @@ def carry_out(order: TrialOrder) -> None:
     known = run.folder / "costs.json"
     if known.exists():
         # Only sets were added: what the training took stays what it was.
-        write_json(known, json.loads(known.read_text(encoding="utf-8")) | evaluation_costs(evaluations))
+        write_json(known, read_object(known, advice=DAMAGED) | evaluation_costs(evaluations))
         return
     # What an earlier sitting used is not known, nor what shares the device on a cluster.
     known_energy = not resumed and order.side_by_side > 0
@@ -190,10 +192,13 @@ def _mean_poses(order: TrialOrder) -> dict[str, Float[np.ndarray, "T 3"]]:
 
 def _measured(folder: Path) -> dict[str, EvaluationCost]:
     path = folder / "costs.json"
-    if not path.exists():
+    content = read_object_if_any(path, advice=DAMAGED)
+    if content is None:
         return {}
-    content = json.loads(path.read_text(encoding="utf-8"))
-    return {name: EvaluationCost(**values) for name, values in content["evaluations"].items()}
+    try:
+        return {name: EvaluationCost(**values) for name, values in content["evaluations"].items()}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{path}: is damaged ({error!r}); {DAMAGED}") from error
 
 
 def _key(measured: Mapping[str, EvaluationCost], name: str) -> str | None:
