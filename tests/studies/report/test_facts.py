@@ -38,9 +38,11 @@ def test_the_budget_is_told_as_it_was_spent(found, budget, scale, text):
 
 
 def test_the_command_runs_the_study_again(found):
-    assert command(found) == "prepose study fake --size cpu --out DIR"
-    other = {**found, "study": {**found["study"], "name": "a b.json", "size": None, "budget_scale": 0.25}}
-    assert command(other) == "prepose study 'a b.json' --budget-scale 0.25 --out DIR"
+    assert command(found) == "prepose study fake --size cpu --seeds 3 --out DIR"
+    other = {**found, "study": {**found["study"], "name": "a b.json", "budget_scale": 0.25, "seeds": [0, 1]}}
+    assert command(other) == "prepose study 'a b.json' --size cpu --seeds 2 --budget-scale 0.25 --out DIR"
+    from_file = {**found, "study": {**found["study"], "size": None}}
+    assert command(from_file) == "prepose study study.json --out DIR"
 
 
 def test_protocols_name_their_sets_and_source(found):

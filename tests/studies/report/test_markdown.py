@@ -48,7 +48,7 @@ def test_every_test_is_a_row(crossed_found):
 def test_trials_that_are_not_done_and_the_way_to_the_numbers_are_told(crossed_found):
     text = as_markdown(crossed_found)
     assert "out of memory: <killed>" in text and "not run yet" in text
-    assert "    prepose study fake --size cpu --out DIR" in text
+    assert "    prepose study fake --size cpu --seeds 3 --out DIR" in text
     assert "commit: 0123456789abcdef" in text and "protocol `true-root-depth`" in text
 
 

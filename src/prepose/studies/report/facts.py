@@ -29,9 +29,12 @@ def facts(found: Json) -> list[tuple[str, str]]:
 def command(found: Json) -> str:
     """The command that runs the study, but for where it is written."""
     study = found["study"]
-    size = "" if study["size"] is None else f" --size {shlex.quote(study['size'])}"
+    if study["size"] is None:
+        # A study from a file; what the folder keeps of it says all, its scale too.
+        return "prepose study study.json --out DIR"
     scale = "" if study["budget_scale"] == 1 else f" --budget-scale {study['budget_scale']:g}"
-    return f"prepose study {shlex.quote(study['name'])}{size}{scale} --out DIR"
+    seeds, size = f" --seeds {len(study['seeds'])}", f" --size {shlex.quote(study['size'])}"
+    return f"prepose study {shlex.quote(study['name'])}{size}{seeds}{scale} --out DIR"
 
 
 def commits(found: Json) -> list[str]:
