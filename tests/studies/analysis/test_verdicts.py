@@ -71,6 +71,16 @@ def test_an_answer_has_figures_interval_and_what_was_too_small_to_see():
     assert "no pair of arms" in answer(PlannedResult(PLANNED, ()), TITLES)
 
 
+def test_arms_that_never_differed_are_told_as_such():
+    test = test_of("no difference shown")
+    same = replace(
+        RESULT, difference=0.0, baseline=RESULT.arm, smallest_effect=None, adjusted_verdict="no difference shown"
+    )
+    assert answer(PlannedResult(PLANNED, (replace(test, result=same),)), TITLES) == (
+        "No difference is shown: lab test 0.0 mm (91.0 against 91.0 mm, the same in every seed)."
+    )
+
+
 def test_many_tests_are_told_by_their_ends():
     differences = (-3.0, -20.0, -9.0, -1.0, -7.0)
     tests = tuple(replace(test_of("better"), result=replace(RESULT, difference=each)) for each in differences)

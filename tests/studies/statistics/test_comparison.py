@@ -140,7 +140,9 @@ def test_identical_arms_do_not_differ():
     same = tables(80)
     found = made(same, same)
     assert found.verdict == "no difference shown" and found.p_value == 1 and found.effect_size is None
-    assert found.difference == 0 and found.smallest_effect == 0
+    assert found.difference == 0 and found.smallest_effect is None
+    assert "both gave the same predictions in every seed" in found.notes[0]
+    assert not any("same predictions" in note for note in made(same, tables(80, seed=1)).notes)
 
 
 def test_an_arm_by_itself():

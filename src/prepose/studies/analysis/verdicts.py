@@ -96,6 +96,8 @@ def _evidence(found: Comparison) -> str:
     parts = [
         f"{figure(found.arm.mean, found.measure, unit=False)} against {figure(found.baseline.mean, found.measure)}"
     ]
+    if found.arm.seed_means == found.baseline.seed_means:
+        return ", ".join([*parts, "the same in every seed"])
     if ends:
         parts.append(f"95 % interval {ends}")
     if found.adjusted_verdict == "no difference shown" and found.smallest_effect is not None:

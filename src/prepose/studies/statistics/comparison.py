@@ -1,6 +1,6 @@
 """One planned comparison: an arm against a baseline, on one measure and one evaluation set."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -75,7 +75,7 @@ class Comparison:
         effect_size: The difference in standard deviations over seeds (d_z of paired seeds) after Hedges' correction;
             None where it cannot be told.
         smallest_effect: The smallest true difference that this comparison would have found with 80 % power at 5 %, in
-            the unit of the measure; None for a single seed.
+            the unit of the measure; None for a single seed, and where nothing varies.
         seeds_in_favour: How many paired seeds are better than the baseline's; None where unpaired.
         verdict: What this comparison shows by itself.
         adjusted_p_value: After Holm's correction for all comparisons judged together; None until then.
@@ -195,7 +195,7 @@ def _with_uncertainty(bare: Comparison, uncertainty: Uncertainty, draws: Float[n
         p_value=p_value,
         bootstrap=percentile_interval(draws),
         bootstrap_p_value=bootstrap_p_value(draws),
-        smallest_effect=smallest_effect(uncertainty),
+        smallest_effect=smallest_effect(uncertainty) if uncertainty.standard_error > 0 else None,
         verdict=_verdict(bare.difference, p_value, bare.direction, seeds),
     )
 
@@ -222,23 +222,37 @@ def _in_favour(pairs: Float[np.ndarray, "S"], direction: Direction) -> int:
 
 
 def _notes(arm: ArmScores, baseline: ArmScores, shared: Sequence[int], clusters: Clusters) -> tuple[str, ...]:
-    notes = []
+    return (
+        *_notes_on_seeds(arm, baseline, shared),
+        *_notes_on_subjects(arm, clusters),
+        *_notes_on_predictions(arm, baseline, shared),
+    )
+
+
+def _notes_on_seeds(arm: ArmScores, baseline: ArmScores, shared: Sequence[int]) -> Iterator[str]:
     seeds = len(shared) or min(len(arm.seeds), len(baseline.seeds))
     if seeds < FEWEST_SEEDS:
-        notes.append(f"{seeds} seed(s): fewer than {FEWEST_SEEDS} carry no conclusion")
+        yield f"{seeds} seed(s): fewer than {FEWEST_SEEDS} carry no conclusion"
     for each in (arm, baseline):
         alone = [seed for seed in each.seeds if seed not in shared]
         if shared and alone:
-            notes.append(f"seeds {alone} of {each.name} have no partner and are left out")
+            yield f"seeds {alone} of {each.name} have no partner and are left out"
     if not shared:
-        notes.append("the arms share no seed: compared unpaired")
+        yield "the arms share no seed: compared unpaired"
+
+
+def _notes_on_subjects(arm: ArmScores, clusters: Clusters) -> Iterator[str]:
     if clusters.kind == "samples":
-        notes.append(f"resampled: {clusters.text}")
+        yield f"resampled: {clusters.text}"
     elif effective_clusters(arm.weights) < FEW_SUBJECTS:
-        notes.append(f"{clusters.text}: too few to tell much about other people; the interval may be too narrow")
+        yield f"{clusters.text}: too few to tell much about other people; the interval may be too narrow"
+
+
+def _notes_on_predictions(arm: ArmScores, baseline: ArmScores, shared: Sequence[int]) -> Iterator[str]:
+    if shared and np.array_equal(arm.of_seeds(shared).sums, baseline.of_seeds(shared).sums):
+        yield "both gave the same predictions in every seed: what sets the arms apart never took effect"
     if len({float(counts.sum()) for each in (arm, baseline) for counts in each.counts}) > 1:
-        notes.append("not all trainings are scored on the same joints: some predictions are missing")
-    return tuple(notes)
+        yield "not all trainings are scored on the same joints: some predictions are missing"
 
 
 def judged_together(comparisons: Sequence[Comparison]) -> tuple[Comparison, ...]:
