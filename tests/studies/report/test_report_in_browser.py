@@ -10,7 +10,7 @@ from fakes_study import CROSSED, fake_study
 from prepose.studies.report.write import write_study_report
 
 CHROMIUM = find_chromium()
-PLOTS = "['curve', 'budget', 'part', 'calibration'].map(id => document.getElementById(id))"
+PLOTS = "['curve', 'level', 'budget', 'part', 'calibration'].map(id => document.getElementById(id))"
 EYE = "(({x, y, z}) => [x, y, z])(document.getElementById('pose')._fullLayout.scene._scene.getCamera().eye)"
 BOX = (
     "(({x, y, width, height}) => [x, y, width, height])(document.querySelector('#pose canvas').getBoundingClientRect())"
@@ -25,7 +25,8 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def tab(tmp_path_factory):
-    fake = replace(CROSSED, drawn=True, samples=9, people=3)
+    worlds = {"labels-from": {"lab-3d": 1.0, "occluded-3d": 1.0, "wild-3d": 1.0}}
+    fake = replace(CROSSED, factors={**CROSSED.factors, **worlds}, drawn=True, samples=9, people=3)
     page = write_study_report(fake_study(tmp_path_factory.mktemp("drawn") / "study", fake))
     with open_page(CHROMIUM, page, tmp_path_factory.mktemp("profile")) as tab:
         tab.wait_for("document.documentElement?.dataset.ready === 'true'")
@@ -33,7 +34,7 @@ def tab(tmp_path_factory):
 
 
 def test_every_plot_is_drawn(tab):
-    assert tab.value(f"{PLOTS}.map(plot => plot.data.length > 0 && plot.querySelector('svg') !== null)") == [True] * 4
+    assert tab.value(f"{PLOTS}.map(plot => plot.data.length > 0 && plot.querySelector('svg') !== null)") == [True] * 5
     assert tab.value("document.querySelectorAll('#matrices svg.main-svg').length") >= 5
     widths = tab.value(f"[{PLOTS}, [...document.querySelectorAll('#matrices > div')]].flat().map(p => p.clientWidth)")
     assert min(widths) > 300
@@ -53,6 +54,16 @@ def test_the_choice_of_a_set_changes_every_part(tab):
     assert set(tab.value(on)) == {"wild"}
     tab.value("document.querySelector('[data-set=lab]').click()")
     assert tab.value("document.getElementById('part').data[0].x") == before
+    assert tab.errors == []
+
+
+def test_levels_stand_side_by_side_within_what_they_show(tab):
+    plot = "document.getElementById('level')"
+    assert tab.value(f"{plot}._fullLayout.xaxis._categories") == ["lab-3d", "occluded-3d", "wild-3d"]
+    low, high = tab.value(f"{plot}._fullLayout.yaxis.range")
+    shown = tab.value(f"{plot}.data.flatMap(line => line.y)")
+    assert 0 < low < min(shown) and max(shown) < high
+    assert len(tab.value(f"{plot}.data.map(line => line.offsetgroup)")) == 6
     assert tab.errors == []
 
 
