@@ -8,7 +8,7 @@ import csv
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -325,4 +325,11 @@ CROSSED = Fake(
     train_stores=lambda levels: (levels["labels-from"].split("-")[0],),
     shared_by={"2d-first": {"pretrain": 3}},
     left_out=({"training": "2d-first", "labels-from": "wild-3d", "budget": "half"},),
+)
+# A factor of three levels that is not compared: the page draws the errors along it.
+THREE_WORLDS = replace(
+    CROSSED,
+    factors={**CROSSED.factors, "labels-from": {"lab-3d": 1.0, "occluded-3d": 1.0, "wild-3d": 1.0}},
+    samples=9,
+    people=3,
 )

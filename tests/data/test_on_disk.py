@@ -57,7 +57,7 @@ def test_damaged_stores_are_told_and_pictures_that_are_gone_do_no_harm(tmp_path,
     write_store(tmp_path / "gone", DESCRIPTION, "train", gone)
     stores = {store.folder.name: store for store in find_stores([tmp_path])}
     assert list(stores) == ["bad", "gone", "good"]
-    assert "store.json: cannot be read" in stores["bad"].trouble and stores["bad"].splits == ()
+    assert "store.json: is damaged" in stores["bad"].trouble and stores["bad"].splits == ()
     assert stores["gone"].splits[0].picture_wh == () and stores["gone"].trouble == ""
 
 

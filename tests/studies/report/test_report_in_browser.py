@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from browser import find_chromium, open_page
-from fakes_study import CROSSED, fake_study
+from fakes_study import THREE_WORLDS, fake_study
 from prepose.studies.report.write import write_study_report
 
 CHROMIUM = find_chromium()
@@ -25,8 +25,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def tab(tmp_path_factory):
-    worlds = {"labels-from": {"lab-3d": 1.0, "occluded-3d": 1.0, "wild-3d": 1.0}}
-    fake = replace(CROSSED, factors={**CROSSED.factors, **worlds}, drawn=True, samples=9, people=3)
+    fake = replace(THREE_WORLDS, drawn=True)
     page = write_study_report(fake_study(tmp_path_factory.mktemp("drawn") / "study", fake))
     with open_page(CHROMIUM, page, tmp_path_factory.mktemp("profile")) as tab:
         tab.wait_for("document.documentElement?.dataset.ready === 'true'")

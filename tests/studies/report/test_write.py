@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from fakes_study import Fake, fake_study, write
+from fakes_study import THREE_WORLDS, Fake, fake_study, write
 from prepose.errors import DataError
 from prepose.studies.report.csv_files import TABLES
 from prepose.studies.report.write import as_lines, write_report_of, write_study_report
@@ -91,12 +91,17 @@ def test_the_page_says_what_the_figures_say(page, crossed_found):
     assert "out of memory: <killed>" in page.text and "store lab is not there any more" in page.text
 
 
-def test_every_place_that_the_script_draws_in_is_there(page):
+def test_every_place_that_the_script_draws_in_is_there(tmp_path):
+    page = Page(write_study_report(fake_study(tmp_path / "study", THREE_WORLDS)).read_text(encoding="utf-8"))
     code = page.scripts["code"]
     drawn = set(re.findall(r'Plotly\.react\("([a-z]+)"', code)) | set(re.findall(r'getElementById\("([a-z]+)"\)', code))
     assert drawn - {"data", "plotly", "pose", "viewer"} <= set(page.ids)
     sets = [value for _, name, value in page.attributes if name == "data-of-set"]
     assert set(sets) == {"lab", "wild", "occluded"}
+
+
+def test_what_the_figures_lack_has_no_place(page):
+    assert "level" not in page.ids, "two worlds fit in the table"
 
 
 def test_no_sign_is_used_that_fonts_lack(page):
