@@ -61,9 +61,9 @@ ONLY_3D = [{"name": "training", "levels": [{"name": "only-3d", "recipe": "only-3
 
 
 def test_a_store_or_split_that_is_not_there_is_told(stores):
-    with pytest.raises(DataError, match=r"nowhere: there is no such store"):
+    with pytest.raises(DataError, match=r"arm '.*': .*nowhere: there is no such store"):
         check_stores(*study_on(stores, "nowhere", "lab"))
-    with pytest.raises(DataError, match=r"lab: .*'dev'"):
+    with pytest.raises(DataError, match=r"set 'lab': .*lab: .*'dev'"):
         check_stores(*study_on(stores, "flat", "lab", sets={"lab": {"store": "lab", "split": "dev"}}))
 
 

@@ -28,12 +28,15 @@ def check_stores(study: Study, arms: Sequence[Arm], folders: Mapping[str, Path])
         RecipeError: an arm learns 3D, or chooses by a 3D measure, from labels that have none.
     """
     there = {name: folders[name] for name, spec in study.stores.items() if spec.path is not None}
-    needed = [pair for arm in arms for pair in stores_of(arm.recipe)]
-    needed += [(each.store, each.split) for each in study.sets.values()]
+    needed = [(pair, f"arm {arm.name!r}") for arm in arms for pair in stores_of(arm.recipe)]
+    needed += [((each.store, each.split), f"set {name!r}") for name, each in study.sets.items()]
     opened: dict[tuple[str, str], PoseDataset] = {}
-    for name, split in dict.fromkeys(needed):
-        if name in there:
-            opened[name, split] = open_store(there[name], split)
+    for (name, split), who in needed:
+        if name in there and (name, split) not in opened:
+            try:
+                opened[name, split] = open_store(there[name], split)
+            except DataError as error:
+                raise DataError(f"study {study.name!r}, {who}: {error}") from None
     for arm in arms:
         for what, name, split in _wants_3d(arm.recipe):
             dataset = opened.get((name, split))
