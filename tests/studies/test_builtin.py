@@ -1,5 +1,6 @@
 """Tests for the studies that ship."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ from prepose.studies.builtin import STUDIES
 from prepose.studies.reading import read_study_file
 from prepose.studies.study import Study
 from prepose.studies.trials import arms_of, counted_flops, trials_of
+
+EXAMPLES = Path(__file__).parents[2] / "examples" / "studies"
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -42,11 +45,20 @@ def test_networks_of_all_sizes_see_as_many_images() -> None:
         assert max(spent) / min(spent) < 1.01
 
 
-@pytest.mark.parametrize("path", sorted((Path(__file__).parents[2] / "examples" / "studies").glob("*.json")))
-def test_the_example_on_real_datasets_can_be_planned(path: Path) -> None:
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.json")), ids=lambda path: path.stem)
+def test_the_examples_can_be_planned(path: Path) -> None:
     study = read_study_file(path)
     arms = arms_of(study)
     assert len(trials_of(study, arms)) == len(arms) * len(study.seeds)
     spent = [training_flops(arm.recipe) for arm in arms]
     assert max(spent) / min(spent) < 1.01
-    assert all(spec.path for spec in study.stores.values())
+
+
+def test_an_example_is_on_real_datasets() -> None:
+    assert all(spec.path for spec in read_study_file(EXAMPLES / "mpii-h36m.json").stores.values())
+
+
+def test_the_documented_example_is_the_one_that_ships() -> None:
+    text = (EXAMPLES.parents[1] / "docs" / "studies.md").read_text(encoding="utf-8")
+    shown = text.split("```json\n", 1)[1].split("```", 1)[0]
+    assert json.loads(shown) == json.loads((EXAMPLES / "occluders.json").read_text(encoding="utf-8"))

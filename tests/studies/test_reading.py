@@ -69,6 +69,12 @@ def test_a_file_of_something_else_is_said(tmp_path):
     [
         ("sedes", [1], r"^x: sedes: no such field \(did you mean 'seeds'\?\); known: name, question, base"),
         ("factors.0.levels.1.chnges", [], r"^x: factors\.training\.levels\.only-3d\.chnges: no such field \(did you m"),
+        (
+            "factors.0.levels.1.name",
+            "Only 3D",
+            r"name: found 'Only 3D', expected a name of lower-case letters, digits, dots,",
+        ),
+        ("factors.0.name", "a.b", r"name: found 'a\.b', expected a name of lower-case letters, digits, - and _"),
         ("factors.0.levels.1.budget", "much", r"factors\.training\.levels\.only-3d\.budget: found 'much', expected a"),
         ("stores.lab.worlds", "lab", r"stores\.lab\.worlds: no such field \(did you mean 'world'\?\)"),
         ("sets.lab.protocol", "none", r"sets\.lab\.protocol: no protocol is named 'none'"),
