@@ -121,9 +121,10 @@ class Tab:
         at = {"x": place[0], "y": place[1]}
         self.ask("Input.dispatchMouseEvent", type=kind, **at, button=button, buttons=held, clickCount=clicks)
 
-    def picture(self) -> np.ndarray:
-        """What the window shows, BGR."""
-        png = base64.b64decode(self.ask("Page.captureScreenshot", format="png")["data"])
+    def picture(self, **part: float) -> np.ndarray:
+        """What the window shows, or a part of the page (x, y, width, height in px), BGR."""
+        asked = {"clip": {**part, "scale": 1}, "captureBeyondViewport": True} if part else {}
+        png = base64.b64decode(self.ask("Page.captureScreenshot", format="png", **asked)["data"])
         picture = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
         assert picture is not None
         return picture

@@ -45,6 +45,41 @@ def test_budgets_are_read_where_the_study_varies_them(crossed):
     assert all("budget" not in one.where for one in each)
 
 
+def of_each_budget(levels, set_name, seed):
+    """A larger budget ends at a lower error, one that pre-training reaches with half of it (cf. `power_law`)."""
+    return power_law(levels, set_name, seed) * {"quarter": 0.25, "half": 0.5, "whole": 1.0}[levels["budget"]] ** -0.3
+
+
+def of_budgets(arm, baseline):
+    factors = {
+        "training": {"only-3d": 1.0, "pretrained": 1.0},
+        "budget": {"quarter": 0.25, "half": 0.5, "whole": 1.0},
+    }
+    claim = {
+        "statement": "2D pre-training pays",
+        "arm": {"training": "pretrained", "budget": arm},
+        "baseline": {"training": "only-3d", "budget": baseline},
+        "sets": ["lab"],
+        "metric": "mpjpe_mm",
+    }
+    return Fake(factors=factors, comparisons=(claim,), error=of_each_budget)
+
+
+def test_a_comparison_at_one_budget_is_read_along_all_of_them(tmp_path):
+    results, sets, curves = found(fake_study(tmp_path / "study", of_budgets("whole", "whole")))
+    (each,) = worths(results, sets, curves)
+    assert (each.along, each.error_of, each.arm, each.baseline) == ("budgets", "lab", "pretrained", "only-3d")
+    # The noise of each arm is drawn anew; 1 without a difference.
+    assert each.ratio.at_end.ratio == pytest.approx(2.0, abs=0.25)
+    low, high = each.crossing.range_flops
+    assert high / low == pytest.approx(4.0)
+
+
+def test_a_comparison_of_unlike_budgets_is_read_along_training(tmp_path):
+    results, sets, curves = found(fake_study(tmp_path / "study", of_budgets("half", "whole")))
+    assert {each.along for each in worths(results, sets, curves)} == {"training"}
+
+
 def test_a_budget_curve_is_made_of_the_trainings_ends(crossed):
     results, sets, _ = found(crossed)
     arms = [arm for arm in results.arms if arm.name.startswith("2d-first / lab-3d")]

@@ -81,8 +81,7 @@ def worths(
     found: list[Worth] = []
     for planned in results.outline.comparisons:
         factor = budget_factor(results.outline)
-        varied = factor is not None and factor.name not in planned.arm
-        along_budgets = list(_along_budgets(results.outline, planned, factor, sets)) if varied and factor else []
+        along_budgets = list(_along_budgets(results.outline, planned, factor, sets)) if factor else []
         found += along_budgets or _along_training(results, planned, curves)
     seen = {}
     for worth in found:
@@ -94,6 +93,12 @@ def worths(
 def _along_budgets(
     outline: Outline, planned: ComparisonOutline, factor: FactorOutline, sets: Mapping[str, SetScores]
 ) -> Iterator[Worth]:
+    if planned.arm.get(factor.name) != planned.baseline.get(factor.name):
+        return
+    # A comparison may be planned for one budget alone; its arms' other budgets are points of their curves all the same.
+    planned_sides = [
+        {name: level for name, level in side.items() if name != factor.name} for side in (planned.arm, planned.baseline)
+    ]
     free = [each for each in outline.factors if each.name not in planned.arm and each.name != factor.name]
     for set_name, levels in itertools.product(planned.sets, itertools.product(*(each.levels for each in free))):
         if set_name not in sets:
@@ -101,7 +106,7 @@ def _along_budgets(
         chosen = dict(zip((each.name for each in free), levels, strict=True))
         where = {each.name: chosen[each.name] for each in free if len(each.levels) > 1}
         sides = []
-        for side in (planned.arm, planned.baseline):
+        for side in planned_sides:
             arms = [outline.arm_at({**chosen, **side, factor.name: level}) for level in factor.levels]
             name = " / ".join([*side.values(), *where.values()])
             sides.append(budget_curves(name, [arm for arm in arms if arm], sets[set_name], planned.metric))
