@@ -1,7 +1,7 @@
-"""Pictures of sections of a study's page for docs/study-report.md, as a browser draws them.
+"""Pictures of sections of a study's page, as a browser draws them; docs/study-report.md shows some.
 
-`python tests/page_pictures.py results/pretraining-longer/report.html docs/images/study answer comparisons compute cases`
-writes docs/images/study-answer.jpg, ...; the sections are the page's own ids.
+`python tests/page_pictures.py results/pretraining-longer/report.html docs/images/study comparisons cases:640` writes
+docs/images/study-comparisons.jpg and the first 640 px of the other; sections go by the ids of the page.
 """
 
 import sys
@@ -21,21 +21,25 @@ def main(page: Path, stem: str, sections: list[str]) -> None:
     Args:
         page: A report.html.
         stem: Where the pictures go; `-SECTION.jpg` is put behind it.
-        sections: Ids of the page's sections.
+        sections: Ids of sections of the page, with `:PX` where the picture should be no higher.
     """
     chromium = find_chromium()
     if chromium is None:
         raise SystemExit("no chromium or google-chrome on this machine to draw the page with")
     with tempfile.TemporaryDirectory() as profile, open_page(chromium, page, Path(profile)) as tab:
         tab.wait_for("document.documentElement?.dataset.ready === 'true'")
-        for section in sections:
-            box = f"(({{x, y, width, height}}) => [x + scrollX, y + scrollY, width, height])(document.getElementById('{section}').getBoundingClientRect())"
-            # What is drawn only when it comes into view.
-            tab.value(f"document.getElementById('{section}').scrollIntoView()")
+        for wanted in sections:
+            section, _, highest = wanted.partition(":")
+            found = f"document.getElementById('{section}')"
+            # Some parts are drawn only when they come into view.
+            tab.value(f"{found}.scrollIntoView()")
             tab.next_frame()
-            x, y, width, height = tab.value(box)
-            picture = tab.picture(x=x - MARGIN, y=y - MARGIN, width=width + 2 * MARGIN, height=height + 2 * MARGIN)
-            cv2.imwrite(f"{stem}-{section}.jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 85])
+            x, y, width, height = tab.value(
+                f"(r => [r.x + scrollX, r.y + scrollY, r.width, r.height])({found}.getBoundingClientRect())"
+            )
+            height = min(height + 2 * MARGIN, float(highest or "inf"))
+            picture = tab.picture(x=x - MARGIN, y=y - MARGIN, width=width + 2 * MARGIN, height=height)
+            cv2.imwrite(f"{stem}-{section}.jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 82])
             print(f"{stem}-{section}.jpg")
 
 

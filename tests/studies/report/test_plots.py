@@ -4,6 +4,7 @@ import pytest
 
 from prepose.studies.pages.colours import ARM_COLOURS
 from prepose.studies.report.plots import DASHES, colours_of, level_factor, script_data, styles_of
+from prepose.studies.tables import flops_written
 
 
 def test_colours_tell_what_is_compared_and_dashes_the_rest(crossed_found):
@@ -70,6 +71,26 @@ def test_budget_lines_have_the_colours_of_their_arms_and_differ(crossed_found):
     colours = colours_of(crossed_found)
     assert {line["colour"] for line in lines if line["name"].startswith("mixed")} == {colours["mixed / lab-3d / whole"]}
     assert len({(line["colour"], line["dash"]) for line in lines}) == len(lines) == 6
+
+
+def test_the_plot_against_compute_is_marked_at_the_budgets(crossed_found):
+    half, whole = (
+        {arm["counted_flops"] for arm in crossed_found["arms"] if level in arm["name"]} for level in ("half", "whole")
+    )
+    ticks = script_data(crossed_found)["budget_ticks"]
+    assert {tick["flops"] for tick in ticks} <= half | whole
+    assert [tick["text"] for tick in ticks] == [flops_written(tick["flops"]) for tick in ticks]
+    other = copy.deepcopy(crossed_found)
+    for arm in other["arms"]:
+        arm["counted_flops"] = (1e12 if "half" in arm["name"] else 2e12) * (1.01 if "mixed" in arm["name"] else 1)
+    assert [tick["text"] for tick in script_data(other)["budget_ticks"]] == ["1 TFLOP", "2 TFLOP"]
+
+
+def test_a_budget_that_both_sides_name_has_no_colour_of_its_own(crossed_found):
+    other = copy.deepcopy(crossed_found)
+    for each in other["comparisons"]:
+        each["arm"]["budget"] = each["baseline"]["budget"] = "whole"
+    assert styles_of(other) == styles_of(crossed_found)
 
 
 def test_a_crossing_is_a_line_with_its_words(crossed_found):

@@ -59,7 +59,7 @@ def test_it_is_printed_and_goes_through_json(found):
     print_forecast(found, console)
     text = console.file.getvalue()
     assert "small: 2 arms x 2 seeds" in text and "pretrained" in text and "0.75 M" in text
-    assert "4 trials, 0 done; 2 side by side on cpu, 1 threads each: about" in text
+    assert "4 trials, 0 done; 2 side by side on cpu, 1 thread each: about" in text and "counted" not in text
     assert "after 64 samples are drawn" in text and "Memory: the peak" in text
     again = json.loads(json.dumps(found.as_json(), allow_nan=False))
     assert [arm["arm"] for arm in again["arms"]] == ["pretrained", "only-3d"] and len(again["trials"]) == 4

@@ -8,6 +8,7 @@ import numpy as np
 from prepose.studies.analysis.wording import NONE, figure, interval, measure
 from prepose.studies.pages.colours import ARM_COLOURS
 from prepose.studies.report.tables_of_page import BASELINES, VARIANT_TITLES, titles_of
+from prepose.studies.tables import flops_written
 
 Json = Mapping[str, Any]
 
@@ -15,12 +16,13 @@ DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 ALONE = "#3550c8"
 # Two levels are read off a table sooner.
 FEWEST_LEVELS = 3
+# Labels nearer to each other on an axis of compute would overlap.
+TICKS_APART = 1.2
 
 
 def styles_of(found: Json) -> dict[str, tuple[str, str]]:
     """The colour and dash of each arm: colours tell levels that are compared, dashes those they are crossed with."""
-    compared = {factor for each in found["comparisons"] for factor in each["arm"]}
-    varied = _varied(found)
+    compared, varied = _compared(found), _varied(found)
     first = [name for name in varied if name in compared] or varied
     keys = {
         arm["name"]: (
@@ -43,6 +45,16 @@ def colours_of(found: Json) -> dict[str, str]:
     return {name: colour for name, (colour, _) in styles_of(found).items()}
 
 
+def _compared(found: Json) -> set[str]:
+    # A factor that both sides name at one level says where they are compared, not what is.
+    return {
+        name
+        for each in found["comparisons"]
+        for name, level in each["arm"].items()
+        if each["baseline"].get(name) != level
+    }
+
+
 def _varied(found: Json) -> list[str]:
     return [factor["name"] for factor in found["study"]["factors"] if len(factor["levels"]) > 1]
 
@@ -61,6 +73,7 @@ def script_data(found: Json) -> dict[str, Any]:
         "curves": _curves(found),
         "levels": [*_level_lines(found)],
         "budgets": [*_budget_curves(found)],
+        "budget_ticks": _budget_ticks(found),
         "crossings": _crossings(found),
         "matrices": [_matrix(each, titles_of(found)) for each in found["matrices"]],
         "parts": {each["name"]: _parts(each) for each in found["sets"]},
@@ -97,8 +110,7 @@ def _rounded(values: np.ndarray, digits: int) -> list[float]:
 
 def level_factor(found: Json) -> str | None:
     """The factor along whose levels errors are drawn: the longest that is not what arms are compared by, if any is."""
-    compared = {factor for each in found["comparisons"] for factor in each["arm"]}
-    varied = _varied(found)
+    compared, varied = _compared(found), _varied(found)
     counts = {factor["name"]: len(factor["levels"]) for factor in found["study"]["factors"]}
     longest = max([name for name in varied if name not in compared] or varied, key=counts.__getitem__, default=None)
     # Budgets have a plot of their own, against compute.
@@ -149,6 +161,16 @@ def _budget_curves(found: Json) -> Iterator[dict[str, Any]]:
             ordered = sorted(points, key=lambda point: point[0])
             shown = _with_ends([row for _, _, row in ordered], each["headline"])
             yield style | shown | {"flops": [flops for flops, _, _ in ordered]}
+
+
+def _budget_ticks(found: Json) -> list[dict[str, Any]]:
+    """The budgets that the plot against compute has points at, as a reader writes them."""
+    ticks: list[float] = []
+    for flops in sorted({flops for line in _budget_curves(found) for flops in line["flops"]}):
+        # Budgets are kept to whole steps, so that arms of one budget may differ a little.
+        if not ticks or flops > TICKS_APART * ticks[-1]:
+            ticks.append(flops)
+    return [{"flops": flops, "text": flops_written(flops)} for flops in ticks]
 
 
 def _with_ends(rows: Sequence[Json], name: str) -> dict[str, Any]:

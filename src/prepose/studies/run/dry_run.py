@@ -23,6 +23,7 @@ from prepose.studies.run.step_speed import PICTURES, StepCost, step_costs, step_
 from prepose.studies.run.stores import missing_splits
 from prepose.studies.run.trial_work import is_done, placed_set
 from prepose.studies.study import Study
+from prepose.studies.tables import flops_written
 from prepose.studies.trials import Arm, counted_flops, store_name
 
 # `data.batch.BatchMaker` keeps decoded pictures up to this many MB.
@@ -229,9 +230,12 @@ def print_forecast(found: Forecast, console: Console | None = None) -> None:
     """Print a forecast: a row for each arm, then the whole."""
     console = console or Console()
     seeds = sorted({trial["seed"] for trial in found.trials})
-    table = Table(title=f"{found.study}: {len(found.arms)} arms x {len(seeds)} seeds")
-    for column in ("arm", "parameters", "images", "training FLOPs", "counted", "memory", "a trial"):
-        table.add_column(column, justify="left" if column == "arm" else "right", overflow="fold")
+    # Without lines between columns the longest arms of the studies that ship fit a terminal of 80 columns.
+    table = Table(title=f"{found.study}: {len(found.arms)} arms x {len(seeds)} seeds", box=None, pad_edge=False)
+    shared = any(arm.counted_flops != arm.train_flops for arm in found.arms)
+    table.add_column("arm", overflow="fold")
+    for column in ("parameters", "images", "training", *["counted"] * shared, "memory", "a trial"):
+        table.add_column(column, justify="right", no_wrap=True)
     for arm in found.arms:
         memory = f"{arm.memory_bytes / 1e9:.1f} GB"
         if arm.device_memory_bytes is not None:
@@ -241,8 +245,8 @@ def print_forecast(found: Forecast, console: Console | None = None) -> None:
             arm.arm,
             f"{arm.parameters / 1e6:.2f} M",
             f"{arm.images:,}",
-            f"{arm.train_flops:.3g}",
-            "" if same else f"{arm.counted_flops:.3g}",
+            flops_written(arm.train_flops),
+            *(["" if same else flops_written(arm.counted_flops)] * shared),
             memory,
             duration(arm.seconds),
         )
@@ -251,7 +255,7 @@ def print_forecast(found: Forecast, console: Console | None = None) -> None:
     drawing = f", after {found.samples_to_draw:,} samples are drawn" if found.samples_to_draw else ""
     lines = [
         f"{len(found.trials)} trials, {done} done; {found.jobs} side by side on {found.accelerator}, {found.threads} "
-        f"threads each: about {duration(found.seconds)}{drawing}",
+        f"thread{'s' * (found.threads != 1)} each: about {duration(found.seconds)}{drawing}",
         *found.notes,
     ]
     for line in lines:

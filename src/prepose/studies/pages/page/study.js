@@ -28,7 +28,7 @@ function drawCurves() {
   });
   const type = shown.scale;
   Plotly.react("curve", traces, base({
-    xaxis: axis(axisTitles[shown.x], { type, rangemode: type === "log" ? "normal" : "tozero" }),
+    xaxis: axis(axisTitles[shown.x], type === "log" ? { type, dtick: "D2", tickformat: "~s" } : { type, rangemode: "tozero" }),
     yaxis: axis("MPJPE, mm", { type, tickformat: type === "log" ? "d" : "" }),
     showlegend: !(narrow() && data.arms.length > 9),
   }), quiet);
@@ -62,7 +62,7 @@ function drawBudgets() {
   const shapes = crossings.map(each => ({ type: "line", x0: each.flops, x1: each.flops, yref: "paper", y0: 0, y1: 1, line: { color: "#5b6474", width: 1.4, dash: "dot" } }));
   const annotations = crossings.map((each, i) => ({ x: Math.log10(each.flops), yref: "paper", y: 1, yanchor: "bottom", yshift: 14 * i, text: each.text, showarrow: false, font: { size: 11, color: "#5b6474" } }));
   Plotly.react("budget", traces, base({ shapes, annotations, margin: { l: 62, r: 14, t: 16 + 14 * crossings.length, b: 52 },
-    xaxis: axis("training FLOPs", { type: "log" }), yaxis: axis(lines.length ? lines[0].axis : "", {}), legend: legendOf(lines.length) }), quiet);
+    xaxis: axis("training", { type: "log", tickvals: data.budget_ticks.map(tick => tick.flops), ticktext: data.budget_ticks.map(tick => tick.text) }), yaxis: axis(lines.length ? lines[0].axis : "", {}), legend: legendOf(lines.length) }), quiet);
 }
 
 function drawMatrices() {
