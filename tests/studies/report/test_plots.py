@@ -96,7 +96,12 @@ def test_a_budget_that_both_sides_name_has_no_colour_of_its_own(crossed_found):
 def test_a_crossing_is_a_line_with_its_words(crossed_found):
     other = copy.deepcopy(crossed_found)
     assert script_data(other)["crossings"] == [], "in the fake, curves do not cross"
-    other["compute"][0]["crossing"] |= {"order": "overtakes", "flops": 7e11}
+    crossing = other["compute"][0]["crossing"]
+    crossing |= {"order": "overtakes", "flops": 7e11, "interval": {"low": 6e11, "high": None}}
+    assert script_data(other)["crossings"] == [], "it may lie beyond the last budget"
+    crossing["interval"] = None
+    assert script_data(other)["crossings"] == [], "two seeds"
+    crossing["interval"] = {"low": 6e11, "high": 8e11}
     (line,) = script_data(other)["crossings"]
     assert line == {"set": "lab", "flops": 7e11, "text": "2d-first / lab-3d overtakes only-3d / lab-3d"}
 

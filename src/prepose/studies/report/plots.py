@@ -186,20 +186,25 @@ def _with_ends(rows: Sequence[Json], name: str) -> dict[str, Any]:
 
 
 def _crossings(found: Json) -> list[dict[str, Any]]:
-    """Where budget curves cross, with the words of a vertical line."""
-    crossed = [
-        (each, each["crossing"]["flops"])
-        for each in found["compute"]
-        if each["along"] == "budgets" and each["crossing"] and each["crossing"]["flops"]
-    ]
+    """Where budget curves cross within the budgets, as far as seeds tell; as words of a vertical line.
+
+    A crossing that may as well lie before the first budget or behind the last is told in words alone: a line would say
+    more than the study shows.
+    """
     return [
         {
             "set": each["error_of"],
-            "flops": flops,
+            "flops": each["crossing"]["flops"],
             "text": f"{each['arm']} {each['crossing']['order']} {each['baseline']}",
         }
-        for each, flops in crossed
+        for each in found["compute"]
+        if each["along"] == "budgets" and _is_bounded(each["crossing"])
     ]
+
+
+def _is_bounded(crossing: Json | None) -> bool:
+    interval = crossing["interval"] if crossing else None
+    return interval is not None and bool(interval["low"]) and interval["high"] is not None
 
 
 def _matrix(each: Json, titles: Mapping[str, str]) -> dict[str, Any]:
