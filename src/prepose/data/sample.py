@@ -10,6 +10,7 @@ from jaxtyping import Float, UInt8
 from prepose.arrays import BoxXywh, Matrix3
 from prepose.body.skeleton import Skeleton
 from prepose.camera.camera import Camera
+from prepose.errors import DataError
 
 
 class JointState(IntEnum):
@@ -64,3 +65,27 @@ class PoseSample:
     def has_3d(self) -> bool:
         """Whether any joint is labelled in 3D."""
         return not np.isnan(self.joints_cam).all()
+
+
+def check_sample(sample: PoseSample, skeleton: Skeleton, where: str) -> None:
+    """Refuse a sample that no store may hold.
+
+    Args:
+        sample: The sample.
+        skeleton: The skeleton that it must have.
+        where: What the message calls it.
+
+    Raises:
+        DataError: another skeleton, arrays that do not fit it, an infinite joint, or a box without sides.
+    """
+    if sample.skeleton != skeleton:
+        raise DataError(f"{where}: its skeleton is {sample.skeleton.name}, the store's {skeleton.name}")
+    joints = {"joints_img": (sample.joints_img, 2), "joints_cam": (sample.joints_cam, 3), "states": (sample.states, 0)}
+    for name, (values, width) in joints.items():
+        shape = (len(skeleton), width) if width else (len(skeleton),)
+        if values.shape != shape:
+            raise DataError(f"{where}: {name} has shape {values.shape}, {skeleton.name} needs {shape}")
+    if np.isinf(sample.joints_img).any() or np.isinf(sample.joints_cam).any():
+        raise DataError(f"{where}: a joint is infinite; a joint that is not labelled must be NaN")
+    if not np.isfinite(sample.box_xywh).all() or (sample.box_xywh[2:] <= 0).any():
+        raise DataError(f"{where}: the box must be finite with positive sides, found {sample.box_xywh.tolist()}")

@@ -16,7 +16,7 @@ import numpy as np
 from prepose.body.skeleton import Skeleton
 from prepose.data.columns import Blocks
 from prepose.data.dataset import PoseDataset
-from prepose.data.sample import PoseSample
+from prepose.data.sample import PoseSample, check_sample
 from prepose.data.store_files import (
     FORMAT_VERSION,
     SplitRecord,
@@ -294,7 +294,7 @@ def _checked(
     samples: Iterable[PoseSample], skeleton: Skeleton, first: int, total: int | None, progress: Progress | None
 ) -> Iterator[PoseSample]:
     for number, sample in enumerate(samples, start=first):
-        _check_sample(sample, skeleton, number)
+        check_sample(sample, skeleton, f"sample {number} ({sample.source or 'of unknown source'})")
         yield sample
         if progress is not None:
             progress(number + 1, total)
@@ -311,18 +311,3 @@ def _shards(samples: Iterator[PoseSample], shard_size: int) -> Iterator[list[Pos
             shard, held = [], 0
     if shard:
         yield shard
-
-
-def _check_sample(sample: PoseSample, skeleton: Skeleton, number: int) -> None:
-    where = f"sample {number} ({sample.source or 'of unknown source'})"
-    if sample.skeleton != skeleton:
-        raise DataError(f"{where}: its skeleton is {sample.skeleton.name}, the store's {skeleton.name}")
-    joints = {"joints_img": (sample.joints_img, 2), "joints_cam": (sample.joints_cam, 3), "states": (sample.states, 0)}
-    for name, (values, width) in joints.items():
-        shape = (len(skeleton), width) if width else (len(skeleton),)
-        if values.shape != shape:
-            raise DataError(f"{where}: {name} has shape {values.shape}, {skeleton.name} needs {shape}")
-    if np.isinf(sample.joints_img).any() or np.isinf(sample.joints_cam).any():
-        raise DataError(f"{where}: a joint is infinite; a joint that is not labelled must be NaN")
-    if not np.isfinite(sample.box_xywh).all() or (sample.box_xywh[2:] <= 0).any():
-        raise DataError(f"{where}: the box must be finite with positive sides, found {sample.box_xywh.tolist()}")
