@@ -74,7 +74,12 @@ def test_a_file_of_something_else_is_said(tmp_path):
             "Only 3D",
             r"name: found 'Only 3D', expected a name of lower-case letters, digits, dots,",
         ),
-        ("factors.0.name", "a.b", r"name: found 'a\.b', expected a name of lower-case letters, digits, - and _"),
+        ("factors.0.name", "-ab", r"name: found '-ab', expected a name of .*, a letter or digit first"),
+        (
+            "factors.0.name",
+            "a.b",
+            r"name: found 'a\.b', expected a name of lower-case letters, digits, - and _, a letter or digit first",
+        ),
         ("factors.0.levels.1.budget", "much", r"factors\.training\.levels\.only-3d\.budget: found 'much', expected a"),
         ("stores.lab.worlds", "lab", r"stores\.lab\.worlds: no such field \(did you mean 'world'\?\)"),
         ("sets.lab.protocol", "none", r"sets\.lab\.protocol: no protocol is named 'none'"),

@@ -92,9 +92,6 @@ def _describe(problem: Any, path: str, kind: type[BaseModel]) -> str:
     message = problem["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
     if problem["type"] == "value_error":
         return f"{path}: {message}" if path else message
-    if problem["type"] == "string_pattern_mismatch":
-        dots = ", dots" if "." in problem["ctx"]["pattern"] else ""
-        message = f"expected a name of lower-case letters, digits{dots}, - and _"
     found = repr(problem["input"])
     shown = found if len(found) <= MAX_SHOWN else found[:MAX_SHOWN] + "..."
     return f"{path or kind.__name__.lower()}: found {shown}, {message}"

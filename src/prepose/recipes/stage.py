@@ -1,9 +1,11 @@
 """What a recipe says: sources, stages and how to choose the model. Plain data, validated, JSON in and out."""
 
 import math
+import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from prepose.data.augment import Augmentation
 from prepose.losses import LOSSES
@@ -11,7 +13,19 @@ from prepose.metrics.protocols import PROTOCOLS
 from prepose.models.pose_net import ModelSpec
 from prepose.recipes.spelling import nearest
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+
+def spelt_with(pattern: str, signs: str) -> AfterValidator:
+    """A check that a name matches a pattern; the error tells its signs, which a reader knows sooner than patterns."""
+
+    def check(name: str) -> str:
+        if not re.fullmatch(pattern, name):
+            raise PydanticCustomError("name", "expected a name of {signs}, a letter or digit first", {"signs": signs})
+        return name
+
+    return AfterValidator(check)
+
+
+Name = Annotated[str, spelt_with(r"[a-z0-9][a-z0-9_-]*", "lower-case letters, digits, - and _")]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 

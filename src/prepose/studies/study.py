@@ -2,14 +2,22 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from prepose.recipes.spelling import nearest
-from prepose.recipes.stage import HIGHER_IS_BETTER, KnownProtocol, Name, NonNegative, Positive, Recipe
+from prepose.recipes.stage import (
+    HIGHER_IS_BETTER,
+    KnownProtocol,
+    Name,
+    NonNegative,
+    Positive,
+    Recipe,
+    spelt_with,
+)
 
 Metric = Literal["mpjpe_mm", "pa_mpjpe_mm", "n_mpjpe_mm", "pck3d_150", "auc3d", "error_px", "pck2d", "pck2d_box"]
 # Names of networks have dots.
-LevelName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+LevelName = Annotated[str, spelt_with(r"[a-z0-9][a-z0-9._-]*", "lower-case letters, digits, dots, - and _")]
 Levels = dict[Name, LevelName]
 
 
