@@ -31,6 +31,8 @@ def main(page: Path, stem: str, sections: list[str]) -> None:
         for wanted in sections:
             section, _, highest = wanted.partition(":")
             found = f"document.getElementById('{section}')"
+            if not tab.value(f"{found} !== null"):
+                raise SystemExit(f"{page}: has no section {section!r}")
             # Some parts are drawn only when they come into view.
             tab.value(f"{found}.scrollIntoView()")
             tab.next_frame()
@@ -39,7 +41,8 @@ def main(page: Path, stem: str, sections: list[str]) -> None:
             )
             height = min(height + 2 * MARGIN, float(highest or "inf"))
             picture = tab.picture(x=x - MARGIN, y=y - MARGIN, width=width + 2 * MARGIN, height=height)
-            cv2.imwrite(f"{stem}-{section}.jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 82])
+            if not cv2.imwrite(f"{stem}-{section}.jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 82]):
+                raise SystemExit(f"{stem}-{section}.jpg: could not be written")
             print(f"{stem}-{section}.jpg")
 
 
