@@ -34,6 +34,11 @@ def written(value: Spread, *, factor: float = 1.0, digits: int = 0) -> str:
     return mean if value["std"] is None else f"{mean} ± {value['std'] * factor:.{digits}f}"
 
 
+def number_of(number: int, noun: str) -> str:
+    """A number of things: `1 thread`, `2 threads`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def flops_written(flops: float) -> str:
     """Operations with a power of ten that a reader knows: `12.3 TFLOP`."""
     for unit, size in (("E", 1e18), ("P", 1e15), ("T", 1e12), ("G", 1e9), ("M", 1e6)):

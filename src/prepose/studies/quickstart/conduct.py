@@ -27,6 +27,7 @@ from prepose.studies.engines.local import Job, Resources, run_jobs, threads_each
 from prepose.studies.quickstart.plan import SIZES, Plan, arm_recipes, claim_folder
 from prepose.studies.quickstart.report import write_report
 from prepose.studies.quickstart.summary import PROTOCOL, TEST_SETS, summarise
+from prepose.studies.tables import flops_written, number_of
 from prepose.synthetic.synthesize import synthesize
 
 
@@ -112,9 +113,9 @@ def _missing_splits(store: Path, counts: Mapping[str, int]) -> dict[str, int]:
 def _say(console: Console, recipes: Mapping[str, Recipe], plan: Plan) -> None:
     for arm, recipe in recipes.items():
         stages = " -> ".join(f"{stage.name} {stage.samples:,}" for stage in recipe.stages)
-        console.print(f"{arm:<18} {training_flops(recipe):.3g} training FLOPs: {stages}", highlight=False)
-    seeds = len(plan.size.seeds)
-    console.print(f"{len(recipes)} arms x {seeds} seeds, {plan.jobs} at a time, {threads_each(plan.jobs)} threads each")
+        console.print(f"{arm:<18} {flops_written(training_flops(recipe))} of training: {stages}", highlight=False)
+    arms, seeds = number_of(len(recipes), "arm"), number_of(len(plan.size.seeds), "seed")
+    console.print(f"{arms} x {seeds}, {plan.jobs} at a time, {number_of(threads_each(plan.jobs), 'thread')} each")
 
 
 def _train_all(plan: Plan, recipes: Mapping[str, Recipe], console: Console) -> None:

@@ -23,7 +23,7 @@ from prepose.studies.run.step_speed import PICTURES, StepCost, step_costs, step_
 from prepose.studies.run.stores import missing_splits
 from prepose.studies.run.trial_work import is_done, placed_set
 from prepose.studies.study import Study
-from prepose.studies.tables import flops_written
+from prepose.studies.tables import flops_written, number_of
 from prepose.studies.trials import Arm, counted_flops, store_name
 
 # `data.batch.BatchMaker` keeps decoded pictures up to this many MB.
@@ -231,7 +231,11 @@ def print_forecast(found: Forecast, console: Console | None = None) -> None:
     console = console or Console()
     seeds = sorted({trial["seed"] for trial in found.trials})
     # Without lines between columns the longest arms of the studies that ship fit a terminal of 80 columns.
-    table = Table(title=f"{found.study}: {len(found.arms)} arms x {len(seeds)} seeds", box=None, pad_edge=False)
+    table = Table(
+        title=f"{found.study}: {number_of(len(found.arms), 'arm')} x {number_of(len(seeds), 'seed')}",
+        box=None,
+        pad_edge=False,
+    )
     shared = any(arm.counted_flops != arm.train_flops for arm in found.arms)
     table.add_column("arm", overflow="fold")
     for column in ("parameters", "images", "training", *["counted"] * shared, "memory", "a trial"):
@@ -254,8 +258,8 @@ def print_forecast(found: Forecast, console: Console | None = None) -> None:
     done = sum(1 for trial in found.trials if trial["done"])
     drawing = f", after {found.samples_to_draw:,} samples are drawn" if found.samples_to_draw else ""
     lines = [
-        f"{len(found.trials)} trials, {done} done; {found.jobs} side by side on {found.accelerator}, {found.threads} "
-        f"thread{'s' * (found.threads != 1)} each: about {duration(found.seconds)}{drawing}",
+        f"{number_of(len(found.trials), 'trial')}, {done} done; {found.jobs} side by side on {found.accelerator}, "
+        f"{number_of(found.threads, 'thread')} each: about {duration(found.seconds)}{drawing}",
         *found.notes,
     ]
     for line in lines:
