@@ -29,6 +29,8 @@ def test_what_cannot_be_written_leaves_the_file_as_it_was(tmp_path):
         (b'{"a": 1', "is damaged .*delimiter"),
         (b"", "is damaged"),
         (b"\xff\xfe", "is damaged .*utf-8"),
+        (b'{"a": NaN}', "is damaged .holds NaN"),
+        (b'{"a": [-Infinity]}', "is damaged .holds -Infinity"),
         (b"[1, 2]", "is damaged .holds list, expected an object"),
         (None, "does not exist"),
     ],

@@ -38,10 +38,10 @@ def read_object(path: Path, *, advice: str) -> dict[str, Any]:
         advice: What the message says to do where it is missing or damaged.
 
     Raises:
-        DataError: the file is missing, cannot be read, is not JSON or holds no object.
+        DataError: the file is missing, cannot be read, is not JSON, holds no object, or a number that is not finite.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
     except FileNotFoundError as error:
         raise DataError(f"{path}: does not exist; {advice}") from error
     except (OSError, ValueError) as error:
@@ -49,6 +49,11 @@ def read_object(path: Path, *, advice: str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise DataError(f"{path}: is damaged (holds {type(content).__name__}, expected an object); {advice}")
     return content
+
+
+def _refuse_constant(name: str) -> None:
+    # Python reads them although JSON has none, and no figure of ours is one.
+    raise ValueError(f"holds {name}, which is no number of JSON")
 
 
 def read_object_if_any(path: Path, *, advice: str) -> dict[str, Any] | None:
