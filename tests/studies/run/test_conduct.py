@@ -267,3 +267,13 @@ def test_nothing_is_written_for_a_study_that_cannot_be_run(changes, message, sit
 
 def test_the_environment_is_that_of_a_run():
     assert {"git_commit", "cpu", "packages"} <= environment().keys()
+
+
+def test_a_cluster_that_cannot_be_reached_is_told_before_anything_is_drawn(sitting, tmp_path):
+    def unreachable(jobs, **how):
+        raise RecipeError(f"no cluster for {len(jobs)} jobs")
+
+    there = replace(sitting, cluster=True, stores=tmp_path / "stores")
+    with pytest.raises(RecipeError, match="no cluster for 0 jobs"):
+        run_study(small_study(), tmp_path / "study", sitting=there, engine=unreachable)
+    assert not list((tmp_path / "stores").glob("**/*.arrow"))

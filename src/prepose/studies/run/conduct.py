@@ -63,7 +63,7 @@ def run_study(
         console: Where progress is shown.
 
     Raises:
-        RecipeError: an arm cannot be run, found before anything runs.
+        RecipeError: an arm cannot be run, or a cluster not be reached, found before anything is drawn.
         DataError: the folder holds something else, or a store does not fit, found before anything is trained.
         KeyboardInterrupt: Ctrl-C or SIGTERM; what is finished is kept, trainings have saved their state.
     """
@@ -77,6 +77,10 @@ def run_study(
         planned = plan_study(study, out, sitting=sitting, engine=engine)
         keep_plan(out, planned.as_json(), extend=sitting.extend)
         note_sitting(out, environment())
+        if planned.cluster:
+            # Without jobs it only sees whether it could carry any out, before minutes are spent on drawing.
+            reached = replace(planned.resources, shared=(out,))
+            engine((), resources=reached, tick=lambda running: None, on_done=lambda name, outcome: None)
         with drawing_bars(console) as progress:
             draw_worlds(planned.study, planned.folders, workers=cores(), progress=progress)
         check_sets(planned.study, planned.arms, planned.folders)
