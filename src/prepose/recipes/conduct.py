@@ -105,7 +105,7 @@ def run_recipe(
                 raise
             raise DataError(
                 f"{run.folder}: the disk is full ({error.strerror}); everything up to step {last_step(run)} is saved; "
-                "free some space and go on with the same command and --resume"
+                "free some space and run the same command again (`prepose train` with --resume)"
             ) from error
     return run
 
