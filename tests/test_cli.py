@@ -78,6 +78,8 @@ def run(monkeypatch, capsys):
 
     def run_line(*words):
         monkeypatch.setattr(sys, "argv", ["prepose", *map(str, words)])
+        # Under `python -m pytest` the program would be taken for a part of pytest.
+        monkeypatch.setattr(sys.modules["__main__"], "__package__", None)
         with pytest.raises(SystemExit) as ended:
             cli.main()
         out, err = capsys.readouterr()

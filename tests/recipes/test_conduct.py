@@ -1,17 +1,19 @@
 """Whole trainings on real stores: they end, save, resume after any death, and do not depend on the machine."""
 
+import itertools
 import json
 import math
 import multiprocessing
 import os
 import random
+import re
 import resource
 import shutil
 import signal
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from io import StringIO
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +34,7 @@ from prepose.recipes.budget import training_flops
 from prepose.recipes.builtin import RECIPES
 from prepose.recipes.checkpoint import checkpoints
 from prepose.recipes.conduct import Machine, log_columns, run_recipe
-from prepose.recipes.log import read_log
+from prepose.recipes.log import RunLog, Value, read_log
 from prepose.recipes.overrides import override, shrink
 from prepose.recipes.run import Run
 from prepose.recipes.stage import Recipe
@@ -127,12 +129,11 @@ def test_killed_at_any_moment_and_resumed_it_ends_the_same(undisturbed: Run, lon
         before = set(checkpoints(out / "checkpoints"))
         while victim.is_alive() and set(checkpoints(out / "checkpoints")) <= before:
             time.sleep(0.002)
+        assert victim.pid is not None
         if attempt % 2:
-            while victim.is_alive() and not list((out / "checkpoints").glob(".partial-*")):
-                pass
+            held_while_it_writes(victim, out / "checkpoints")
         else:
             time.sleep(moments.uniform(0, 0.4))
-        assert victim.pid is not None
         os.kill(victim.pid, signal.SIGKILL)
         victim.join()
         assert victim.exitcode == -signal.SIGKILL, "it ended before it could be killed: make the recipe longer"
@@ -142,42 +143,48 @@ def test_killed_at_any_moment_and_resumed_it_ends_the_same(undisturbed: Run, lon
     assert same_result(run_recipe(longer, out, resume=True, machine=ALONE), undisturbed)
 
 
+def held_while_it_writes(victim: BaseProcess, folder: Path) -> None:
+    """Stop a process in the middle of a checkpoint; let it go on as long as it is in none."""
+    assert victim.pid is not None
+    while victim.is_alive():
+        os.kill(victim.pid, signal.SIGSTOP)
+        while victim.is_alive() and not is_held(victim.pid):
+            time.sleep(0.001)
+        if list(folder.glob(".partial-*")):
+            return
+        os.kill(victim.pid, signal.SIGCONT)
+        time.sleep(0.001)
+
+
+def is_held(pid: int) -> bool:
+    return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "T"
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_stop_request_saves_and_says_how_to_go_on(
     number: signal.Signals, undisturbed: Run, longer: Recipe, tmp_path: Path
 ) -> None:
     out = tmp_path / "run"
-
-    def ask() -> None:
-        while not (out / "log.csv").exists() or len(read_log(out)) < 2:
-            time.sleep(0.005)
-        os.kill(os.getpid(), number)
-
-    thread = threading.Thread(target=ask)
-    thread.start()
-    with pytest.raises(TrainingStopped, match=r"saved at step \d+ \(\d+ samples\) in .*; go on with .* and --resume"):
-        run_recipe(longer, out, machine=ALONE)
-    thread.join()
+    stopped = stopped_after(longer, out, 2, number)
+    assert re.search(r"saved at step 2 \(8 samples\) in .*; go on with .* and --resume", stopped)
     assert not (out / "weights" / "last.safetensors").exists()
     assert same_result(run_recipe(longer, out, resume=True, machine=ALONE), undisturbed)
 
 
-def stopped_after(recipe: Recipe, out: Path, rows: int) -> None:
-    """A run that was stopped after so many rows of its log."""
+def stopped_after(recipe: Recipe, out: Path, rows: int, number: signal.Signals = signal.SIGINT) -> str:
+    """What a run says that is asked to stop when its log has so many rows."""
+    written, write = itertools.count(1), RunLog.write
 
-    thread_done = threading.Event()
+    def write_and_ask(log: RunLog, row: Mapping[str, Value]) -> None:
+        write(log, row)
+        if next(written) == rows:
+            signal.raise_signal(number)
 
-    def ask() -> None:
-        while not thread_done.is_set() and (not (out / "log.csv").exists() or len(read_log(out)) < rows):
-            time.sleep(0.005)
-        os.kill(os.getpid(), signal.SIGINT)
-
-    thread = threading.Thread(target=ask)
-    thread.start()
-    with pytest.raises(TrainingStopped):
-        run_recipe(recipe, out, machine=ALONE)
-    thread_done.set()
-    thread.join()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RunLog, "write", write_and_ask)
+        with pytest.raises(TrainingStopped) as stopped:
+            run_recipe(recipe, out, machine=ALONE)
+    return str(stopped.value)
 
 
 def test_a_full_disk_gets_one_line_and_loses_nothing(undisturbed: Run, longer: Recipe, tmp_path: Path) -> None:
