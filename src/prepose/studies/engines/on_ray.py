@@ -48,7 +48,7 @@ def run_jobs_on_ray(
     tick: Callable[[Sequence[str]], None] = lambda running: None,
     on_done: Callable[[str, Outcome], None] = lambda name, outcome: None,
 ) -> dict[str, Outcome]:
-    """Run all jobs on a Ray cluster, the first ones first; see `engine.run_jobs`.
+    """Run all jobs on a Ray cluster, the first ones first; see `local.run_jobs`.
 
     Raises:
         RecipeError: Ray is not installed, no cluster can be reached, or none of its machines has what a job takes.
