@@ -1,0 +1,50 @@
+"""Every interval in docs/findings.md is one that the study beside it measured."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+NUMBER = r"[+−]?\d+(?:\.\d+)?"
+WITH_INTERVAL = re.compile(rf"(?:\*\*)?({NUMBER})(?:\*\*)?(?: mm)? \[({NUMBER}) to ({NUMBER})\]")
+ANY_INTERVAL = re.compile(rf"\[({NUMBER}) to ({NUMBER})\]")
+
+
+def sections() -> Iterator[Any]:
+    for text in re.split(r"^## ", (ROOT / "docs" / "findings.md").read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
+        if ANY_INTERVAL.search(text):
+            yield pytest.param(text, id=text.splitlines()[0])
+
+
+def measured(value: Any) -> Iterator[tuple[float, float, float]]:
+    """Every value with its interval in a study's figures: scores of arms, and differences between two."""
+    if isinstance(value, dict):
+        if isinstance(value.get("interval"), dict):
+            middle = value.get("difference", value.get("mean"))
+            if middle is not None:
+                yield middle, value["interval"]["low"], value["interval"]["high"]
+        for each in value.values():
+            yield from measured(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from measured(each)
+
+
+def as_read(*words: str) -> tuple[float, ...]:
+    # Minus nothing is nothing.
+    return tuple(float(word.replace("−", "-")) + 0.0 for word in words)
+
+
+@pytest.mark.parametrize("text", list(sections()))
+def test_intervals_are_those_that_were_measured(text: str) -> None:
+    names = set(re.findall(r"(?:results|studies)/([a-z-]+)", text))
+    assert names, "a section with intervals names its studies"
+    figures = [json.loads((ROOT / "results" / name / "results.json").read_text(encoding="utf-8")) for name in names]
+    there = {tuple(round(each, 1) + 0.0 for each in found) for found in measured(figures)}
+    told = {as_read(*words) for words in WITH_INTERVAL.findall(text)}
+    assert not told - there
+    assert not {as_read(*words) for words in ANY_INTERVAL.findall(text)} - {found[1:] for found in there}
