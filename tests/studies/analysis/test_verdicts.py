@@ -50,7 +50,7 @@ test_of.__test__ = False
         (("better", "not run"), "holds in part"),
         (("worse", "worse"), "the opposite holds"),
         (("worse", "no difference shown"), "the opposite holds in part"),
-        (("worse", "better"), "mixed"),
+        (("worse", "better"), "depends on where"),
         (("no difference shown", "too few seeds"), "not shown"),
         (("too few seeds", "too few seeds"), "no conclusion"),
         (("not run", "not run"), "not run"),

@@ -9,8 +9,8 @@ from prepose.studies.statistics.comparison import Comparison
 from prepose.studies.statistics.interval import FEWEST_SEEDS, plain
 
 Outcome = Literal[
-    "holds", "holds in part", "the opposite holds", "the opposite holds in part", "mixed", "not shown", "no conclusion",
-    "not run",
+    "holds", "holds in part", "the opposite holds", "the opposite holds in part", "depends on where", "not shown",
+    "no conclusion", "not run",
 ]  # fmt: skip
 
 # A sentence with more than this many tests in it is no longer read.
@@ -27,7 +27,7 @@ def outcome_of(result: PlannedResult) -> Outcome:
         return "no conclusion"
     better, worse = (sum(each.adjusted_verdict == verdict for each in judged) for verdict in ("better", "worse"))
     if better and worse:
-        return "mixed"
+        return "depends on where"
     if better:
         return "holds" if better == len(result.tests) else "holds in part"
     if worse:

@@ -21,7 +21,7 @@ from prepose.studies.report.tables_of_page import (
 Json = Mapping[str, Any]
 
 OUTCOME_KINDS = {
-    "holds": "good", "better": "good", "holds in part": "part", "mixed": "part", "the opposite holds": "bad",
+    "holds": "good", "better": "good", "holds in part": "part", "depends on where": "part", "the opposite holds": "bad",
     "the opposite holds in part": "bad",
     "worse": "bad",
 }  # fmt: skip
