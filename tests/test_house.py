@@ -13,13 +13,15 @@ SOURCES = sorted(path for path in (ROOT / "src/prepose").rglob("*.py") if not pa
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_each_source_file_has_its_tests(source):
+    """In the test file of its name, or in that of its package."""
     relative = source.relative_to(ROOT / "src/prepose")
-    assert (ROOT / "tests" / relative.parent / f"test_{relative.name}").exists()
+    folder = ROOT / "tests" / relative.parent
+    assert (folder / f"test_{relative.name}").exists() or (folder / f"test_{relative.parent.name}.py").exists()
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_files_stay_small(source):
-    assert len(source.read_text(encoding="utf-8").splitlines()) <= 330
+    assert len(source.read_text(encoding="utf-8").splitlines()) <= 500
 
 
 @pytest.mark.parametrize("word", ["utils", "core", "common", "base", "engine", "registry", "factory", "helpers"])
