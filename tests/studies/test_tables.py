@@ -4,16 +4,16 @@ from prepose.studies.tables import clearly_apart, flops_written, spread, spreads
 
 
 def test_spread_is_the_sample_standard_deviation():
-    assert spread([1.0, 3.0]) == {"mean": 2.0, "std": pytest.approx(2**0.5)}
+    assert spread([1.0, 3.0]) == {"mean": 2.0, "std": pytest.approx(2**0.5), "low": 1.0, "high": 3.0}
 
 
 def test_one_seed_has_no_spread():
-    assert spread([5.0]) == {"mean": 5.0, "std": None}
+    assert spread([5.0]) == {"mean": 5.0, "std": None, "low": 5.0, "high": 5.0}
 
 
 @pytest.mark.parametrize("values", [[], [None, 1.0], [float("nan"), 1.0]])
 def test_what_was_not_scored_in_every_seed_has_no_mean(values):
-    assert spread(values) == {"mean": None, "std": None}
+    assert set(spread(values).values()) == {None}
 
 
 def test_spreads_go_by_name():
@@ -21,11 +21,11 @@ def test_spreads_go_by_name():
 
 
 @pytest.mark.parametrize(
-    ("value", "text"),
-    [({"mean": 0.5, "std": 0.01}, "50 ± 1"), ({"mean": 0.5, "std": None}, "50"), ({"mean": None, "std": None}, "–")],
+    ("values", "text"),
+    [([0.49, 0.52], "50 (49 to 52)"), ([0.5], "50"), ([None], "–")],
 )
-def test_figures_as_text(value, text):
-    assert written(value, factor=100.0) == text
+def test_numbers_as_text(values, text):
+    assert written(spread(values), factor=100.0) == text
 
 
 @pytest.mark.parametrize(("flops", "text"), [(1.5e15, "1.5 PFLOP"), (2e12, "2 TFLOP"), (3e3, "3e+03 FLOP")])

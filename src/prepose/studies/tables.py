@@ -7,18 +7,21 @@ import numpy as np
 
 
 class Spread(TypedDict):
-    """A figure over seeds: its mean and standard deviation (n - 1; None for a single seed)."""
+    """A number over seeds: mean, standard deviation (n - 1; None for a single seed), lowest and highest."""
 
     mean: float | None
     std: float | None
+    low: float | None
+    high: float | None
 
 
 def spread(values: Sequence[float | None]) -> Spread:
-    """Mean and standard deviation of one figure over seeds; None where it was not scored in every seed."""
+    """One number over seeds; None where it was not scored in every seed."""
     if not values or any(value is None or np.isnan(value) for value in values):
-        return Spread(mean=None, std=None)
+        return Spread(mean=None, std=None, low=None, high=None)
     known = np.array(values, dtype=float)
-    return Spread(mean=float(known.mean()), std=float(known.std(ddof=1)) if len(known) > 1 else None)
+    std = float(known.std(ddof=1)) if len(known) > 1 else None
+    return Spread(mean=float(known.mean()), std=std, low=float(known.min()), high=float(known.max()))
 
 
 def spreads(rows: Sequence[Mapping[str, float | None]]) -> dict[str, Spread]:
@@ -27,11 +30,14 @@ def spreads(rows: Sequence[Mapping[str, float | None]]) -> dict[str, Spread]:
 
 
 def written(value: Spread, *, factor: float = 1.0, digits: int = 0) -> str:
-    """`123 ± 4`, `123` for a single seed, or a dash."""
-    if value["mean"] is None:
+    """`123 (119 to 126)`, mean with the lowest and the highest seed; `123` for a single seed, or a dash.
+
+    A standard deviation of two seeds says next to nothing, and rounds to 0 where they happen to agree.
+    """
+    if value["mean"] is None or value["low"] is None or value["high"] is None:
         return "–"
-    mean = f"{value['mean'] * factor:.{digits}f}"
-    return mean if value["std"] is None else f"{mean} ± {value['std'] * factor:.{digits}f}"
+    mean, low, high = (f"{each * factor:.{digits}f}" for each in (value["mean"], value["low"], value["high"]))
+    return mean if value["std"] is None else f"{mean} ({low} to {high})"
 
 
 def number_of(number: int, noun: str) -> str:

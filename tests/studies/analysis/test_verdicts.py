@@ -24,7 +24,10 @@ RESULT = Comparison(
     bootstrap=Interval(-12.0, -8.0),
     bootstrap_p_value=0.001,
     effect_size=-2.0,
-    smallest_effect=5.5,
+    standard_error=1.0,
+    df=4.0,
+    level=0.025,
+    minimum_detectable_effect=5.5,
     seeds_in_favour=3,
     verdict="better",
     adjusted_p_value=0.004,
@@ -60,41 +63,50 @@ def test_a_comparison_comes_to_what_its_tests_show(verdicts, outcome):
     assert outcome_of(PlannedResult(PLANNED, tuple(map(test_of, verdicts)))) == outcome
 
 
-def test_an_answer_has_figures_interval_and_what_was_too_small_to_see():
+def test_an_answer_is_one_plain_sentence_for_each_verdict():
     tests = (test_of("better", "wild", {"labels": "few"}), test_of("no difference shown"))
     assert answer(PlannedResult(PLANNED, tests), TITLES) == (
-        "It holds in 1 of 2 tests: wild (few) −10.0 mm (91.0 against 101.0 mm, 95 % interval −14.0 to −6.0). "
-        "No difference is shown in 1 of 2 tests: lab test −10.0 mm (91.0 against 101.0 mm, 95 % interval −14.0 to "
-        "−6.0, it would have found 5.5 mm or more)."
+        "Better in 1 of 2 tests (wild): MPJPE −10.0 mm. No difference shown in 1 of 2 tests (lab test): MPJPE −10.0 mm."
     )
-    assert answer(PlannedResult(PLANNED, (test_of("better"),)), TITLES).startswith("It holds: lab test")
+    assert answer(PlannedResult(PLANNED, (test_of("better"),)), TITLES) == "Better (lab test): MPJPE −10.0 mm."
     assert "no pair of arms" in answer(PlannedResult(PLANNED, ()), TITLES)
+
+
+def test_an_answer_says_where_a_set_is_only_a_part():
+    tests = (*(test_of(verdict, "wild") for verdict in ("better", "worse", "better")), test_of("better"))
+    assert answer(PlannedResult(PLANNED, tests), TITLES) == (
+        "Better in 3 of 4 tests (wild 2 of 3, lab test): MPJPE −10.0 mm. "
+        "Worse in 1 of 4 tests (wild 1 of 3): MPJPE −10.0 mm."
+    )
 
 
 def test_arms_that_never_differed_are_told_as_such():
     test = test_of("no difference shown")
     same = replace(
-        RESULT, difference=0.0, baseline=RESULT.arm, smallest_effect=None, adjusted_verdict="no difference shown"
+        RESULT,
+        difference=0.0,
+        baseline=RESULT.arm,
+        minimum_detectable_effect=None,
+        adjusted_verdict="no difference shown",
     )
-    assert answer(PlannedResult(PLANNED, (replace(test, result=same),)), TITLES) == (
-        "No difference is shown: lab test 0.0 mm (91.0 against 91.0 mm, the same in every seed)."
-    )
+    alike = replace(test, result=same)
+    assert answer(PlannedResult(PLANNED, (alike,)), TITLES) == "No difference shown (lab test): the same in every seed."
+    assert "the same in every seed" in sentence(alike, TITLES) and "detectable" not in sentence(alike, TITLES)
 
 
 def test_many_tests_are_told_by_their_ends():
     differences = (-3.0, -20.0, -9.0, -1.0, -7.0)
     tests = tuple(replace(test_of("better"), result=replace(RESULT, difference=each)) for each in differences)
-    found = answer(PlannedResult(PLANNED, tests), TITLES)
-    assert found.startswith("It holds in 5 of 5 tests: from lab test −20.0 mm (") and "to lab test −1.0 mm" in found
-    assert "−9.0" not in found
+    assert answer(PlannedResult(PLANNED, tests), TITLES) == (
+        "Better in all 5 tests (lab test): MPJPE −20.0 to −1.0 mm."
+    )
 
 
 def test_what_was_not_run_is_listed_with_its_reasons_once():
     tests = tuple(test_of("not run", name) for name in ("lab", "wild"))
     assert answer(PlannedResult(PLANNED, tests), TITLES) == (
-        "Not run in 2 of 2 tests: lab test and wild (no trial of b is finished)."
+        "Not run in all 2 tests (lab test, wild): no trial of b is finished."
     )
-    assert "and 2 more (no trial" in answer(PlannedResult(PLANNED, tests * 3), TITLES)
 
 
 def test_few_seeds_draw_no_conclusion():
@@ -111,6 +123,7 @@ def test_a_sentence_a_test():
         "lab test: a −10.0 mm against b (91.0 against 101.0 mm, 95 % interval −14.0 to −6.0; p = 0.004 after Holm's "
         "correction): better."
     )
+    assert "minimum detectable effect 5.5 mm" in sentence(test_of("no difference shown"), TITLES)
     assert sentence(test_of("not run"), TITLES) == "lab test: not run, because no trial of b is finished."
     alone = replace(test_of("better"), result=replace(RESULT, interval=None, adjusted_p_value=None))
     assert "interval" not in sentence(alone, TITLES)

@@ -68,7 +68,7 @@ def test_the_report_has_the_documented_form(folder):
         for name in SETS:
             for measure in ("mpjpe_mm", "pa_mpjpe_mm", "pck2d"):
                 figure = arm["evaluations"][name][measure]
-                assert set(figure) == {"mean", "std"}
+                assert set(figure) == {"mean", "std", "low", "high"}
                 assert figure["mean"] >= 0 and figure["std"] >= 0
     assert report["seconds_total"] > 0
     assert {"cpu", "torch", "prepose", "git_commit"} <= report["environment"].keys()

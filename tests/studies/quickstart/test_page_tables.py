@@ -132,9 +132,9 @@ def test_errors_by_what_hides_a_joint(findings):
     seeds = findings.evaluations["lab"]["only-3d"]
     expected = np.mean([seed.per_state()["occluded_by_object"]["mpjpe_mm"] for seed in seeds])
     rows = {row["name"]: row["cells"] for row in table["rows"]}
-    assert rows["hidden by an object"][0] == f"{expected:.0f}"
+    assert rows["occluded by an object"][0] == f"{expected:.0f}"
     # No joint of the fakes lies outside its picture.
-    assert rows["outside the picture"] == ["–"] * 9
+    assert rows["outside the image"] == ["–"] * 9
 
 
 def test_errors_by_joint_leave_out_the_root_which_is_zero_by_definition(findings):

@@ -107,7 +107,8 @@ def test_every_figure_of_the_report_is_in_the_table(page_file, report):
         for each in report["sets"]:
             for measure, factor in (("mpjpe_mm", 1), ("pa_mpjpe_mm", 1), ("pck2d", 100)):
                 figure = arm["evaluations"][each["name"]][measure]
-                expected.append(f"{figure['mean'] * factor:.0f} ± {figure['std'] * factor:.0f}")
+                low, high = (figure[end] * factor for end in ("low", "high"))
+                expected.append(f"{figure['mean'] * factor:.0f} ({low:.0f} to {high:.0f})")
         assert cells[:9] == expected
         assert cells[9] == f"{arm['images_seen']:,}"
         assert arm["name"] in row
@@ -154,6 +155,8 @@ def test_a_curve_is_the_mean_of_the_seeds_between_the_lowest_and_the_highest(dat
 
 def test_every_picture_can_be_seen(page):
     pictures = [value for tag, name, value in page.attributes if (tag, name) == ("img", "src")]
+    cases = json.loads(page.scripts["data"])["cases"].values()
+    pictures += [f"data:image/jpeg;base64,{panel['jpeg']}" for case in cases for panel in case["panels"]]
     # Three sets of six cases with the truth and three arms, and three worlds.
     assert len(pictures) == 3 * 6 * 4 + 3
     for picture in pictures:

@@ -113,8 +113,43 @@ def test_the_page_stays_small_with_pictures(tmp_path):
     path = write_study_report(study)
     assert path.stat().st_size < 3e6
     page = Page(path.read_text(encoding="utf-8"))
-    assert sum((tag, name) == ("img", "src") for tag, name, _ in page.attributes) == 2 * 6 * 3
+    assert sum((tag, name) == ("img", "data-of") for tag, name, _ in page.attributes) == 2 * 6 * 3
+    held = json.loads(page.scripts["data"])
+    assert all(panel["jpeg"] for case in held["cases"].values() for panel in case["panels"])
     assert len([1 for _, name, _ in page.attributes if name == "data-case"]) == 12
+
+
+def test_a_published_study_is_rendered_again_without_its_trials(tmp_path):
+    study = fake_study(tmp_path / "study", Fake(drawn=True, samples=9, people=3))
+    write_study_report(study)
+    kept = {path.name: path.read_bytes() for path in study.iterdir() if path.is_file()}
+    tables = {path.name for path in (study / "tables").iterdir()}
+    shutil.rmtree(study / "trials")
+    shutil.rmtree(study / "tables")
+    write_study_report(study)
+    assert {path.name: path.read_bytes() for path in study.iterdir() if path.is_file()} == kept
+    assert {path.name for path in (study / "tables").iterdir()} == tables
+    (study / "report.html").unlink()
+    assert "published without them" in Page(write_study_report(study).read_text(encoding="utf-8")).text
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("results.json", '{"format": 1}', r"results\.json: format 1, expected 2"),
+        ("results.json", '{"format": 2}', r"results\.json, report\.html: damaged \(KeyError"),
+        ("results.json", "{", r"results\.json: is damaged"),
+        ("report.html", "<html>", r"damaged \(ValueError: no data in the page\)"),
+    ],
+)
+def test_a_damaged_published_study_is_refused_and_left_alone(own_study, name, content, told):
+    write_study_report(own_study)
+    shutil.rmtree(own_study / "trials")
+    (own_study / name).write_text(content)
+    before = (own_study / "report.html").read_bytes()
+    with pytest.raises(DataError, match=told):
+        write_report_of(own_study)
+    assert (own_study / "report.html").read_bytes() == before
 
 
 def test_what_a_user_writes_stays_text(own_study):
@@ -139,7 +174,7 @@ def test_two_seeds_draw_no_conclusion(tmp_path):
     study = fake_study(tmp_path / "study", Fake(seeds=(0, 1)))
     page = Page(write_study_report(study).read_text(encoding="utf-8"))
     assert "no conclusion" in page.text and "Fewer than 3 seeds (2) carry no statistical conclusion" in page.text
-    assert "It holds" not in page.text
+    assert "Better in" not in page.text
 
 
 def test_one_seed_is_reported_without_intervals(tmp_path):

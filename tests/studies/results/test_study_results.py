@@ -38,13 +38,6 @@ def test_a_study_without_a_finished_trial_is_refused(own_study):
         read_study(own_study)
 
 
-def test_a_published_copy_without_its_trials_says_that_it_is_one(own_study):
-    shutil.rmtree(own_study / "trials")
-    (own_study / "results.json").write_text("{}")
-    with pytest.raises(DataError, match=r"has no trials/, from which a report is made; its figures are a copy"):
-        read_study(own_study)
-
-
 def test_a_study_without_evaluations_is_refused(own_study):
     for path in own_study.glob("trials/*/evaluations"):
         shutil.rmtree(path)

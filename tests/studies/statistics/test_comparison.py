@@ -31,7 +31,7 @@ def test_a_clear_difference_is_seen_and_signed():
     assert found.verdict == "better" and found.p_value < 0.01 and found.seeds_in_favour == 4
     assert found.difference == pytest.approx(-20, abs=2) and found.per_cent == pytest.approx(-20, abs=3)
     assert -20.0 in found.interval and found.interval.high < 0 and found.bootstrap.high < 0
-    assert found.smallest_effect < 20 and found.effect_size < -3
+    assert found.minimum_detectable_effect < 20 and found.effect_size < -3
     assert made(tables(100, seed=1), tables(80, seed=2)).verdict == "worse"
 
 
@@ -136,11 +136,27 @@ def test_several_comparisons_are_corrected_together():
     assert lost, "a borderline difference does not survive among four"
 
 
+def test_no_difference_that_is_not_shown_exceeds_what_is_detectable():
+    """The detectable effect is that of the verdict's own level: one uncorrected test would promise more."""
+    base = tables(90, seed=2, spread=2)
+    found = [made(tables(mean, seed=10 + k, spread=2), base) for k, mean in enumerate([60, 84, 85, 86, 87, 88, 90, 90])]
+    judged = judged_together(found)
+    verdicts = [each.adjusted_verdict for each in judged]
+    assert {"better", "no difference shown"} <= set(verdicts)
+    for alone, each in zip(found, judged, strict=True):
+        assert each.level < alone.level == pytest.approx(0.05)
+        assert each.minimum_detectable_effect > alone.minimum_detectable_effect
+        if each.adjusted_verdict == "no difference shown":
+            assert abs(each.difference) < each.minimum_detectable_effect
+    lost = [a for a, b in zip(found, judged, strict=True) if b.adjusted_verdict != a.verdict]
+    assert any(abs(a.difference) > a.minimum_detectable_effect for a in lost), "the case that the level is for"
+
+
 def test_identical_arms_do_not_differ():
     same = tables(80)
     found = made(same, same)
     assert found.verdict == "no difference shown" and found.p_value == 1 and found.effect_size is None
-    assert found.difference == 0 and found.smallest_effect is None
+    assert found.difference == 0 and found.minimum_detectable_effect is None
     assert "both gave the same predictions in every seed" in found.notes[0]
     assert not any("same predictions" in note for note in made(same, tables(80, seed=1)).notes)
 

@@ -12,9 +12,10 @@ from prepose.studies.statistics.interval import (
     combined,
     hedges_correction,
     holm,
+    holm_levels,
     mean_uncertainty,
+    minimum_detectable_effect,
     plain,
-    smallest_effect,
     standardised,
     t_interval,
     t_p_value,
@@ -64,6 +65,15 @@ def test_holm_lies_between_none_and_bonferroni(seed):
     assert (np.diff(adjusted[np.argsort(p_values)]) >= 0).all(), "the order stays"
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_holm_rejects_what_lies_below_its_levels(seed):
+    drawn = np.random.default_rng(seed).choice([1e-5, 0.003, 0.008, 0.011, 0.02, 0.04, 0.5], 7)
+    p_values = [1e-6, *drawn.tolist(), 0.9]
+    adjusted = holm(p_values)
+    below = [p < level for p, level in zip(p_values, holm_levels(adjusted), strict=True)]
+    assert below == [p < 0.05 for p in adjusted] and any(below) and not all(below)
+
+
 @pytest.mark.parametrize(("df", "factor"), [(2.0, 0.5642), (4.0, 0.7979), (9.0, 0.9139), (24.0, 0.9684)])
 def test_hedges_factors_are_those_of_his_table(df, factor):
     assert hedges_correction(df) == pytest.approx(factor, abs=1e-4)
@@ -77,17 +87,18 @@ def test_the_corrected_effect_size_is_unbiased():
     assert standardised(1.0, 0.0, 4.0) is None and standardised(1.0, 1.0, 1.0) is None
 
 
+@pytest.mark.parametrize("alpha", [0.05, 0.05 / 36])
 @pytest.mark.parametrize("num_seeds", [3, 5, 10])
-def test_the_smallest_effect_is_found_in_four_of_five_studies(num_seeds):
-    effect = smallest_effect(Uncertainty(1 / math.sqrt(num_seeds), num_seeds - 1.0))
+def test_the_minimum_detectable_effect_is_found_in_four_of_five_studies(num_seeds, alpha):
+    effect = minimum_detectable_effect(Uncertainty(1 / math.sqrt(num_seeds), num_seeds - 1.0), alpha=alpha)
     values = np.random.default_rng(num_seeds).normal(effect, 1, (20_000, num_seeds))
-    assert (stats.ttest_1samp(values, 0, axis=1).pvalue < 0.05).mean() == pytest.approx(0.8, abs=0.01)
+    assert (stats.ttest_1samp(values, 0, axis=1).pvalue < alpha).mean() == pytest.approx(0.8, abs=0.01)
 
 
-def test_the_smallest_effect_of_many_is_the_textbooks():
+def test_the_minimum_detectable_effect_of_many_is_the_textbooks():
     """2.8 standard errors: 1.96 + 0.84."""
-    assert smallest_effect(Uncertainty(2.0, 1e6)) == pytest.approx(2 * 2.8016, rel=1e-3)
-    assert smallest_effect(Uncertainty(0.0, 2.0)) == 0
+    assert minimum_detectable_effect(Uncertainty(2.0, 1e6)) == pytest.approx(2 * 2.8016, rel=1e-3)
+    assert minimum_detectable_effect(Uncertainty(0.0, 2.0)) == 0
 
 
 def test_results_are_plain_json():

@@ -21,7 +21,7 @@ from prepose.studies.results.study_results import StudyResults, TrialResult
 from prepose.studies.statistics.interval import mean_uncertainty, plain, t_interval
 from prepose.studies.statistics.scores import ArmScores
 
-FORMAT = 1
+FORMAT = 2
 
 Json = dict[str, Any]
 

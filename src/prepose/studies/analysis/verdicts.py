@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from prepose.studies.analysis.planned import PlannedResult, PlannedTest
-from prepose.studies.analysis.wording import counted, difference, figure, interval, listed, p_value
+from prepose.studies.analysis.wording import counted, difference, figure, interval, listed, measure, p_value
 from prepose.studies.statistics.comparison import Comparison
 from prepose.studies.statistics.interval import FEWEST_SEEDS, plain
 
@@ -12,9 +12,6 @@ Outcome = Literal[
     "holds", "holds in part", "the opposite holds", "the opposite holds in part", "depends on where", "not shown",
     "no conclusion", "not run",
 ]  # fmt: skip
-
-# A sentence with more than this many tests in it is no longer read.
-MOST_TOLD = 4
 
 
 def outcome_of(result: PlannedResult) -> Outcome:
@@ -36,7 +33,9 @@ def outcome_of(result: PlannedResult) -> Outcome:
 
 
 def answer(result: PlannedResult, titles: Mapping[str, str]) -> str:
-    """The answer to a planned comparison in a sentence or two.
+    """The answer to a planned comparison: one plain sentence for each verdict that its tests came to.
+
+    Figures, intervals and what was too small to detect are in the `sentence` of each test.
 
     Args:
         result: The comparison.
@@ -45,20 +44,18 @@ def answer(result: PlannedResult, titles: Mapping[str, str]) -> str:
     groups: dict[str, list[PlannedTest]] = {}
     for test in result.tests:
         groups.setdefault(_verdict(test), []).append(test)
-    total = len(result.tests)
-    parts = []
-    for verdict, opening in _OPENINGS.items():
-        tests = groups.get(verdict, [])
-        if tests:
-            count = "" if total == 1 else f" in {len(tests)} of {total} tests"
-            parts.append(f"{opening}{count}: {_told(tests, titles)}.")
+    parts = [
+        f"{opening}{_share_of(result, groups[verdict], titles)}{_extent(groups[verdict])}."
+        for verdict, opening in _OPENINGS.items()
+        if verdict in groups
+    ]
     return " ".join(parts) or "The study has no pair of arms to compare."
 
 
 _OPENINGS = {
-    "better": "It holds",
-    "worse": "The opposite holds",
-    "no difference shown": "No difference is shown",
+    "better": "Better",
+    "worse": "Worse",
+    "no difference shown": "No difference shown",
     "too few seeds": f"No conclusion (fewer than {FEWEST_SEEDS} seeds)",
     "not run": "Not run",
 }
@@ -68,27 +65,39 @@ def _verdict(test: PlannedTest) -> str:
     return "not run" if test.result is None else test.result.adjusted_verdict or test.result.verdict
 
 
-def _told(tests: Sequence[PlannedTest], titles: Mapping[str, str]) -> str:
-    made = [(test, test.result) for test in tests if test.result is not None]
+def _share_of(result: PlannedResult, tests: Sequence[PlannedTest], titles: Mapping[str, str]) -> str:
+    """How many of the tests, and on which sets."""
+    sets = dict.fromkeys(test.set_name for test in tests)
+    named = []
+    for name in sets:
+        found, asked = (sum(test.set_name == name for test in those) for those in (tests, result.tests))
+        title = titles.get(name, name)
+        named.append(title if found == asked else f"{title} {found} of {asked}")
+    count = "" if len(result.tests) == 1 else f" in {len(tests)} of {len(result.tests)} tests"
+    if len(tests) == len(result.tests):
+        count = "" if len(tests) == 1 else f" in all {len(tests)} tests"
+    return f"{count} ({', '.join(named)})"
+
+
+def _extent(tests: Sequence[PlannedTest]) -> str:
+    made = [test.result for test in tests if test.result is not None]
     if not made:
-        where = listed([place(test, titles) for test in tests[:MOST_TOLD]])
-        more = f" and {len(tests) - MOST_TOLD} more" if len(tests) > MOST_TOLD else ""
-        return f"{where}{more} ({'; '.join(dict.fromkeys(test.reason for test in tests))})"
-    figures = [f"{place(test, titles)} {_figures(found)}" for test, found in made]
-    if len(made) <= MOST_TOLD:
-        return "; ".join(figures)
-    order = sorted(range(len(made)), key=lambda i: made[i][1].difference)
-    return f"from {figures[order[0]]} to {figures[order[-1]]}"
+        return f": {'; '.join(dict.fromkeys(test.reason for test in tests))}"
+    if all(found.arm.seed_means == found.baseline.seed_means for found in made):
+        return ": the same in every seed"
+    lowest, highest = (pick(found.difference for found in made) for pick in (min, max))
+    name = made[0].measure
+    title = measure(name).title
+    if difference(lowest, name) == difference(highest, name):
+        return f": {title} {difference(lowest, name)}"
+    unit = measure(name).difference_unit
+    return f": {title} {interval({'low': lowest, 'high': highest}, name, plus=True)} {unit}".rstrip()
 
 
 def place(test: PlannedTest, titles: Mapping[str, str]) -> str:
     """Where a test was made: the set, and the levels of the factors that vary beside it."""
     where = f" ({', '.join(test.where.values())})" if test.where else ""
     return f"{titles.get(test.set_name, test.set_name)}{where}"
-
-
-def _figures(found: Comparison) -> str:
-    return f"{difference(found.difference, found.measure)} ({_evidence(found)})"
 
 
 def _evidence(found: Comparison) -> str:
@@ -100,8 +109,9 @@ def _evidence(found: Comparison) -> str:
         return ", ".join([*parts, "the same in every seed"])
     if ends:
         parts.append(f"95 % interval {ends}")
-    if found.adjusted_verdict == "no difference shown" and found.smallest_effect is not None:
-        parts.append(f"it would have found {difference(found.smallest_effect, found.measure).lstrip('+')} or more")
+    if found.adjusted_verdict == "no difference shown" and found.minimum_detectable_effect is not None:
+        least = difference(found.minimum_detectable_effect, found.measure).lstrip("+")
+        parts.append(f"minimum detectable effect {least}")
     return ", ".join(parts)
 
 

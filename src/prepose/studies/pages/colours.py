@@ -1,4 +1,5 @@
 """The colours of arms."""
 
-# Colours that people with any colour vision tell apart. Source: Okabe and Ito, "Color Universal Design", 2008.
-ARM_COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+# Orange and blue are a person's right and left side. Of the others these are told apart with any colour vision.
+# Source: Paul Tol, "Colour Schemes", SRON technical note, 2021, the muted scheme without indigo, cyan and sand.
+ARM_COLOURS = ("#117733", "#CC6677", "#882255", "#44AA99", "#999933", "#AA4499")

@@ -2,7 +2,8 @@
 
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -48,6 +49,16 @@ class Case:
     panels: list[Panel]
     truth: list[list[float] | None]
     arms: list[ArmPose]
+
+    @classmethod
+    def from_json(cls, key: str, said: Mapping[str, Any]) -> "Case":
+        """A case as a page holds it."""
+        panels, arms = [Panel(**each) for each in said["panels"]], [ArmPose(**each) for each in said["arms"]]
+        return cls(key, said["rank"], said["title"], panels, said["truth"], arms)
+
+    def to_json(self) -> dict[str, Any]:
+        """What a page holds of it, but for its key."""
+        return {name: value for name, value in asdict(self).items() if name != "key"}
 
 
 def pick_ranks(errors: Float[np.ndarray, "N"], *, each: int) -> list[tuple[str, int]]:

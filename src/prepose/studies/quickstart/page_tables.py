@@ -12,9 +12,9 @@ MEASURES = (("mpjpe_mm", 1.0, 0), ("pa_mpjpe_mm", 1.0, 0), ("pck2d", 100.0, 0))
 BASELINE_TITLES = {"mean-pose": "mean pose", "true-2d-flat-depth": "true 2D, flat"}
 STATE_TITLES = {
     "visible": "visible",
-    "occluded_by_object": "hidden by an object",
-    "occluded_by_body": "hidden by the own body",
-    "outside": "outside the picture",
+    "occluded_by_object": "occluded by an object",
+    "occluded_by_body": "self-occluded",
+    "outside": "outside the image",
 }
 
 

@@ -1,7 +1,6 @@
 """One self-contained page from a quickstart folder: reads what the runs left, needs no torch and no network."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 from prepose.body.drawing import side_colour
 from prepose.data.store import describe_store, open_store
 from prepose.metrics.protocols import get_protocol
-from prepose.studies.pages.gallery import Case, cases_of, film_strip, jpeg_base64
+from prepose.studies.pages.gallery import cases_of, film_strip, jpeg_base64
 from prepose.studies.pages.parts import render, write_text
 from prepose.studies.quickstart.findings import Findings, read_findings
 from prepose.studies.quickstart.page_tables import answers, caution, numbers
@@ -82,7 +81,7 @@ def _pictures(findings: Findings) -> tuple[dict[str, Any], dict[str, Any]]:
             ranked_by=report["arms"][-1]["name"],
         )
         gallery.append({"title": each["title"], "cases": found})
-        cases |= {case.key: _turnable(case) for case in found}
+        cases |= {case.key: case.to_json() for case in found}
     skeleton = get_protocol(report["protocol"]).skeleton
     first = findings.first_seed(findings.sets[0]["name"])
     bones = next(iter(first.values())).skeleton
@@ -94,10 +93,6 @@ def _pictures(findings: Findings) -> tuple[dict[str, Any], dict[str, Any]]:
         "curves": _curves(findings),
     }
     return {"gallery": gallery, "worlds": list(_world_strips(findings))}, data
-
-
-def _turnable(case: Case) -> dict[str, Any]:
-    return {"title": case.title, "truth": case.truth, "arms": [asdict(arm) for arm in case.arms]}
 
 
 def _curves(findings: Findings) -> list[dict[str, Any]]:

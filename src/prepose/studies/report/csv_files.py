@@ -108,7 +108,7 @@ def _outcome(result: Json | None) -> Record:
         "p_value": result["p_value"],
         "adjusted_p_value": result["adjusted_p_value"],
         "effect_size": result["effect_size"],
-        "smallest_effect": result["smallest_effect"],
+        "minimum_detectable_effect": result["minimum_detectable_effect"],
         "seeds": result["arm"]["seeds"],
         "paired": result["paired"],
     }

@@ -76,13 +76,14 @@ def _comparisons(found: Json) -> Iterator[str]:
         return
     yield from ("", "## Planned comparisons", "")
     heads = ("comparison", "where", "arm", "baseline", "difference", "95 % interval", "p (Holm)", "effect size",
-             "smallest effect seen", "verdict")  # fmt: skip
+             "minimum detectable", "verdict")  # fmt: skip
     yield from _table(heads, [_test(each, test) for each in found["comparisons"] for test in each["tests"]])
     yield from (
         "",
         "Difference: arm - baseline. Intervals by Student's t over trainings and test subjects. Effect size: the "
-        "difference in standard deviations over seeds. Smallest effect: what the comparison would have found with 80 % "
-        "power. The verdict counts all planned comparisons (Holm's correction at 5 %).",
+        "difference in standard deviations over seeds. The verdict counts all planned comparisons (Holm's correction "
+        "at 5 %). Minimum detectable: the smallest true difference that a test at the verdict's level finds with 80 % "
+        "power.",
     )
 
 
@@ -90,7 +91,7 @@ def _test(each: Json, test: Json) -> list[str]:
     head, found, metric = [each["statement"], test["place"]], test["result"], each["metric"]
     if found is None:
         return [*head, test["arm"], test["baseline"], *[NONE] * 5, f"not run: {test['reason']}"]
-    size, least = found["effect_size"], found["smallest_effect"]
+    size, least = found["effect_size"], found["minimum_detectable_effect"]
     return [
         *head,
         f"{test['arm']}: {figure(found['arm']['mean'], metric)}",

@@ -8,7 +8,7 @@ import numpy as np
 from prepose.studies.analysis.wording import NONE, difference, figure, interval, measure, p_value, signed
 from prepose.studies.report.facts import command, commits, facts, protocols, unfinished
 from prepose.studies.report.markdown import along
-from prepose.studies.report.plots import colours_of, curve_errors, level_factor
+from prepose.studies.report.plots import STROKES, colours_of, curve_errors, level_factor, styles_of
 from prepose.studies.report.tables_of_page import (
     costs_table,
     group_tables,
@@ -58,6 +58,10 @@ def words(found: Json) -> dict[str, Any]:
         "budget_factor": study["budget_factor"],
         "sets": found["sets"],
         "colours": colours,
+        "styles": [
+            {"name": name, "colour": colour, "strokes": STROKES[dash]}
+            for name, (colour, dash) in styles_of(found).items()
+        ],
         "unfinished": unfinished(found),
         "facts": facts(found),
         "protocols": protocols(found),
@@ -104,7 +108,7 @@ def _forest_row(test: Json, metric: str, scale: float, *, notes: Sequence[str]) 
     row: dict[str, Any] = {"place": test["place"], "arm": test["arm"], "baseline": test["baseline"]}
     if result is None:
         return {**row, "verdict": "not run", "reason": test["reason"], "kind": "none", "mark": None}
-    ends, size, least = result["interval"], result["effect_size"], result["smallest_effect"]
+    ends, size, least = result["interval"], result["effect_size"], result["minimum_detectable_effect"]
 
     def share(value: float) -> float:
         return round(50 + 50 * float(np.clip(value / scale, -1, 1)), 2)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,11 +59,41 @@ class Pictures:
         return {
             "bones": self.bones,
             "bone_colours": self.bone_colours,
-            "cases": {
-                case.key: {"title": case.title, "truth": case.truth, "arms": [asdict(arm) for arm in case.arms]}
-                for case in found
+            "cases": {case.key: case.to_json() for case in found},
+            "gallery": {
+                "arms": list(self.arms),
+                "seed": self.seed,
+                "sets": [
+                    {"title": each["title"], "cases": [case.key for case in each["cases"]]} for each in self.gallery
+                ],
+                "note": self.note,
             },
         }
+
+
+def pictures_of_page(html: str, colours: Mapping[str, str]) -> Pictures:
+    """The pictures that a study's page holds, to render it again without its trials and stores.
+
+    Args:
+        html: The page, of this version's form.
+        colours: arm -> colour, which may have changed since.
+
+    Raises:
+        ValueError: the page holds no data.
+        KeyError: its data are of another form.
+    """
+    start, end = '<script id="data" type="application/json">', "</script>"
+    _, opened, rest = html.partition(start)
+    data, closed, _ = rest.partition(end)
+    if not opened or not closed:
+        raise ValueError("no data in the page")
+    held = json.loads(data)
+    cases = {key: Case.from_json(key, said) for key, said in held["cases"].items()}
+    for case in cases.values():
+        case.arms[:] = [replace(arm, colour=colours.get(arm.name, arm.colour)) for arm in case.arms]
+    said = held["gallery"]
+    gallery = [{"title": each["title"], "cases": [cases[key] for key in each["cases"]]} for each in said["sets"]]
+    return Pictures(tuple(said["arms"]), said["seed"], gallery, held["bones"], held["bone_colours"], said["note"])
 
 
 def pictures_of(results: StudyResults, colours: Mapping[str, str], *, most_bytes: int) -> Pictures:

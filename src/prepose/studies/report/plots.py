@@ -1,7 +1,7 @@
 """What a study's page draws: curves, budgets, matrices, parts and confidence as values for the script."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -12,7 +12,9 @@ from prepose.studies.tables import flops_written
 
 Json = Mapping[str, Any]
 
-DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
+DASHES: Final = ("solid", "dash", "dot", "dashdot", "longdash")
+# The same in SVG, for a legend outside the plot.
+STROKES: Mapping[str, str] = dict(zip(DASHES, ("none", "9 5", "3 3", "9 4 3 4", "15 4"), strict=True))
 ALONE = "#3550c8"
 # Two levels are read off a table sooner.
 FEWEST_LEVELS = 3

@@ -5,18 +5,21 @@ Reads what the trials left, needs no torch and no network. Pictures are shown wh
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from prepose.studies.analysis.analyse import analyse
+from prepose.errors import DataError
+from prepose.files import read_object
+from prepose.studies.analysis.analyse import FORMAT, analyse
 from prepose.studies.pages.parts import render, write_text
 from prepose.studies.quickstart.report import write_report
 from prepose.studies.report.csv_files import write_csv_files
 from prepose.studies.report.markdown import as_markdown
 from prepose.studies.report.page import words
-from prepose.studies.report.pictures import Pictures, pictures_of
+from prepose.studies.report.pictures import Pictures, pictures_of, pictures_of_page
 from prepose.studies.report.plots import colours_of, script_data
-from prepose.studies.results.study_results import StudyResults, read_study
+from prepose.studies.results.study_results import read_study
 
 # Of the whole page. Mail and code hosts take it, and a browser opens it at once.
 MOST_BYTES = 2_900_000
@@ -37,6 +40,9 @@ def write_report_of(folder: Path) -> Path:
 def write_study_report(folder: Path) -> Path:
     """Write the report of a study's folder, as far as its trials are done.
 
+    A study that was published without its trials (`results/` of this project) is rendered from its results.json, with
+    the pictures that its page holds.
+
     Returns:
         The page's path.
 
@@ -44,22 +50,46 @@ def write_study_report(folder: Path) -> Path:
         DataError: the folder holds no study or one of another version, nothing is finished, a file is damaged, or
             trials were not measured alike.
     """
+    if not (folder / "trials").is_dir() and (folder / "results.json").is_file():
+        return _write_published(folder)
     results = read_study(folder)
     found = analyse(results)
     write_text(folder / "results.json", as_lines(found))
+    _write_tables(folder, found)
+    room = MOST_BYTES - len(_page(found, NO_PICTURES).encode())
+    return write_text(folder / "report.html", _page(found, pictures_of(results, colours_of(found), most_bytes=room)))
+
+
+def _write_published(folder: Path) -> Path:
+    """Render the report of a study that was published without its trials: results.json and the page's pictures."""
+    file, page = folder / "results.json", folder / "report.html"
+    found = read_object(file, advice="restore it; without trials/ it cannot be computed again")
+    if found.get("format") != FORMAT:
+        raise DataError(
+            f"{file}: format {found.get('format')!r}, expected {FORMAT}: another version of prepose wrote it, and "
+            "without trials/ it cannot be computed again; render it with that version"
+        )
+    try:
+        pictures = replace(NO_PICTURES, note="the study was published without them")
+        if page.is_file():
+            pictures = pictures_of_page(page.read_text(encoding="utf-8"), colours_of(found))
+        text = _page(found, pictures)
+        _write_tables(folder, found)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(
+            f"{file}, {page.name}: damaged ({type(error).__name__}: {error}); restore them, or remove {page.name} to "
+            "render the report without pictures"
+        ) from error
+    return write_text(page, text)
+
+
+def _write_tables(folder: Path, found: Mapping[str, Any]) -> None:
     write_csv_files(found, folder / "tables")
     write_text(folder / "report.md", as_markdown(found))
-    return write_text(folder / "report.html", _page(results, found))
 
 
-def _page(results: StudyResults, found: dict[str, Any]) -> str:
-    text, data = words(found), script_data(found)
-
-    def page(pictures: Pictures) -> str:
-        return render("study.html.j2", "study.js", text | pictures.words(), data | pictures.data())
-
-    bare = page(NO_PICTURES)
-    return page(pictures_of(results, colours_of(found), most_bytes=MOST_BYTES - len(bare.encode())))
+def _page(found: Mapping[str, Any], pictures: Pictures) -> str:
+    return render("study.html.j2", "study.js", words(found) | pictures.words(), script_data(found) | pictures.data())
 
 
 def as_lines(found: Mapping[str, Any]) -> str:

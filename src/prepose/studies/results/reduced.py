@@ -24,7 +24,7 @@ from prepose.metrics.evaluation_files import load_evaluation
 from prepose.metrics.joint_error import position_errors
 from prepose.studies.results.confidence import calibration_of
 from prepose.studies.results.error_groups import breakdown_measure, group_sums
-from prepose.studies.statistics.scores import Clusters, arm_scores, clusters_of
+from prepose.studies.statistics.scores import Clusters, arm_scores, clusters_of, sample_blocks
 
 FORMAT = 1
 
@@ -114,8 +114,11 @@ def reduce_evaluation(evaluation: Evaluation) -> Reduced:
 def _clusters(evaluation: Evaluation) -> Clusters:
     scored = np.asarray((evaluation.scored_3d | evaluation.scored_2d).any(axis=1))
     people = {subject for subject, known in zip(evaluation.subjects, scored, strict=True) if known}
-    # Where one person alone has truth, the others' names must not make up a spread over people.
-    return clusters_of(evaluation.subjects if len(people) > 1 else [""] * len(evaluation))
+    if len(people) > 1:
+        return clusters_of(evaluation.subjects)
+    # Where one person alone has ground truth, the others' names must not make up a spread over people.
+    reason = "no sample names a subject" if people <= {""} else f"a single subject, {min(people)}, has ground truth"
+    return sample_blocks(len(evaluation), reason=reason)
 
 
 # A pose too sparse to align has no PA-MPJPE; all parts leave it out, so that they add up over the same poses.

@@ -116,11 +116,6 @@ def read_study(folder: Path) -> StudyResults:
     trials = tuple(_trial(outline, each.id, each.arm, each.seed) for each in outline.trials)
     results = StudyResults(outline, trials)
     if not results.done:
-        if not (folder / "trials").is_dir() and (folder / "results.json").exists():
-            raise DataError(
-                f"{folder}: has no trials/, from which a report is made; its figures are a copy, in results.json and "
-                "report.md"
-            )
         failed = sum(trial.state == "failed" for trial in trials)
         raise DataError(
             f"{folder}: none of the study's {len(trials)} trials is finished ({failed} failed); run `prepose study` on "

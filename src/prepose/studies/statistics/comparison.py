@@ -14,8 +14,9 @@ from prepose.studies.statistics.interval import (
     Interval,
     Uncertainty,
     holm,
+    holm_levels,
+    minimum_detectable_effect,
     plain,
-    smallest_effect,
     standardised,
     t_interval,
     t_p_value,
@@ -74,8 +75,11 @@ class Comparison:
         bootstrap_p_value: The bootstrap's p-value; too small for a handful of seeds.
         effect_size: The difference in standard deviations over seeds (d_z of paired seeds) after Hedges' correction;
             None where it cannot be told.
-        smallest_effect: The smallest true difference that this comparison would have found with 80 % power at 5 %, in
-            the unit of the measure; None for a single seed, and where nothing varies.
+        standard_error: Of the difference, in the unit of the measure; None for a single seed.
+        df: Its degrees of freedom; None for a single seed.
+        level: The level that the p-value is compared with: 5 %, or what Holm's correction leaves of it.
+        minimum_detectable_effect: The smallest true difference that a test at `level` finds with 80 % power, in the
+            unit of the measure; None for a single seed, and where nothing varies.
         seeds_in_favour: How many paired seeds are better than the baseline's; None where unpaired.
         verdict: What this comparison shows by itself.
         adjusted_p_value: After Holm's correction for all comparisons judged together; None until then.
@@ -96,7 +100,10 @@ class Comparison:
     bootstrap: Interval | None
     bootstrap_p_value: float | None
     effect_size: float | None
-    smallest_effect: float | None
+    standard_error: float | None
+    df: float | None
+    level: float
+    minimum_detectable_effect: float | None
     seeds_in_favour: int | None
     verdict: Verdict
     adjusted_p_value: float | None = None
@@ -173,7 +180,10 @@ def compare(
         bootstrap=None,
         bootstrap_p_value=None,
         effect_size=None,
-        smallest_effect=None,
+        standard_error=None,
+        df=None,
+        level=ALPHA,
+        minimum_detectable_effect=None,
         seeds_in_favour=None if pairs is None else _in_favour(pairs, direction),
         verdict="too few seeds",
         notes=notes,
@@ -195,9 +205,16 @@ def _with_uncertainty(bare: Comparison, uncertainty: Uncertainty, draws: Float[n
         p_value=p_value,
         bootstrap=percentile_interval(draws),
         bootstrap_p_value=bootstrap_p_value(draws),
-        smallest_effect=smallest_effect(uncertainty) if uncertainty.standard_error > 0 else None,
+        standard_error=uncertainty.standard_error,
+        df=uncertainty.df,
+        minimum_detectable_effect=detectable(uncertainty, ALPHA),
         verdict=_verdict(bare.difference, p_value, bare.direction, seeds),
     )
+
+
+def detectable(uncertainty: Uncertainty, level: float) -> float | None:
+    """The minimum detectable effect at a level; None where nothing varies."""
+    return minimum_detectable_effect(uncertainty, alpha=level) if uncertainty.standard_error > 0 else None
 
 
 def _verdict(difference: float, p_value: float, direction: Direction, seeds: int) -> Verdict:
@@ -256,7 +273,7 @@ def _notes_on_predictions(arm: ArmScores, baseline: ArmScores, shared: Sequence[
 
 
 def judged_together(comparisons: Sequence[Comparison]) -> tuple[Comparison, ...]:
-    """All planned comparisons of a study with p-values and verdicts corrected for being several (Holm).
+    """All planned comparisons of a study, corrected for being several (Holm): p-values, verdicts, detectable effects.
 
     Comparisons without enough seeds draw no conclusion, so that they do not weigh on the others.
     """
@@ -265,12 +282,24 @@ def judged_together(comparisons: Sequence[Comparison]) -> tuple[Comparison, ...]
         for i, each in enumerate(comparisons)
         if each.p_value is not None and each.verdict != "too few seeds"
     ]
-    adjusted = dict(zip((i for i, _ in tested), holm([p for _, p in tested]), strict=True))
+    p_values = holm([p for _, p in tested])
+    adjusted = {i: pair for (i, _), pair in zip(tested, zip(p_values, holm_levels(p_values), strict=True), strict=True)}
     results = []
     for i, each in enumerate(comparisons):
         if i in adjusted:
-            verdict = _verdict(each.difference, adjusted[i], each.direction, FEWEST_SEEDS)
-            results.append(replace(each, adjusted_p_value=adjusted[i], adjusted_verdict=verdict))
+            results.append(_judged(each, *adjusted[i]))
         else:
             results.append(replace(each, adjusted_verdict="too few seeds"))
     return tuple(results)
+
+
+def _judged(each: Comparison, adjusted_p_value: float, level: float) -> Comparison:
+    if each.standard_error is None or each.df is None:
+        raise ValueError(f"{each.arm.name} against {each.baseline.name}: a p-value needs a standard error")
+    return replace(
+        each,
+        adjusted_p_value=adjusted_p_value,
+        adjusted_verdict=_verdict(each.difference, adjusted_p_value, each.direction, FEWEST_SEEDS),
+        level=level,
+        minimum_detectable_effect=detectable(Uncertainty(each.standard_error, each.df), level),
+    )

@@ -102,8 +102,8 @@ def standardised(mean: float, deviation: float, df: float) -> float | None:
     return size if math.isfinite(size) else None
 
 
-def smallest_effect(uncertainty: Uncertainty, *, alpha: float = ALPHA, power: float = POWER) -> float:
-    """The smallest true difference that a two-sided t test with this uncertainty finds with the given power.
+def minimum_detectable_effect(uncertainty: Uncertainty, *, alpha: float = ALPHA, power: float = POWER) -> float:
+    """The smallest true difference that a two-sided t test at level `alpha` finds with the given power.
 
     The non-centrality at which the noncentral t distribution leaves the critical values with probability `power`,
     times the standard error. Source: Cohen 1988, chapter 2 (power of the t test); Bloom, "Minimum detectable effects",
@@ -134,6 +134,20 @@ def holm(p_values: Sequence[float]) -> list[float]:
     adjusted = np.empty(len(p_values))
     adjusted[order] = np.minimum(1.0, np.maximum.accumulate(np.asarray(p_values, float)[order] * factors))
     return adjusted.tolist()
+
+
+def holm_levels(adjusted: Sequence[float], alpha: float = ALPHA) -> list[float]:
+    """The level that each p-value is compared with in Holm's procedure, given what it rejects among the others.
+
+    A test is rejected where its own p-value is at most `alpha / (m - k)`, with m tests and k others rejected: the same
+    verdicts as `adjusted <= alpha`, told of one test at a time.
+
+    Args:
+        adjusted: P-values after `holm`.
+        alpha: The level for all of them together.
+    """
+    rejected = [p < alpha for p in adjusted]
+    return [alpha / (len(adjusted) - (sum(rejected) - own)) for own in rejected]
 
 
 def plain(value: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ async function loadPlotly() {
   document.head.appendChild(script);
 }
 
+const small = window.matchMedia("(max-width: 720px)");
 const quiet = { displaylogo: false, responsive: true, displayModeBar: false };
 const font = { family: "system-ui, sans-serif", size: 13, color: "#1c2230" };
 const grid = "#eceff4";
@@ -28,6 +29,8 @@ function choice(selector, key, chosen) {
 }
 
 function showGallery() {
+  // A page's pictures lie in its data, so that the page can be rendered again from itself.
+  document.querySelectorAll("img[data-of]").forEach(img => { img.setAttribute("src", "data:image/jpeg;base64," + data.cases[img.dataset.of].panels[+img.dataset.panel].jpeg); });
   document.querySelectorAll("button.strip").forEach(row => row.addEventListener("click", () => showCase(row.dataset.case)));
   const first = document.querySelector("button.strip");
   if (first) showCase(first.dataset.case);

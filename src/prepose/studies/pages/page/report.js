@@ -1,4 +1,6 @@
-function drawCurves(axis) {
+let axis = "images";
+
+function drawCurves() {
   const traces = [];
   data.curves.forEach((set, column) => {
     const where = { xaxis: column ? `x${column + 1}` : "x", yaxis: column ? `y${column + 1}` : "y" };
@@ -11,21 +13,25 @@ function drawCurves(axis) {
         hovertemplate: "%{y:.0f} mm<extra>" + arm.name + "</extra>" });
     });
   });
-  const layout = { font, margin: { l: 60, r: 10, t: 40, b: 50 }, legend: { orientation: "h", y: 1.18 }, annotations: [],
-    grid: { rows: 1, columns: data.curves.length, pattern: "independent" }, hovermode: "x unified" };
+  // One below the other where three beside each other would have titles that overlap.
+  const stacked = small.matches, count = data.curves.length;
+  document.getElementById("curve").style.height = stacked ? `${260 * count}px` : "";
+  const layout = { font, margin: { l: 60, r: 10, t: 40, b: 50 }, legend: { orientation: "h", y: stacked ? -0.14 : -0.2 }, annotations: [],
+    grid: { rows: stacked ? count : 1, columns: stacked ? 1 : count, pattern: "independent", ygap: 0.35 }, hovermode: "x unified" };
   data.curves.forEach((set, column) => {
     const n = column ? column + 1 : "";
     layout["xaxis" + n] = { title: { text: axis === "images" ? "images seen" : "training FLOPs" }, gridcolor: "#eceff4", rangemode: "tozero" };
-    layout["yaxis" + n] = { title: { text: column ? "" : "MPJPE, mm" }, gridcolor: "#eceff4" };
-    layout.annotations.push({ text: set.title, xref: `x${n} domain`, yref: `y${n} domain`, x: 0.5, y: 1.08, showarrow: false });
+    layout["yaxis" + n] = { title: { text: column && !stacked ? "" : "MPJPE, mm" }, gridcolor: "#eceff4" };
+    layout.annotations.push({ text: set.title, xref: `x${n} domain`, yref: `y${n} domain`, x: 0.5, y: 1, yanchor: "bottom", showarrow: false, font: { size: stacked ? 11 : 13 } });
   });
   Plotly.react("curve", traces, layout, quiet);
 }
 
 
 loadPlotly().then(() => {
-  drawCurves("images");
-  choice("[data-x]", "x", drawCurves);
+  drawCurves();
+  choice("[data-x]", "x", value => { axis = value; drawCurves(); });
+  small.addEventListener("change", drawCurves);
   showGallery();
   ready();
 });

@@ -1,7 +1,6 @@
 const arms = Object.fromEntries(data.arms.map(arm => [arm.name, arm]));
 const shown = { error: Object.keys(data.curves)[0], x: "images", scale: "linear", set: data.sets[0].name };
 const axisTitles = { images: "images seen", flops: "training FLOPs", counted_flops: "training FLOPs, shared stages by their part", seconds: "seconds of training" };
-const small = window.matchMedia("(max-width: 720px)");
 const narrow = () => small.matches;
 
 function base(more) {
@@ -30,7 +29,7 @@ function drawCurves() {
   Plotly.react("curve", traces, base({
     xaxis: axis(axisTitles[shown.x], type === "log" ? { type, dtick: "D2", tickformat: "~s" } : { type, rangemode: "tozero" }),
     yaxis: axis("MPJPE, mm", { type, tickformat: type === "log" ? "d" : "" }),
-    showlegend: !(narrow() && data.arms.length > 9),
+    showlegend: !narrow(),
   }), quiet);
 }
 
@@ -87,7 +86,7 @@ function drawMatrices() {
   });
 }
 
-const partColours = { rest: "#3550c8", orientation: "#e0a33b", scale: "#9aa3b2" };
+const partColours = { rest: "#5b4a8a", orientation: "#b3a4d9", scale: "#d5d9e2" };
 const partTitles = { rest: "rest (PA-MPJPE)", orientation: "orientation", scale: "scale" };
 const markers = ["diamond", "circle", "square", "triangle-up", "cross", "x"];
 
@@ -125,7 +124,7 @@ function drawCalibration() {
   Plotly.react("calibration", traces, base({
     xaxis: axis("confidence", { range: [0, 1.02], domain: left }), yaxis: axis("share well placed", { range: [0, 1.03], tickformat: ".0%" }),
     xaxis2: axis("confidence", { range: [0, 1.02], domain: right, anchor: "y2" }), yaxis2: axis("error, px", { rangemode: "tozero", anchor: "x2" }),
-    showlegend: !(narrow() && rows.length > 9) }), quiet);
+    showlegend: !narrow() }), quiet);
 }
 
 function drawSet() {
