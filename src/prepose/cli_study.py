@@ -1,5 +1,6 @@
 """The verbs about studies."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -102,6 +103,34 @@ def report(
     from prepose.studies.report.write import write_report_of
 
     print(f"open {write_report_of(folder)}")
+
+
+@study_app.command()
+def compare(
+    runs: Annotated[
+        list[Path], typer.Argument(help="Runs, weights files or saved evaluations; the first is the baseline.")
+    ],
+    data: Annotated[Path, typer.Option(help="A dataset store.")],
+    split: Annotated[str | None, typer.Option(help="Which split.")] = None,
+    protocol: Annotated[str | None, typer.Option(help="How to score (`prepose protocols`).")] = None,
+    page: Annotated[Path | None, typer.Option(help="Also write the comparison as a web page to this file.")] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda or mps, for a run that is not evaluated yet.")] = "cpu",
+    as_json: AsJson = False,
+) -> None:
+    """Compare networks on the same samples: differences with intervals, by joint, action and occlusion."""
+    import json
+
+    from prepose.console import counted_progress
+    from prepose.studies.compare import compare_runs, print_comparison, write_comparison_page
+
+    with counted_progress("samples") as show:
+        found = compare_runs(runs, data, split=split, protocol=protocol, device=device, progress=show)
+    if as_json:
+        print(json.dumps(found.to_json(), indent=1, allow_nan=False))
+    else:
+        print_comparison(found)
+    if page is not None:
+        print(f"open {write_comparison_page(found, page)}", file=sys.stderr if as_json else sys.stdout)
 
 
 @study_app.command()

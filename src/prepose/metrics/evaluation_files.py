@@ -85,7 +85,7 @@ def load_evaluation(path: Path) -> Evaluation:
     Raises:
         DataError: a file is missing, damaged or of another version, or the two do not belong together.
     """
-    description = _read_description(path.with_suffix(".json"))
+    description = read_description(path.with_suffix(".json"))
     arrays = _read_arrays(path.with_suffix(".npz"), description["arrays_sha256"])
     variants = {name.removeprefix(_VARIANT): arrays.pop(name) for name in list(arrays) if name.startswith(_VARIANT)}
     known = {each.name for each in fields(Evaluation)}
@@ -106,7 +106,12 @@ def load_evaluation(path: Path) -> Evaluation:
         raise DataError(f"{path}: not a whole evaluation ({error}); evaluate again") from error
 
 
-def _read_description(path: Path) -> dict[str, Any]:
+def read_description(path: Path) -> dict[str, Any]:
+    """What an evaluation's JSON file says, without its arrays.
+
+    Raises:
+        DataError: the file is missing, damaged or of another version.
+    """
     try:
         description = json.loads(path.read_text())
         version = description["format"]

@@ -15,12 +15,12 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 
-def render(template: str, script: str, words: Mapping[str, Any], data: Mapping[str, Any]) -> str:
+def render(template: str, script: str | None, words: Mapping[str, Any], data: Mapping[str, Any]) -> str:
     """A page as text.
 
     Args:
         template: A file of `page/`; what it is given is text, and stays text.
-        script: A file of `page/`, which runs after the shared `page.js`.
+        script: A file of `page/`, which runs after the shared `page.js`; None for a page without plots.
         words: What the template names.
         data: What the script reads.
     """
@@ -32,14 +32,14 @@ def render(template: str, script: str, words: Mapping[str, Any], data: Mapping[s
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    own = [(page / name).read_text(encoding="utf-8") for name in ("page.js", script)]
+    own = [(page / name).read_text(encoding="utf-8") for name in ("page.js", script) if script]
     return environment.get_template(template).render(
         **words,
         # Our own style and script go into the page as they are.
         css=Markup((page / "page.css").read_text(encoding="utf-8")),
         script=Markup("\n".join(own)),
         data=as_script(data),
-        plotly=packed_plotly(),
+        plotly=packed_plotly() if script else "",
     )
 
 

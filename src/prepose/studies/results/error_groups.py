@@ -13,11 +13,11 @@ MOST_ACTIONS = 24
 
 STATE_TITLES = {
     "visible": "visible",
-    "occluded": "hidden",
-    "occluded_by_object": "hidden by an object",
-    "occluded_by_body": "hidden by a body",
-    "outside": "outside the picture",
-    "unknown": "not told",
+    "occluded": "occluded",
+    "occluded_by_object": "occluded by an object",
+    "occluded_by_body": "self-occluded",
+    "outside": "outside the image",
+    "unknown": "unknown",
 }
 
 
@@ -35,17 +35,23 @@ def group_sums(evaluation: Evaluation) -> dict[str, dict[str, list[float]]]:
     Kinds whose labels tell nothing apart (one action, one state) are left out.
     """
     table = evaluation.tables[breakdown_measure(evaluation)]
-    joints = {name: np.arange(table.shape[1])[None] == j for j, name in enumerate(evaluation.skeleton.joints)}
+    found = {kind: _sums(table, masks) for kind, masks in group_masks(evaluation).items()}
+    return {kind: rows for kind, rows in found.items() if len(rows) > (0 if kind == "joint" else 1)}
+
+
+def group_masks(evaluation: Evaluation) -> dict[str, dict[str, np.ndarray]]:
+    """Kind of group -> label -> which samples and joints are in it, as a mask that broadcasts to (N, J)."""
+    count = len(evaluation.skeleton)
+    joints = {name: np.arange(count)[None] == j for j, name in enumerate(evaluation.skeleton.joints)}
     states = {STATE_TITLES.get(name, name): evaluation.states == i for i, name in enumerate(evaluation.state_names)}
     named = np.array(evaluation.actions)
     actions = sorted({action for action in evaluation.actions if action})[:MOST_ACTIONS]
-    found = {
-        "joint": _sums(table, joints),
-        "state": _sums(table, states),
-        "hidden": _sums(table, _by_share_hidden(evaluation)),
-        "action": _sums(table, {action: (named == action)[:, None] for action in actions}),
+    return {
+        "joint": joints,
+        "state": states,
+        "hidden": _by_share_hidden(evaluation),
+        "action": {action: (named == action)[:, None] for action in actions},
     }
-    return {kind: rows for kind, rows in found.items() if len(rows) > (0 if kind == "joint" else 1)}
 
 
 def group_means(seeds: Sequence[Mapping[str, Mapping[str, Sequence[float]]]]) -> dict[str, dict[str, list[float]]]:

@@ -82,7 +82,7 @@ def keep_reduction(path: Path) -> None:
 
 def reduce_evaluation(evaluation: Evaluation) -> Reduced:
     """Sums by cluster and by group; measures without any value are left out."""
-    clusters = _clusters(evaluation)
+    clusters = clusters_of_evaluation(evaluation)
 
     def summed(tables: Mapping[str, Table]) -> dict[str, tuple[Sums, Sums]]:
         known = {name: table for name, table in tables.items() if not np.isnan(table).all()}
@@ -111,7 +111,8 @@ def reduce_evaluation(evaluation: Evaluation) -> Reduced:
     )
 
 
-def _clusters(evaluation: Evaluation) -> Clusters:
+def clusters_of_evaluation(evaluation: Evaluation) -> Clusters:
+    """Which samples are resampled together: those of one person, or neighbours where people cannot be told apart."""
     scored = np.asarray((evaluation.scored_3d | evaluation.scored_2d).any(axis=1))
     people = {subject for subject, known in zip(evaluation.subjects, scored, strict=True) if known}
     if len(people) > 1:
