@@ -48,3 +48,13 @@ def test_intervals_are_those_that_were_measured(text: str) -> None:
     told = {as_read(*words) for words in WITH_INTERVAL.findall(text)}
     assert not told - there
     assert not {as_read(*words) for words in ANY_INTERVAL.findall(text)} - {found[1:] for found in there}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "results").glob("*/results.json")), ids=lambda path: path.parent.name)
+def test_no_difference_that_is_not_shown_exceeds_what_its_study_could_detect(path: Path) -> None:
+    tests = [test for each in json.loads(path.read_text(encoding="utf-8"))["comparisons"] for test in each["tests"]]
+    judged = [test["result"] for test in tests if test["result"] and test["result"]["minimum_detectable_effect"]]
+    assert judged
+    for result in judged:
+        if result["adjusted_verdict"] == "no difference shown":
+            assert abs(result["difference"]) < result["minimum_detectable_effect"]

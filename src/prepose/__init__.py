@@ -1,8 +1,60 @@
 """prepose: 2D pre-training for 3D human pose estimation.
 
-The rooms, in the order the data walk through them: `body` (skeletons), `camera` (projection, crops), `data` (samples,
-stores, batches), `synthetic` (people with exact truth), `losses`, `models`, `metrics`, `predict`, `recipes` (training),
-`studies` (questions and reports). ARCHITECTURE.md holds the map, docs/conventions.md the units and frames.
+The names below are public; everything else may change. Importing prepose takes no torch.
+
+The packages, in the order the data walk through them: `body` (skeletons), `camera` (projection, crops), `data`
+(samples, stores, batches), `synthetic` (people with exact ground truth), `losses`, `models`, `metrics`, `predict`,
+`recipes` (training), `studies` (questions and reports). ARCHITECTURE.md holds the map, docs/conventions.md the units
+and frames.
 """
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from prepose.api import (
+        StudyReport,
+        add_dataset,
+        compare,
+        evaluate,
+        load,
+        open_store,
+        read_study,
+        recipe,
+        run_study,
+        synthesize,
+        train,
+    )
+    from prepose.errors import DataError, PoseError, RecipeError
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "DataError",
+    "PoseError",
+    "RecipeError",
+    "StudyReport",
+    "__version__",
+    "add_dataset",
+    "compare",
+    "evaluate",
+    "load",
+    "open_store",
+    "read_study",
+    "recipe",
+    "run_study",
+    "synthesize",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # Modules are imported when a name is asked for: `import prepose` stays instant.
+    if name not in __all__:
+        raise AttributeError(f"module 'prepose' has no attribute {name!r}")
+    from prepose import api, errors
+
+    return getattr(errors if name.endswith("Error") else api, name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

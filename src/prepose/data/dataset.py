@@ -42,6 +42,10 @@ class PoseDataset:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def __repr__(self) -> str:
+        """Name, split, length and skeleton; not the columns."""
+        return f"PoseDataset({self.name}/{self.split}: {len(self):,} samples, {self.skeleton.name})"
+
     def __getitem__(self, index: int) -> PoseSample:
         """One sample, its image still encoded (bytes) or by path."""
         block, row = self.columns.find(self._row(index))

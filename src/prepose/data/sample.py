@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from prepose.arrays import BoxXywh, Matrix3
+from prepose.arrays import BoxXywh, ImageRgb, Matrix3
 from prepose.body.skeleton import Skeleton
 from prepose.camera.camera import Camera
 from prepose.errors import DataError
@@ -60,6 +60,26 @@ class PoseSample:
     source: str = ""
     details: str = "{}"
     full_from_img: Matrix3 = field(default_factory=lambda: np.eye(3))
+
+    def pixels(self) -> ImageRgb:
+        """The image as RGB, (H, W, 3) uint8.
+
+        Raises:
+            DataError: the image cannot be read.
+        """
+        from prepose.data.picture import decode_image, read_photograph
+
+        return decode_image(self.image) if isinstance(self.image, bytes) else read_photograph(self.image)
+
+    def __repr__(self) -> str:
+        """Who does what, and what is labelled; not the arrays."""
+        labelled = int((~np.isnan(self.joints_img).any(axis=1)).sum())
+        known_3d = int((~np.isnan(self.joints_cam).any(axis=1)).sum())
+        who = " ".join(filter(None, (self.subject, self.action)))
+        return (
+            f"PoseSample({who + ', ' if who else ''}{self.skeleton.name}: {labelled} joints in 2D, {known_3d} in 3D, "
+            f"{self.source!r})"
+        )
 
     @property
     def has_3d(self) -> bool:

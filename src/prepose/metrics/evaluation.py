@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
@@ -15,6 +16,9 @@ from prepose.metrics.keypoints_2d import pixel_errors
 from prepose.metrics.measures import average, average_of_group, tables_2d, tables_3d
 from prepose.metrics.protocols import Averaging, Protocol
 from prepose.metrics.scale import rescaled
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Row = dict[str, float]
 Tables = Mapping[str, Float[np.ndarray, "N J"]]
@@ -84,6 +88,32 @@ class Evaluation:
 
     def __len__(self) -> int:
         return len(self.index)
+
+    def __repr__(self) -> str:
+        """What was scored, how, and the number that the protocol is about; not the arrays."""
+        return (
+            f"Evaluation({self.dataset}/{self.split}: {len(self)} samples, {self.protocol.name}, "
+            f"{self.protocol.headline} {self.headline:.4g})"
+        )
+
+    def to_dataframe(self) -> "pd.DataFrame":
+        """One row for each group, label and measure, as the tables of `prepose evaluate`; needs pandas.
+
+        Columns: `group` (overall, joint, state, action, subject), `label`, then every measure (mm, px, or 0 to 1).
+        """
+        import pandas as pd
+
+        groups = {
+            "overall": {"prediction": self.overall(), **self.per_variant()},
+            "joint": self.per_joint(),
+            "state": self.per_state(),
+            "action": self.per_action(),
+            "subject": self.per_subject(),
+        }
+        rows = [
+            {"group": group, "label": label, **row} for group, found in groups.items() for label, row in found.items()
+        ]
+        return pd.DataFrame(rows)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The numeric columns by name, the variants as `variant:NAME`."""

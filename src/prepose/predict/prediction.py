@@ -46,6 +46,13 @@ class Prediction:
     image: str = ""
     weights: str = ""
 
+    def __repr__(self) -> str:
+        """Which photo and skeleton, and how confident; not the arrays."""
+        return (
+            f"Prediction({self.image!r}, {self.skeleton.name}, mean confidence {self.confidence.mean():.2f}, "
+            f"root at {self.root_depth_mm:.0f} mm)"
+        )
+
     def to_json(self) -> dict[str, Any]:
         """Plain values; joints in the order of `skeleton.joints`."""
         return {

@@ -68,6 +68,11 @@ class Predictor:
     field_of_view_deg: float = ASSUMED_FIELD_OF_VIEW_DEG
     batch_size: int = 16
 
+    def __repr__(self) -> str:
+        """Which network; not its layers."""
+        spec = self.net.spec
+        return f"Predictor({spec.backbone}, {spec.skeleton}, {spec.size} px, weights {self.weights}, on {self.device})"
+
     @staticmethod
     def load(path: Path, *, device: str = "cpu") -> "Predictor":
         """The predictor of a run's folder or a weights file.

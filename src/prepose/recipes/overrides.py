@@ -1,8 +1,11 @@
 """Changes to a recipe from the command line (`--set`), and its two-step try-out."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 from typing import Any
+
+from pydantic import BaseModel
 
 from prepose.errors import RecipeError
 from prepose.recipes.reading import recipe_from
@@ -74,6 +77,48 @@ def _parsed(value: str, now: Any) -> Any:
         return json.loads(value)
     except ValueError:
         return value
+
+
+def with_changes(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
+    """The recipe with changes as nested dicts: fields of the recipe, or stages by name (`_` for `-`).
+
+    A dict changes the fields that it names and leaves the others; any other value takes the field's place.
+    `each_stage` changes every stage.
+
+    Raises:
+        RecipeError: a change names no field, or gives a value that the field does not take.
+    """
+    data = recipe.model_dump(mode="json")
+    stages = {stage["name"]: stage for stage in data["stages"]}
+    for name, value in changes.items():
+        stage = name.replace("_", "-")
+        if name == "each_stage":
+            groups = list(stages.values())
+        elif name in stages or stage in stages:
+            groups = [stages.get(name) or stages[stage]]
+        elif name in data:
+            data[name] = _merged(data[name], value)
+            continue
+        else:
+            known = [*data, *stages, "each_stage"]
+            raise RecipeError(f"no field or stage {name!r}{nearest(name, known)}; known: {', '.join(known)}")
+        if not isinstance(value, Mapping):
+            raise RecipeError(f"{name}: is a stage; expected a dict of its fields: {', '.join(groups[0])}")
+        for group in groups:
+            group.update(_merged(group, value))
+    return recipe_from(data, f"recipe {recipe.name} with {', '.join(changes)}") if changes else recipe
+
+
+def _merged(now: Any, value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if isinstance(value, PurePath):
+        return str(value)
+    if isinstance(now, dict) and isinstance(value, Mapping):
+        return {**now, **{key: _merged(now.get(key), each) for key, each in value.items()}}
+    if isinstance(value, Mapping):
+        return {key: _merged(None, each) for key, each in value.items()}
+    return value
 
 
 def shrink(recipe: Recipe) -> Recipe:

@@ -31,6 +31,12 @@ class Run:
     folder: Path
     recipe: Recipe
 
+    def __repr__(self) -> str:
+        """Where it is and how far; the recipe is in `recipe`."""
+        return (
+            f"Run({str(self.folder)!r}, recipe {self.recipe.name}, {'finished' if self.finished else 'not finished'})"
+        )
+
     @property
     def checkpoints(self) -> Path:
         """Where the states to go on from are."""

@@ -32,7 +32,7 @@ def render(template: str, script: str | None, words: Mapping[str, Any], data: Ma
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    own = [(page / name).read_text(encoding="utf-8") for name in ("page.js", script) if script]
+    own = [(page / name).read_text(encoding="utf-8") for name in (["page.js", script] if script else [])]
     return environment.get_template(template).render(
         **words,
         # Our own style and script go into the page as they are.

@@ -50,7 +50,7 @@ def write_study_report(folder: Path) -> Path:
         DataError: the folder holds no study or one of another version, nothing is finished, a file is damaged, or
             trials were not measured alike.
     """
-    if not (folder / "trials").is_dir() and (folder / "results.json").is_file():
+    if _is_published(folder):
         return _write_published(folder)
     results = read_study(folder)
     found = analyse(results)
@@ -60,15 +60,33 @@ def write_study_report(folder: Path) -> Path:
     return write_text(folder / "report.html", _page(found, pictures_of(results, colours_of(found), most_bytes=room)))
 
 
-def _write_published(folder: Path) -> Path:
-    """Render the report of a study that was published without its trials: results.json and the page's pictures."""
-    file, page = folder / "results.json", folder / "report.html"
+def results_of(folder: Path) -> dict[str, Any]:
+    """Every number of a study's report, from its trials, or from results.json where it was published without them.
+
+    Raises:
+        DataError: see `write_study_report`.
+    """
+    return _published(folder / "results.json") if _is_published(folder) else analyse(read_study(folder))
+
+
+def _is_published(folder: Path) -> bool:
+    return not (folder / "trials").is_dir() and (folder / "results.json").is_file()
+
+
+def _published(file: Path) -> dict[str, Any]:
     found = read_object(file, advice="restore it; without trials/ it cannot be computed again")
     if found.get("format") != FORMAT:
         raise DataError(
             f"{file}: format {found.get('format')!r}, expected {FORMAT}: another version of prepose wrote it, and "
             "without trials/ it cannot be computed again; render it with that version"
         )
+    return found
+
+
+def _write_published(folder: Path) -> Path:
+    """Render the report of a study that was published without its trials: results.json and the page's pictures."""
+    file, page = folder / "results.json", folder / "report.html"
+    found = _published(file)
     try:
         pictures = replace(NO_PICTURES, note="the study was published without them")
         if page.is_file():

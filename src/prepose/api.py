@@ -1,0 +1,334 @@
+"""The Python front door: what `import prepose` offers, each name importing what it needs when it is called.
+
+Paths may be `str` or `Path`; `~` is the user's home folder. A user's mistake raises `prepose.PoseError` with the line
+that the command line would print.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from prepose.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from prepose.data.catalog import AddedSplit
+    from prepose.data.dataset import PoseDataset
+    from prepose.metrics.evaluation import Evaluation
+    from prepose.predict.predictor import Predictor
+    from prepose.recipes.run import Run
+    from prepose.recipes.stage import Recipe
+    from prepose.studies.compare import NetworksCompared
+    from prepose.studies.study import Study
+
+StrPath = str | os.PathLike[str]
+DEFAULT_COUNTS: Mapping[str, int] = {"train": 1000, "validation": 100, "test": 200}
+
+
+def open_store(folder: StrPath, split: str | None = None) -> "PoseDataset":
+    """A split of a dataset store; its samples are read when they are asked for.
+
+    Args:
+        folder: What `prepose.add_dataset` or `prepose.synthesize` wrote.
+        split: Its name; None for `train`, or the store's only split.
+
+    Raises:
+        DataError: there is no such store or split, or it is damaged.
+    """
+    from prepose.data.store import open_store as opened
+    from prepose.data.store import store_splits
+
+    path = _path(folder)
+    if split is None:
+        there = store_splits(path)
+        if "train" not in there and len(there) > 1:
+            raise DataError(f"{path}: has no split 'train'; name one of {', '.join(there)}")
+        split = there[0] if len(there) == 1 else "train"
+    return opened(path, split)
+
+
+def add_dataset(  # noqa: PLR0913 - the options of `prepose data add`
+    name: str,
+    root: StrPath,
+    out: StrPath,
+    *,
+    splits: Sequence[str] = (),
+    partial: bool = False,
+    size: int | None = None,
+    workers: int = 1,
+) -> "tuple[AddedSplit, ...]":
+    """Read a dataset's original files into a store; run again after an interruption, it resumes.
+
+    Args:
+        name: The dataset's name; `prepose data list` shows all.
+        root: The folder into which the original files were unpacked.
+        out: The store to write.
+        splits: The splits to add; none for the usual ones.
+        partial: Whether incomplete samples are skipped, and counted in the notes, instead of refused.
+        size: Side of person chips, px; None keeps the whole images.
+        workers: Processes, as in `synthesize`; the store is the same for any number of them.
+
+    Raises:
+        DataError: the dataset, a split or the files are not what they should be, or the store holds something else.
+    """
+    from prepose.data.catalog import add_dataset as add
+    from prepose.data.chip import Chips
+
+    chips = None if size is None else Chips(size)
+    return add(name, _path(root), _path(out), splits=splits, partial=partial, chips=chips, workers=workers)
+
+
+def synthesize(
+    world: str,
+    out: StrPath,
+    counts: Mapping[str, int] = DEFAULT_COUNTS,
+    *,
+    size: int = 128,
+    seed: int = 0,
+    workers: int = 1,
+) -> Path:
+    """Render synthetic people with exact ground truth into a store; run again after an interruption, it resumes.
+
+    Args:
+        world: `wild`, `lab` or `occluded`.
+        out: The store to write.
+        counts: split -> number of samples.
+        size: Side of the images, px.
+        seed: Which series of samples.
+        workers: Processes; the samples are the same for any number of them. A script that asks for more than one needs
+            `if __name__ == "__main__":`, as with every use of multiprocessing.
+
+    Returns:
+        The store's folder.
+
+    Raises:
+        DataError: the store holds something else; RecipeError: the world is unknown, a count or the size is of no use.
+    """
+    from prepose.synthetic.synthesize import synthesize as render
+
+    folder = _path(out)
+    render(world, out=folder, counts=dict(counts), size=size, seed=seed, workers=workers)
+    return folder
+
+
+def recipe(name: StrPath, **changes: Any) -> "Recipe":
+    """A recipe that ships, or one from a JSON file, with changes.
+
+    Args:
+        name: `prepose recipes` lists what ships.
+        **changes: Fields of the recipe, or stages by their names (`_` for `-`): a value, or a dict of fields inside,
+            such as `seed=3`, `model={"size": 96}`, `sources={"lab": {"store": "data/lab"}}`,
+            `mixed={"samples": 8000}`, or `each_stage={"samples": 8000}`.
+
+    Raises:
+        RecipeError: there is no such recipe or field, or a value is not what the field takes.
+    """
+    from prepose.recipes.builtin import recipe_named
+    from prepose.recipes.overrides import with_changes
+
+    return with_changes(recipe_named(os.fspath(name)), changes)
+
+
+def train(
+    recipe: "Recipe | StrPath",
+    out: StrPath,
+    *,
+    resume: bool = False,
+    accelerator: str = "auto",
+    threads: int | None = None,
+    quiet: bool = False,
+) -> "Run":
+    """Train a network by a recipe.
+
+    Args:
+        recipe: A recipe, its name, or a JSON file.
+        out: The run's folder.
+        resume: Whether to resume the run in that folder.
+        accelerator: `auto`, `cpu`, `cuda` or `mps`.
+        threads: CPU threads; None as torch chooses.
+        quiet: Whether nothing is printed.
+
+    Raises:
+        RecipeError: the recipe does not fit the machine or is not the run's; DataError: a store or the folder cannot
+            be used; KeyboardInterrupt: stopped, with the state saved.
+    """
+    from rich.console import Console
+
+    from prepose.recipes.builtin import recipe_named
+    from prepose.recipes.conduct import Machine, run_recipe
+
+    chosen = recipe_named(os.fspath(recipe)) if isinstance(recipe, str | os.PathLike) else recipe
+    machine = Machine(accelerator=accelerator, threads=threads)
+    return run_recipe(chosen, _path(out), resume=resume, machine=machine, console=None if quiet else Console())
+
+
+def evaluate(
+    run: "Run | StrPath",
+    data: StrPath,
+    *,
+    split: str | None = None,
+    protocol: str | None = None,
+    device: str = "cpu",
+) -> "Evaluation":
+    """Score a network on a store; beside a run's folder the evaluation is kept.
+
+    Args:
+        run: What `prepose.train` returned, a run's folder, or a weights file.
+        data: A dataset store.
+        split: Which split; None for the protocol's own.
+        protocol: How to score (`prepose protocols`); None for the dataset's default.
+        device: `cpu`, `cuda` or `mps`.
+
+    Raises:
+        DataError: there are no weights, no such store, split or protocol, or they do not fit each other.
+    """
+    from prepose.predict.scoring import evaluate_run
+
+    return evaluate_run(_run_path(run), _path(data), split=split, protocol=protocol, device=device)
+
+
+def compare(
+    runs: "Sequence[Run | StrPath]",
+    data: StrPath,
+    *,
+    split: str | None = None,
+    protocol: str | None = None,
+    device: str = "cpu",
+) -> "NetworksCompared":
+    """Compare networks on the same samples, paired, with intervals; the first is the baseline.
+
+    Args:
+        runs: Runs, weights files or saved evaluations; what is not evaluated yet is evaluated first.
+        data: A dataset store.
+        split: Which split; None for the one that all were evaluated on.
+        protocol: How to score; None for the one that all were evaluated by.
+        device: Where to run a network that is not evaluated yet.
+
+    Raises:
+        DataError: they were not measured alike; the message says in what they differ.
+    """
+    from prepose.studies.compare import compare_runs
+
+    paths = [_run_path(run) for run in runs]
+    return compare_runs(paths, _path(data), split=split, protocol=protocol, device=device)
+
+
+def load(weights: "Run | StrPath", *, device: str = "cpu") -> "Predictor":
+    """A trained network, ready for photos: `prepose.load("runs/mixed").predict([Path("photo.jpg")])`.
+
+    Args:
+        weights: A run, its folder, or a weights file.
+        device: `cpu`, `cuda` or `mps`.
+
+    Raises:
+        DataError: there are no weights, or they cannot be read.
+    """
+    from prepose.predict.predictor import Predictor
+
+    return Predictor.load(_run_path(weights), device=device)
+
+
+@dataclass(frozen=True)
+class StudyReport:
+    """What a study came to.
+
+    Attributes:
+        folder: The study's folder.
+        results: Every number with its interval and trials, as `results.json` holds them.
+    """
+
+    folder: Path
+    results: Mapping[str, Any]
+
+    @property
+    def answers(self) -> Mapping[str, str]:
+        """Each planned comparison's statement -> what it came to."""
+        return {each["statement"]: f"{each['outcome']}. {each['answer']}" for each in self.results["comparisons"]}
+
+    def to_dataframe(self, table: str = "figures") -> "pd.DataFrame":
+        """One of the tables under `tables/`: figures, comparisons, compute, matrix, parts, groups ...; needs pandas.
+
+        Raises:
+            DataError: there is no such table.
+        """
+        import pandas as pd
+
+        from prepose.studies.report.csv_files import TABLES
+
+        if table not in TABLES:
+            raise DataError(f"no table is named {table!r}; known: {', '.join(TABLES)}")
+        return pd.DataFrame(TABLES[table](self.results))
+
+    def __repr__(self) -> str:
+        """Short, however large the study."""
+        done = sum(trial["state"] == "done" for trial in self.results["trials"])
+        return f"StudyReport({str(self.folder)!r}, {done} trials, {len(self.results['comparisons'])} comparisons)"
+
+
+def run_study(
+    study: "Study | StrPath",
+    out: StrPath,
+    *,
+    seeds: int | None = None,
+    budget_scale: float = 1.0,
+    jobs: int | None = None,
+    quiet: bool = False,
+) -> StudyReport:
+    """Run every trial of a study that is not done yet; run again, it resumes.
+
+    Args:
+        study: A study, the name of one that ships, or a JSON file.
+        out: The study's folder.
+        seeds: This many seeds instead of the study's.
+        budget_scale: This many times the study's budget.
+        jobs: Trials in parallel; None for one for each core or GPU.
+        quiet: Whether nothing is printed.
+
+    Raises:
+        RecipeError: the study cannot be run as it is; DataError: no trial could be finished, or a folder is of no use.
+    """
+    import io
+
+    from rich.console import Console
+
+    from prepose.studies.builtin import STUDIES
+    from prepose.studies.engines.choice import engine_named
+    from prepose.studies.reading import study_named, with_seeds
+    from prepose.studies.run.conduct import run_study as run
+    from prepose.studies.run.planning import Sitting
+
+    named = isinstance(study, str | os.PathLike)
+    chosen = study_named(os.fspath(study), studies=STUDIES) if isinstance(study, str | os.PathLike) else study
+    if seeds is not None:
+        chosen = with_seeds(chosen, seeds)
+    size = "cpu" if named and study in STUDIES else None
+    console = Console(file=io.StringIO()) if quiet else Console()
+    settings = Sitting(jobs=jobs, budget_scale=budget_scale, size=size)
+    end = run(chosen, _path(out), sitting=settings, engine=engine_named("local"), console=console)
+    return read_study(end.folder)
+
+
+def read_study(folder: StrPath) -> StudyReport:
+    """What a study came to, as far as its trials are done.
+
+    Args:
+        folder: What `prepose study` or `prepose.run_study` wrote, or a published copy of it without its trials.
+
+    Raises:
+        DataError: the folder holds no study, nothing is finished, or a file is damaged.
+    """
+    from prepose.studies.report.write import results_of
+
+    path = _path(folder)
+    return StudyReport(path, results_of(path))
+
+
+def _path(path: StrPath) -> Path:
+    return Path(path).expanduser()
+
+
+def _run_path(run: "Run | StrPath") -> Path:
+    return _path(run) if isinstance(run, str | os.PathLike) else run.folder
