@@ -1,5 +1,6 @@
 """LSP and LSP-Extended in their owners' file format, and samples of any skeleton."""
 
+import struct
 from pathlib import Path
 
 import cv2
@@ -104,3 +105,10 @@ def fake_samples(
 
 def png(image: np.ndarray) -> bytes:
     return cv2.imencode(".png", image[..., ::-1])[1].tobytes()
+
+
+def turned_jpeg(image: np.ndarray, orientation: int) -> bytes:
+    """A JPEG of the pixels as they are stored, with an EXIF segment that holds nothing but the orientation."""
+    jpeg = simplejpeg.encode_jpeg(image, quality=95)
+    exif = b"Exif\0\0MM\0*" + struct.pack(">IHHHIHHI", 8, 1, 0x0112, 3, 1, orientation, 0, 0)
+    return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + jpeg[2:]

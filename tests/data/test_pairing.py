@@ -1,9 +1,13 @@
+import os
+import unicodedata
+
 import numpy as np
 import pytest
 import simplejpeg
 
-from fakes import png
-from prepose.data.pairing import check_joints_lie_in_images, check_labelled_once, pair_images
+from fakes import png, turned_jpeg
+from prepose.data.pairing import check_images, check_labelled_once, pair_images, turned_note
+from prepose.data.picture import image_size
 from prepose.errors import DataError
 
 NAMES = tuple(f"im{number}.jpg" for number in range(1, 7))
@@ -60,10 +64,12 @@ def test_labels_of_another_resolution_are_found(tmp_path, factor):
     joints[:, 0] = [59, 39]
     joints[:, 1] = np.nan
     if factor < 1.1:
-        check_joints_lie_in_images(tmp_path, NAMES, joints * factor)
+        check_images(tmp_path, NAMES, joints * factor)
     else:
-        with pytest.raises(DataError, match=r"in 6 of 6 images looked at, joints lie far outside.*different releases"):
-            check_joints_lie_in_images(tmp_path, NAMES, joints * factor)
+        with pytest.raises(DataError, match=r"in 6 of 6 labels, joints lie far outside.*118, 78 in im1\.jpg.*60 x 40"):
+            check_images(tmp_path, NAMES, joints * factor)
+    # Where the labels say of which size their image is, people may lie anywhere.
+    check_images(tmp_path, NAMES, joints * factor, labelled_wh=[(60, 40)] * 6)
 
 
 def test_a_single_odd_label_among_many_is_not_a_wrong_release(tmp_path):
@@ -71,7 +77,7 @@ def test_a_single_odd_label_among_many_is_not_a_wrong_release(tmp_path):
     put(tmp_path, names)
     joints = np.full((40, 14, 2), 20.0)
     joints[7, 3] = -500
-    check_joints_lie_in_images(tmp_path, names, joints)
+    check_images(tmp_path, names, joints)
 
 
 def test_images_without_label_may_belong_to_the_release(tmp_path):
@@ -92,11 +98,13 @@ def test_images_may_lie_in_folders_below(tmp_path):
         pair_images(tmp_path, names[:4], partial=False)
 
 
-@pytest.mark.parametrize("name", ["../secret.jpg", "a/../../secret.jpg", "/etc/secret.jpg", "C:/x.jpg", r"..\up/x.jpg"])
+@pytest.mark.parametrize(
+    "name", ["../secret.jpg", "a/../../secret.jpg", "/etc/secret.jpg", "C:/x.jpg", r"..\up/x.jpg", ""]
+)
 def test_a_name_that_leads_out_of_the_folder_is_refused(tmp_path, name):
     put(tmp_path, ["secret.jpg"])
     put(tmp_path / "images", NAMES)
-    with pytest.raises(DataError, match="names must be paths from this folder, inside it"):
+    with pytest.raises(DataError, match=r"names the file .*outside of its folder"):
         pair_images(tmp_path / "images", (*NAMES, name), partial=True)
 
 
@@ -104,3 +112,151 @@ def test_two_labels_of_one_image_are_refused():
     check_labelled_once(NAMES, "labels")
     with pytest.raises(DataError, match=r"labels: 2 images have two labels or more \(im2\.jpg, im3\.jpg\), and one is"):
         check_labelled_once((*NAMES, "im2.jpg", "im3.jpg", "im3.jpg"), "labels")
+
+
+@pytest.mark.parametrize(
+    ("named", "on_disk"),
+    [
+        ("./a/x.jpg", "a/x.jpg"),
+        ("a//./x.jpg", "a/x.jpg"),
+        ("a\\x.jpg", "a/x.jpg"),
+        ("a/Ren\u00e9.jpg", "a/" + unicodedata.normalize("NFD", "Ren\u00e9.jpg")),
+        (unicodedata.normalize("NFD", "\u00e9t\u00e9/x.jpg"), "\u00e9t\u00e9/x.jpg"),
+        ("a/IMG_1.jpg", "a/img_1.JPG"),
+        ("a/x.jpg", "A/x.JPEG"),
+        ("x.tif", "x.tiff"),
+        ("a/frame", "a/frame"),
+        ("a/x.webp", "a/x.webp"),
+        ("a/x.bmp", "a/x.bmp"),
+        ("a/x.avif", "a/x.avif"),
+    ],
+)
+def test_an_image_is_found_under_another_spelling_of_its_name(tmp_path, named, on_disk):
+    (tmp_path / on_disk).parent.mkdir(exist_ok=True)
+    (tmp_path / on_disk).write_bytes(b"")
+    pairing = pair_images(tmp_path, (named, named), partial=False)
+    assert pairing.names == (on_disk, on_disk)
+    assert pairing.present.tolist() == [0, 1]
+    other = named.replace("\\", "/").replace("//", "/").replace("./", "") != on_disk
+    assert len(pairing.notes) == other
+    if other:
+        assert "1 images are spelled otherwise" in pairing.notes[0]
+
+
+def test_a_name_that_may_mean_several_files_is_refused(tmp_path):
+    put(tmp_path, ["x.JPG", "X.jpg"])
+    with pytest.raises(DataError, match=r"x\.jpg may mean X\.jpg, x\.JPG"):
+        pair_images(tmp_path, ["x.jpg"], partial=True)
+    with pytest.raises(DataError, match=r"X\.jpeg may mean x\.JPG"):
+        pair_images(tmp_path, ["X.jpg", "X.jpeg", "x.jpeg"], partial=True)
+    assert pair_images(tmp_path, ["X.jpg", "x.jpeg"], partial=True).names == ("X.jpg", "x.JPG")
+
+
+def test_a_file_that_another_label_names_exactly_stands_for_no_other_spelling(tmp_path):
+    put(tmp_path, ["x.jpg"])
+    with pytest.raises(DataError, match=r"1 of 2 labels have no image \(x\.jpeg\)"):
+        pair_images(tmp_path, ["x.jpg", "x.jpeg"], partial=False)
+
+
+@pytest.mark.parametrize(
+    ("on_disk", "hint"),
+    [
+        (["im1.webp"], r"im1\.jpg is there in another format, as im1\.webp"),
+        (["other.jpg"], r"the images there have other names \(other\.jpg\)"),
+        ([], "there are no images .* unpack them there"),
+    ],
+)
+def test_of_missing_images_no_more_is_said_than_is_known(tmp_path, on_disk, hint):
+    put(tmp_path / "images", on_disk)
+    with pytest.raises(DataError, match=rf"holds none of the 6 labelled images .*{hint}"):
+        pair_images(tmp_path / "images", NAMES, partial=True)
+    with pytest.raises(DataError, match="no such folder"):
+        pair_images(tmp_path / "image", NAMES, partial=True)
+
+
+@pytest.mark.parametrize("what", ["dead link", "link", "folder", "fifo", "linked folder"])
+def test_what_is_no_file_is_named_or_left_out_and_counted(tmp_path, what):
+    root = tmp_path / "root"
+    put(root, NAMES[:5])
+    put(tmp_path, ["outside.jpg"])
+    odd, message = "im6.jpg", {"folder": "is a folder", "fifo": "is a folder or a device"}.get(what, "is a link")
+    if what == "folder":
+        (root / odd).mkdir()
+    elif what == "fifo":
+        os.mkfifo(root / odd)
+    elif what == "linked folder":
+        odd = "linked/outside.jpg"
+        (root / "linked").symlink_to(tmp_path)
+    else:
+        (root / odd).symlink_to(tmp_path / ("outside.jpg" if what == "link" else "gone.jpg"))
+    with pytest.raises(DataError, match=rf"{odd.split('/')[0]}.*{message}"):
+        pair_images(root, (*NAMES[:5], odd), partial=False)
+    pairing = pair_images(root, (*NAMES[:5], odd), partial=True)
+    assert pairing.present.tolist() == list(range(5))
+    assert pairing.notes == (f"1 of 6 labels have a link or a folder in place of their image and are left out ({odd})",)
+    with pytest.raises(DataError, match=message):
+        pair_images(root, [odd], partial=True)
+
+
+def test_the_folder_of_images_itself_may_be_a_link(tmp_path):
+    put(tmp_path / "real", NAMES)
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    assert len(pair_images(tmp_path / "link", NAMES, partial=False).present) == 6
+
+
+def a_turned_set(folder, orientations, size_wh=(60, 40)) -> list[str]:
+    folder.mkdir(exist_ok=True)
+    names = []
+    for number, orientation in enumerate(orientations):
+        names.append(f"{number}.jpg")
+        (folder / names[-1]).write_bytes(turned_jpeg(np.zeros((size_wh[1], size_wh[0], 3), np.uint8), orientation))
+    return names
+
+
+CENTRE = np.full((1, 2), 19.0)
+
+
+def test_turned_images_are_counted_and_their_labels_taken_to_be_in_the_upright_image(tmp_path):
+    names = a_turned_set(tmp_path, [1, 6, 3, 1])
+    checked = check_images(tmp_path, names, np.stack([CENTRE] * 4))
+    assert len(checked.notes) == 1
+    assert checked.notes[0].startswith("2 of 4 images have an EXIF orientation other than 1 (1.jpg, 2.jpg)")
+    assert "labels are taken to be in the upright image" in checked.notes[0]
+    assert checked.images.image("1.jpg") == tmp_path / "1.jpg"
+    assert turned_note(tmp_path, names) == checked.notes
+    assert check_images(tmp_path, ["0.jpg"], CENTRE[None]).notes == ()
+
+
+@pytest.mark.parametrize("orientation", [5, 6, 7, 8])
+def test_the_labels_own_size_says_which_pixels_they_mean(tmp_path, orientation):
+    # Image 1 is upside down, which no size tells: it goes with the others.
+    names = a_turned_set(tmp_path, [orientation, 3])
+    joints = np.stack([CENTRE] * 2)
+    checked = check_images(tmp_path, names, joints, labelled_wh=[(40, 60), (60, 40)])
+    assert checked.images.as_stored == frozenset()
+    checked = check_images(tmp_path, names, joints, labelled_wh=[(60, 40), (60, 40)])
+    assert checked.images.as_stored == {"0.jpg", "1.jpg"}
+    assert "2 of 2 images" in checked.notes[0]
+    assert "kept unturned" in checked.notes[0]
+    kept = checked.images.image("0.jpg")
+    assert isinstance(kept, bytes)
+    assert image_size(kept) == (60, 40)
+
+
+def test_joints_outside_of_the_turned_image_alone_say_that_labels_are_in_the_pixels_as_stored(tmp_path):
+    names = a_turned_set(tmp_path, [6] * 5)
+    stored = np.array([[[55.0, 20.0]]] * 4 + [[[20.0, 30.0]]])  # the last one tells nothing, and goes with the others
+    assert check_images(tmp_path, names, stored).images.as_stored == set(names)
+    assert check_images(tmp_path, names, stored[..., ::-1]).images.as_stored == frozenset()
+
+
+def test_labels_of_another_size_than_their_image_are_refused_or_left_out(tmp_path):
+    names = a_turned_set(tmp_path, [1, 6, 1])
+    joints, sizes = np.stack([CENTRE] * 3), [(60, 40), (80, 120), None]
+    with pytest.raises(DataError, match=r"1\.jpg: is 40 x 60 px \(EXIF orientation 6; stored as 60 x 40.*80 x 120 px"):
+        check_images(tmp_path, names, joints, labelled_wh=sizes)
+    checked = check_images(tmp_path, names, joints, labelled_wh=sizes, partial=True)
+    assert checked.kept.tolist() == [0, 2]
+    assert checked.notes[-1] == "1 labels are of another size than their image and are left out"
+    with pytest.raises(DataError, match=r"0\.jpg: is 60 x 40 px, but its label is of an image of 90 x 40 px"):
+        check_images(tmp_path, names[:1], joints[:1], labelled_wh=[(90, 40)], partial=True)

@@ -1,22 +1,28 @@
+import io
+import os
 import struct
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
 import pytest
 import simplejpeg
+from PIL import Image
 
-from fakes import png
+from fakes import png, turned_jpeg
 from prepose.camera.crop import transform
 from prepose.data.picture import (
     decode_image,
     decode_shrunk,
     decode_to_read,
     encode_jpeg,
+    image_header,
     image_size,
     read_file,
     read_image_bytes,
     read_photograph,
+    without_orientation,
 )
 from prepose.errors import DataError
 
@@ -165,38 +171,200 @@ def test_what_is_not_a_picture_is_an_error(data, message):
         decode_image(data, "photo")
 
 
-def test_stray_bytes_that_harm_no_pixel_are_forgiven():
+def stray_before_tables(jpeg: bytes) -> bytes:
+    table = jpeg.index(b"\xff\xdb")
+    return jpeg[:table] + b"zzz\0\xff\0y" + jpeg[table:]
+
+
+def test_stray_bytes_that_harm_no_pixel_are_forgiven(tmp_path):
     stray = JPEG[:-2] + b"z" * 8 + JPEG[-2:]
     with pytest.raises(ValueError, match="extraneous bytes"):
         simplejpeg.decode_jpeg(stray)
-    np.testing.assert_array_equal(decode_image(stray), decode_image(JPEG))
+    early = stray_before_tables(JPEG)
+    with pytest.raises(ValueError, match="extraneous bytes"):
+        simplejpeg.decode_jpeg(early, strict=False)
+    for data in (stray, early, stray_before_tables(stray)):
+        np.testing.assert_array_equal(decode_image(data), decode_image(JPEG))
+        np.testing.assert_array_equal(decode_shrunk(data, 2.0)[0], decode_shrunk(JPEG, 2.0)[0])
+        assert image_size(data) == (121, 90)
+        (tmp_path / "stray.jpg").write_bytes(data)
+        assert read_image_bytes(tmp_path / "stray.jpg") == data
+        with pytest.raises(DataError, match="truncated or damaged"):
+            decode_image(data[: len(data) // 2])
 
 
-def turned(jpeg: bytes, orientation: int) -> bytes:
-    """The JPEG with an EXIF segment that holds nothing but the orientation."""
-    exif = b"Exif\0\0MM\0*" + struct.pack(">IHHHIHHI", 8, 1, 0x0112, 3, 1, orientation, 0, 0)
-    return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + jpeg[2:]
+def encoded(image: np.ndarray, kind: str, orientation: int | None = None) -> bytes:
+    """The image in a format of Pillow's, with an EXIF orientation where one is given."""
+    options: dict = {"quality": 95} if kind in ("JPEG", "AVIF") else {"lossless": True} if kind == "WEBP" else {}
+    exif = Image.Exif()
+    if orientation is not None:
+        exif[0x0112] = orientation
+        options["exif"] = exif
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, kind, **options)
+    return file.getvalue()
 
 
-def test_a_photograph_is_turned_upright_and_a_datasets_image_is_not(tmp_path):
-    data = turned(JPEG, 6)
-    (tmp_path / "photo.jpg").write_bytes(data)
-    upright = read_photograph(tmp_path / "photo.jpg")
-    assert np.abs(upright.astype(int) - np.rot90(IMAGE, -1)).mean() < 3
-    assert decode_image(data).shape == IMAGE.shape
-    (tmp_path / "plain.png").write_bytes(png(IMAGE))
-    np.testing.assert_array_equal(read_photograph(tmp_path / "plain.png"), IMAGE)
+# How an image is stored that a viewer shows as IMAGE, by EXIF orientation.
+STORED = {
+    1: IMAGE, 2: IMAGE[:, ::-1], 3: IMAGE[::-1, ::-1], 4: IMAGE[::-1], 5: IMAGE.swapaxes(0, 1), 6: np.rot90(IMAGE),
+    7: IMAGE.swapaxes(0, 1)[::-1, ::-1], 8: np.rot90(IMAGE, -1),
+}  # fmt: skip
 
 
-@pytest.mark.parametrize("read", [read_photograph, read_image_bytes])
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
+def test_an_image_is_read_upright_everywhere(tmp_path, kind, orientation):
+    stored = np.ascontiguousarray(STORED[orientation])
+    data = encoded(stored, kind, orientation)
+    path = tmp_path / "photo"
+    path.write_bytes(data)
+    for image in (decode_image(data), decode_shrunk(data, 1.0)[0], decode_to_read(data, 1.0)[0], read_photograph(path)):
+        assert image.shape[:2] == IMAGE.shape[:2]
+        assert np.abs(image[..., :3].astype(int) - IMAGE).mean() < 4
+    for header in (image_header(data), image_header(path)):
+        assert header.size_wh == image_size(data) == (121, 90)
+        assert (header.orientation, header.stored_wh) == (orientation, stored.shape[1::-1])
+    kept = decode_image(without_orientation(data))
+    assert kept.shape == stored.shape
+    assert np.abs(kept.astype(int) - stored).mean() < 4
+    if kind == "JPEG":
+        np.testing.assert_array_equal(kept, simplejpeg.decode_jpeg(data))
+
+
+@pytest.mark.parametrize("orientation", [3, 6, 8])
+@pytest.mark.parametrize(("width", "height"), [(400, 296), (397, 301)])
+def test_a_turned_jpeg_is_shrunk_in_place(width, height, orientation):
+    centre = (0.4 * width + 0.3, 0.6 * height)
+    turn = {3: lambda image: image[::-1, ::-1], 6: np.rot90, 8: lambda image: np.rot90(image, -1)}[orientation]
+    data = turned_jpeg(np.ascontiguousarray(turn(blob(width, height, centre))), orientation)
+    image, decoded_from_img = decode_shrunk(data, 4.0)
+    assert (image.shape[1] == width / 4) == (width % 8 == 0)
+    assert np.abs(centroid(image) - transform(decoded_from_img, np.array([centre]))[0]).max() < 0.05
+
+
+@pytest.mark.parametrize(
+    "exif", [b"", b"MM", b"MM\0*\0\0\0\x08\xff\xff", b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x63\0\0"]
+)
+def test_damaged_exif_turns_nothing(exif):
+    segment = b"Exif\0\0" + exif
+    data = JPEG[:2] + b"\xff\xe1" + struct.pack(">H", len(segment) + 2) + segment + JPEG[2:]
+    np.testing.assert_array_equal(decode_image(data), decode_image(JPEG))
+
+
+def test_the_header_is_found_behind_any_amount_of_metadata(tmp_path):
+    metadata = (b"\xff\xe2" + struct.pack(">H", 65000) + bytes(64998)) * 6
+    turned = turned_jpeg(IMAGE, 6)
+    end = 4 + int.from_bytes(turned[4:6])
+    for number, data in enumerate((JPEG[:2] + metadata + JPEG[2:], turned[:end] + metadata + turned[end:])):
+        path = tmp_path / f"{number}.jpg"
+        path.write_bytes(data)
+        assert image_header(path).size_wh == ((121, 90) if number == 0 else (90, 121))
+        assert read_image_bytes(path) == data
+
+
+@pytest.mark.parametrize(
+    ("begin", "kind"),
+    [
+        (b"GIF89a", "a GIF"),
+        (b"\0\0\0\x18ftypheic", "a HEIC image"),
+        (b"%PDF-1.7", "a PDF"),
+        (b"8BPS", "a Photoshop file"),
+    ],
+)
+def test_a_known_format_that_is_not_read_is_named(begin, kind):
+    with pytest.raises(DataError, match=f"photo: is {kind}, which is not read; save it as one of JPEG, PNG, BMP, TIFF"):
+        decode_image(begin + bytes(50), "photo")
+
+
+def test_several_images_in_one_file_are_refused():
+    file = io.BytesIO()
+    Image.fromarray(IMAGE).save(file, "TIFF", save_all=True, append_images=[Image.fromarray(IMAGE)])
+    with pytest.raises(DataError, match="photo: holds 2 images, and one is expected"):
+        decode_image(file.getvalue(), "photo")
+
+
+def test_grey_of_16_bits_keeps_its_range_and_numbers_without_one_are_refused():
+    deep = cv2.imencode(".png", IMAGE[..., 0].astype(np.uint16) * 257)[1].tobytes()
+    np.testing.assert_array_equal(decode_image(deep)[..., 2], IMAGE[..., 0])
+    numbers = cv2.imencode(".tiff", IMAGE[..., 0].astype(np.float32))[1].tobytes()
+    with pytest.raises(DataError, match="photo: holds numbers of 32 bits"):
+        decode_image(numbers, "photo")
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF", "BMP", "AVIF"])
+def test_a_damaged_file_of_any_format_is_one_line_and_nothing_beside_it(kind, capfd):
+    data = encoded(IMAGE, kind)
+    for keep in (len(data) // 2, len(data) - 40):
+        with pytest.raises(
+            DataError, match=r"photo: (is a truncated or damaged PNG|cannot be decoded|is not an image)"
+        ):
+            decode_image(data[:keep], "photo")
+    assert capfd.readouterr() == ("", "")
+
+
+def claiming(width: int, height: int) -> bytes:
+    """A small JPEG whose header claims another size."""
+    frame = JPEG.index(b"\xff\xc0")
+    return JPEG[: frame + 5] + struct.pack(">HH", height, width) + JPEG[frame + 9 :]
+
+
+def test_what_a_jpeg_claims_is_checked_before_memory_is_taken_for_it():
+    with pytest.raises(DataError, match=r"photo: claims 65500 x 65500 px, more than a JPEG of [\d,]+ bytes holds"):
+        decode_image(claiming(65500, 65500), "photo")
+    padded = claiming(65500, 65500) + bytes(10_000_000)
+    for decode in (decode_image, lambda data, name: decode_to_read(data, 2.0, name)):
+        with pytest.raises(DataError, match=r"photo: is 65500 x 65500 px, which takes .* GiB to decode"):
+            decode(padded, "photo")
+    # In scans, all coefficients are kept: three times the memory of the pixels.
+    file = io.BytesIO()
+    Image.new("L", (2000, 2000)).save(file, "JPEG", progressive=True)
+    data = file.getvalue()
+    frame = data.index(b"\xff\xc2")
+    large = data[: frame + 5] + struct.pack(">HH", 16000, 16000) + data[frame + 9 :] + bytes(500_000)
+    with pytest.raises(DataError, match="photo: is 16000 x 16000 px, which takes"):
+        decode_image(large, "photo")
+    scan = data.rindex(b"\xff\xda")
+    scans = (
+        data[: frame + 5] + struct.pack(">HH", 9000, 9000) + data[frame + 9 :] + data[scan:-2] * 300 + bytes(200_000)
+    )
+    with pytest.raises(DataError, match=r"photo: claims 9000 x 9000 px in 30\d scans"):
+        decode_image(scans, "photo")
+
+
+def test_what_other_formats_claim_is_checked_as_well():
+    file = io.BytesIO()
+    Image.new("1", (100, 100)).save(file, "PNG")
+    head = b"IHDR" + struct.pack(">II", 30000, 30000) + file.getvalue()[24:29]
+    large = file.getvalue()[:12] + head + struct.pack(">I", zlib.crc32(head)) + file.getvalue()[33:]
+    for read in (decode_image, image_size):
+        with pytest.raises(DataError, match="photo: has more than 89 million pixels"):
+            read(large, "photo")
+    file = io.BytesIO()
+    Image.new("RGB", (8000, 7000)).save(file, "WEBP", lossless=True, method=0)
+    with pytest.raises(DataError, match=r"photo: is 8000 x 7000 px, which takes 1\.0 GiB to decode"):
+        decode_image(file.getvalue(), "photo")
+
+
+@pytest.mark.parametrize("read", [read_photograph, read_image_bytes, image_header])
 def test_files_that_cannot_be_read_are_named(tmp_path, read):
     with pytest.raises(DataError, match=r"gone\.jpg: the image cannot be read \(No such file"):
         read(tmp_path / "gone.jpg")
     with pytest.raises(DataError, match=r"the image cannot be read \(Is a directory"):
         read(tmp_path)
-    (tmp_path / "half.jpg").write_bytes(JPEG[: len(JPEG) // 2])
+    (tmp_path / "half.jpg").write_bytes(JPEG[: 300 if read is image_header else len(JPEG) // 2])
     with pytest.raises(DataError, match=r"half\.jpg: is a truncated or damaged JPEG"):
         read(tmp_path / "half.jpg")
+    (tmp_path / "link.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    with pytest.raises(DataError, match=r"link\.jpg: the image cannot be read .*a link to .*nowhere\.jpg"):
+        read(tmp_path / "link.jpg")
+    os.mkfifo(tmp_path / "fifo.jpg")
+    with pytest.raises(DataError, match=r"fifo\.jpg: the image cannot be read \(is not a regular file"):
+        read(tmp_path / "fifo.jpg")
+    with (tmp_path / "huge.jpg").open("wb") as file:
+        file.truncate(2**30 + 1)
+    with pytest.raises(DataError, match=r"huge\.jpg: has 1\.0 GiB; an image has at most"):
+        read(tmp_path / "huge.jpg")
     (tmp_path / "empty.jpg").write_bytes(b"")
     with pytest.raises(DataError, match=r"empty\.jpg: the image is empty"):
         read(tmp_path / "empty.jpg")

@@ -2,19 +2,15 @@
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-from jaxtyping import Bool
 
 from prepose.data.archive import check_name, open_archive
-from prepose.data.pairing import HEADER_BYTES, PICTURE_SUFFIXES, Pairing
-from prepose.data.picture import image_size
+from prepose.data.pairing import FILE, LOOKED_AT, Pairing, is_picture, list_files, pair_names, spell, turned_note
+from prepose.data.picture import image_header
 from prepose.errors import DataError
-
-# Enough names to tell a layout by, also where only some images are there.
-LOOKED_AT = 200
 
 
 @dataclass(frozen=True)
@@ -52,14 +48,14 @@ def find_images(places: Sequence[Path], names: Sequence[str], labels: Path) -> I
     plain = [str(check_name(name, labels)) for name in names]
     step = max(1, len(plain) // LOOKED_AT)
     sources = [
-        ImageSource(place.resolve(), tuple(map(spell, plain)))
+        ImageSource(place.resolve(), tuple(map(moved, plain)))
         for place in places
         if place.exists()
-        for spell in (str, _below_images, _without_first)
+        for moved in (str, _below_images, _without_first)
     ]
     if not sources:
         raise DataError(f"{labels}: its images are not there; looked for {' and '.join(map(str, places))}")
-    counts = [int(_present(ImageSource(source.place, source.names[::step])).sum()) for source in sources]
+    counts = [_count_present(ImageSource(source.place, source.names[::step])) for source in sources]
     return sources[int(np.argmax(counts))]
 
 
@@ -72,22 +68,13 @@ def pair_source(source: ImageSource, *, partial: bool) -> Pairing:
             they are the other splits'.
 
     Raises:
-        DataError: there are no images, or some are missing and `partial` is not set.
+        DataError: there are no images; some are missing or are no files and `partial` is not set; a name may mean
+            several files.
     """
-    present = np.flatnonzero(_present(source))
-    missing = sorted(set(range(len(source.names))) - set(present.tolist()))
-    if not missing:
-        return Pairing(present, ())
-    total = len(source.names)
-    first = ", ".join(source.names[index] for index in missing[:3]) + (", ..." if len(missing) > 3 else "")
-    if len(present) == 0:
-        raise DataError(f"{source.place}: holds none of the {total} labelled images ({first}); unpack them there")
-    if not partial:
-        raise DataError(
-            f"{source.place}: {len(missing)} of {total} labels have no image ({first}); add the images, or pass "
-            f"--partial to take the {len(present)} that are there"
-        )
-    return Pairing(present, (f"{len(missing)} of {total} labels have no image and are left out ({first})",))
+    pairing = pair_names(source.place, source.names, _files(source), partial=partial)
+    if source.zipped:
+        return pairing
+    return replace(pairing, notes=(*pairing.notes, *turned_note(source.place, pairing.names)))
 
 
 def strangers(source: ImageSource, known: Collection[str] = ()) -> tuple[str, ...]:
@@ -100,7 +87,7 @@ def strangers(source: ImageSource, known: Collection[str] = ()) -> tuple[str, ..
     else:
         there = [source.place / folder for folder in folders if (source.place / folder).is_dir()]
         beside = [path.relative_to(source.place).as_posix() for folder in there for path in folder.iterdir()]
-    return tuple(sorted(name for name in beside if name not in named and _is_picture(name)))
+    return tuple(sorted(name for name in beside if name not in named and is_picture(name)))
 
 
 @contextmanager
@@ -123,17 +110,7 @@ def size_of(image: Path | bytes, name: str) -> tuple[int, int]:
     Raises:
         DataError: it is missing, or not an image.
     """
-    if isinstance(image, bytes):
-        return image_size(image, name)
-    try:
-        with image.open("rb") as file:
-            return image_size(file.read(HEADER_BYTES), str(image))
-    except OSError as error:
-        raise DataError(f"{image}: the image cannot be read ({error.strerror})") from error
-
-
-def _is_picture(name: str) -> bool:
-    return PurePosixPath(name).suffix.lower() in PICTURE_SUFFIXES
+    return image_header(image, name).size_wh
 
 
 def _below_images(name: str) -> str:
@@ -144,8 +121,17 @@ def _without_first(name: str) -> str:
     return name.split("/", 1)[-1]
 
 
-def _present(source: ImageSource) -> Bool[np.ndarray, "N"]:
-    if source.zipped:
-        with open_archive(source.place) as archive:
-            return np.array([name in archive.members for name in source.names])
-    return np.array([(source.place / name).is_file() for name in source.names])
+def _files(source: ImageSource) -> dict[str, str]:
+    if not source.zipped:
+        return list_files(source.place, source.names)
+    with open_archive(source.place) as archive:
+        return dict.fromkeys(archive.members, FILE)
+
+
+def _count_present(source: ImageSource) -> int:
+    files = _files(source)
+    try:
+        return sum(found is not None for found in spell(source.names, files, source.place).values())
+    # Of a name that may mean several files it is said more once this place is chosen.
+    except DataError:
+        return sum(name in files for name in source.names)

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 from prepose.arrays import BoxXywh
 from prepose.body.skeleton import Skeleton
 from prepose.data.found import FoundDataset, box_of_joints
-from prepose.data.pairing import check_joints_lie_in_images, pair_images
+from prepose.data.pairing import LabelledImages, check_images, pair_images
 from prepose.data.sample import PoseSample
 from prepose.errors import DataError
 
@@ -30,6 +30,7 @@ class LabelledPeople:
         boxes_xywh: The owner's boxes, px, grown where a labelled joint lies outside; NaN for a box about the joints.
         head_boxes_xywh: Boxes of heads, px; NaN where there are none.
         details: Further facts about each person, as JSON.
+        sizes_wh: Width and height of each person's image as the labels give them, px; NaN where they do not.
     """
 
     joints_img: Float[np.ndarray, "N J 2"]
@@ -39,6 +40,7 @@ class LabelledPeople:
     boxes_xywh: Float[np.ndarray, "N 4"]
     head_boxes_xywh: Float[np.ndarray, "N 4"]
     details: np.ndarray
+    sizes_wh: Float[np.ndarray, "N 2"]
 
     def __len__(self) -> int:
         return len(self.joints_img)
@@ -54,7 +56,7 @@ def people_of(
     images: Sequence[str],
     sources: Sequence[str],
 ) -> LabelledPeople:
-    """People of whom no more is known than joints: boxes and head boxes NaN, no details."""
+    """People of whom no more is known than joints: boxes, head boxes and sizes of images NaN, no details."""
     count = len(joints_img)
     nothing = np.full((count, 4), np.nan)
     return LabelledPeople(
@@ -65,6 +67,7 @@ def people_of(
         nothing,
         nothing,
         np.full(count, "{}", object),
+        np.full((count, 2), np.nan),
     )
 
 
@@ -116,7 +119,8 @@ def found_people(  # noqa: PLR0913 - a table, where its pictures lie, and what t
         unlabelled_expected: Whether images without label belong to the release.
 
     Raises:
-        DataError: nobody is labelled; images are missing; a joint is infinite or lies far outside of many images.
+        DataError: nobody is labelled; images are missing or of another size than the labels; a joint is infinite or
+            lies far outside of many images.
     """
     labelled, counted = leave_out_nobody_labelled(people)
     if len(labelled) == 0:
@@ -127,10 +131,12 @@ def found_people(  # noqa: PLR0913 - a table, where its pictures lie, and what t
         raise DataError(f"{first}: a joint is infinite ({infinite.sum()} such records); fetch the file again")
     names = labelled.images.tolist()
     pairing = pair_images(folder, names, partial=partial, unlabelled_expected=unlabelled_expected)
-    there = labelled.take(pairing.present)
-    check_joints_lie_in_images(folder, there.images.tolist(), there.joints_img)
-    samples = bound(_samples, folder.resolve(), skeleton, there)
-    notes = (*pairing.notes, *counted, *repeats_note(there), *notes)
+    there = replace(labelled.take(pairing.present), images=np.array(pairing.names, object))
+    sizes = [(int(w), int(h)) if np.isfinite([w, h]).all() else None for w, h in there.sizes_wh.tolist()]
+    checked = check_images(folder, pairing.names, there.joints_img, labelled_wh=sizes, partial=partial)
+    there = there.take(checked.kept)
+    samples = bound(_samples, checked.images, skeleton, there)
+    notes = (*pairing.notes, *checked.notes, *counted, *repeats_note(there), *notes)
     return FoundDataset(skeleton, len(there), samples, notes, facts)
 
 
@@ -141,12 +147,14 @@ def grow_box(box_xywh: BoxXywh, joints_img: Float[np.ndarray, "J 2"]) -> BoxXywh
     return np.concatenate([low + 0.5, high - low])
 
 
-def _samples(folder: Path, skeleton: Skeleton, people: LabelledPeople, first: int, last: int) -> Iterator[PoseSample]:
+def _samples(
+    images: LabelledImages, skeleton: Skeleton, people: LabelledPeople, first: int, last: int
+) -> Iterator[PoseSample]:
     unknown_3d = np.full((len(skeleton), 3), np.nan)
     for row in range(first, last):
         joints, box = people.joints_img[row], people.boxes_xywh[row]
         yield PoseSample(
-            image=folder / people.images[row],
+            image=images.image(people.images[row]),
             skeleton=skeleton,
             box_xywh=box_of_joints(joints) if np.isnan(box).any() else grow_box(box, joints),
             joints_img=joints,

@@ -151,7 +151,7 @@ def test_missing_images_are_an_error_unless_partial(tmp_path, generator):
         (lambda content: content["images"][0].pop("file_name"), "an entry of images lacks a number id or a file_name"),
         (
             lambda content: content["images"][0].update(file_name="../x.jpg"),
-            "names must be paths from this folder, inside",
+            "which may lie outside of its folder",
         ),
         (
             lambda content: [one.update(iscrowd=1) for one in content["annotations"]],

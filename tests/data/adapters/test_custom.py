@@ -148,7 +148,7 @@ def test_labels_and_images_must_pair(tmp_path, generator):
             "'north': rotation is not a",
         ),
         (lambda c: c["cameras"]["north"]["K"][0].__setitem__(0, -3), "K must be finite with positive focal lengths"),
-        (lambda c: c["samples"][3].update(image="../outside.jpg"), "names must be paths from this folder, inside it"),
+        (lambda c: c["samples"][3].update(image="../outside.jpg"), "which may lie outside of its folder"),
         (
             lambda c: [one.update(joints_2d={}, joints_3d={}) for one in c["samples"]],
             "has neither a box nor 2D joints, nor a camera",

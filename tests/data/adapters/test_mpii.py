@@ -193,7 +193,7 @@ def test_truth_of_other_people_is_refused(tmp_path, generator):
         (lambda records: {"annotations": records}, "expected a list of records, each with image"),
         (
             lambda records: records[0].update(image="../../secret.jpg"),
-            "names must be paths from this folder, inside it",
+            "which may lie outside of its folder",
         ),
     ],
 )

@@ -52,6 +52,7 @@ def coco(root: Path, split: str, *, partial: bool) -> FoundDataset:
     if not kept:
         raise DataError(f"{path}: none of its {len(annotations)} people has a labelled key-point")
     people, read = _people(path, kept, names)
+    people = replace(people, sizes_wh=_sizes(content, kept))
     facts = {"labels": path.name}
     return found_people(people, COCO_17, folder, partial=partial, notes=(crowds, empty, *read), facts=facts)
 
@@ -159,6 +160,16 @@ def _people(path: Path, annotations: list[Annotation], names: dict[int, str]) ->
         for one in annotations
     ]
     return replace(people, boxes_xywh=boxes, details=np.array(details, object)), notes
+
+
+def _sizes(content: dict[str, Any], annotations: list[Annotation]) -> np.ndarray:
+    """(N, 2): width and height of each label's image, px; NaN where the file does not give them."""
+    sizes = {}
+    for image in content["images"]:
+        size = [image.get("width"), image.get("height")]
+        given = all(isinstance(side, int | float) and side > 0 for side in size)
+        sizes[image["id"]] = size if given else [np.nan, np.nan]
+    return np.array([sizes[one["image_id"]] for one in annotations], float).reshape(-1, 2)
 
 
 ENTRY = CatalogEntry(

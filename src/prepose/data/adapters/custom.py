@@ -1,7 +1,7 @@
 """A user's own dataset: images and a file of labels, JSON or CSV (docs/custom.md)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial as bound
 from pathlib import Path
 from types import MappingProxyType
@@ -22,7 +22,7 @@ from prepose.data.custom_labels import (
 )
 from prepose.data.entry import CatalogEntry
 from prepose.data.found import FoundDataset, box_of_joints
-from prepose.data.pairing import check_joints_lie_in_images, pair_images
+from prepose.data.pairing import LabelledImages, check_images, pair_images
 from prepose.data.sample import JointState, PoseSample
 from prepose.errors import DataError
 
@@ -57,21 +57,39 @@ def custom(root: Path, split: str, *, partial: bool) -> FoundDataset:
     labels = read_custom_labels(root)
     folder = labels.path.parent.resolve()
     pairing = pair_images(folder, [sample.image for sample in labels.samples], partial=partial)
-    chosen = [row for row in pairing.present.tolist() if labels.samples[row].split == split]
+    there = dict(zip(pairing.present.tolist(), pairing.names, strict=True))
+    chosen = [row for row in there if labels.samples[row].split == split]
     if not chosen:
         there = ", ".join(splits_of(labels))
         raise DataError(f"{labels.path}: no sample with an image belongs to the split {split!r}; it has {there}")
+    cameras = labels.description.cameras
+    sizes = [cameras[name].size_wh if (name := labels.samples[row].camera) is not None else None for row in chosen]
     people = _people(labels, chosen)
-    check_joints_lie_in_images(folder, [record.image for record in people.records], people.joints_img)
-    notes = (*pairing.notes, *_told(labels, people))
+    checked = check_images(
+        folder,
+        [there[row] for row in chosen],
+        np.where((people.states == JointState.OUTSIDE)[..., None], np.nan, people.joints_img),
+        labelled_wh=[None if size is None else (size[0], size[1]) for size in sizes],
+        partial=partial,
+    )
+    if len(checked.kept) < len(chosen):
+        chosen = [chosen[row] for row in checked.kept.tolist()]
+        people = _people(labels, chosen)
+    notes = (*pairing.notes, *checked.notes, *_told(labels, people))
     facts = {"labels": labels.path.name, "unit": labels.description.unit, "title": labels.description.title}
-    samples = bound(_samples, folder, labels.skeleton, people)
+    names = tuple(there[row] for row in chosen)
+    samples = bound(_samples, checked.images, names, labels.skeleton, people)
     return FoundDataset(labels.skeleton, len(chosen), samples, notes, facts)
 
 
 def custom_splits(root: Path) -> tuple[str, ...]:
-    """The splits that the samples of a label file belong to."""
-    return splits_of(read_custom_labels(root))
+    """The splits that the samples of a label file belong to, of those whose image is there where any is."""
+    labels = read_custom_labels(root)
+    try:
+        pairing = pair_images(labels.path.parent.resolve(), [one.image for one in labels.samples], partial=True)
+    except DataError:
+        return splits_of(labels)  # the adapter says what is wrong
+    return splits_of(replace(labels, samples=[labels.samples[row] for row in pairing.present.tolist()]))
 
 
 def splits_of(labels: CustomLabels) -> tuple[str, ...]:
@@ -187,11 +205,13 @@ def _told(labels: CustomLabels, people: _People) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _samples(folder: Path, skeleton: Skeleton, people: _People, first: int, last: int) -> Iterator[PoseSample]:
+def _samples(
+    images: LabelledImages, names: tuple[str, ...], skeleton: Skeleton, people: _People, first: int, last: int
+) -> Iterator[PoseSample]:
     for row in range(first, last):
         record = people.records[row]
         yield PoseSample(
-            image=folder / record.image,
+            image=images.image(names[row]),
             skeleton=skeleton,
             box_xywh=people.boxes_xywh[row],
             joints_img=people.joints_img[row],

@@ -15,7 +15,7 @@ Sources: Johnson and Everingham, "Clustered pose and nonlinear appearance models
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial as bound
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from jaxtyping import Bool, Float, UInt8
 from prepose.body.skeletons import LSP_14
 from prepose.data.found import FoundDataset, box_of_joints
 from prepose.data.intake import mat_shapes, read_mat
-from prepose.data.pairing import check_joints_lie_in_images, pair_images
+from prepose.data.pairing import LabelledImages, check_images, pair_images
 from prepose.data.sample import JointState, PoseSample
 from prepose.errors import DataError
 
@@ -144,13 +144,13 @@ def _check_axes(path: Path, axis_of_three: int, dataset: str) -> None:
 def _found(root: Path, labels: _Labels, chosen: np.ndarray, *, partial: bool, rule: str) -> FoundDataset:
     folder = root / "images" if (root / "images").is_dir() else root
     pairing = pair_images(folder, labels.names, partial=partial)
-    there = labels.take(pairing.present)
-    check_joints_lie_in_images(folder, there.names, there.joints_img)
-    kept = labels.take(pairing.present[chosen[pairing.present]])
+    there = replace(labels.take(pairing.present), names=pairing.names)
+    checked = check_images(folder, there.names, there.joints_img)
+    kept = there.take(np.flatnonzero(chosen[pairing.present]))
     if not kept.names:
         raise DataError(f"{folder}: none of the images that are there belongs to this split ({rule})")
-    samples = bound(_samples, folder.resolve(), kept)
-    notes = (*pairing.notes, *labels.notes)
+    samples = bound(_samples, checked.images, kept)
+    notes = (*pairing.notes, *checked.notes, *labels.notes)
     return FoundDataset(LSP_14, len(kept.names), samples, notes, {"split_rule": rule})
 
 
@@ -166,15 +166,15 @@ def _check_numbers(path: Path, xy: Float[np.ndarray, "N J 2"], labelled: Bool[np
         raise DataError(f"{path}: record {first} has no labelled joint; fetch it again")
 
 
-def _samples(folder: Path, labels: _Labels, first: int, last: int) -> Iterator[PoseSample]:
+def _samples(images: LabelledImages, labels: _Labels, first: int, last: int) -> Iterator[PoseSample]:
     for index in range(first, last):
         joints = labels.joints_img[index]
         yield PoseSample(
-            image=folder / labels.names[index],
+            image=images.image(labels.names[index]),
             skeleton=LSP_14,
             box_xywh=box_of_joints(joints),
             joints_img=joints,
             joints_cam=np.full((len(LSP_14), 3), np.nan),
             states=labels.states[index],
-            source=f"{folder.name}/{labels.names[index]}",
+            source=f"{images.folder.name}/{labels.names[index]}",
         )

@@ -81,7 +81,7 @@ def occlusion_person(root: Path, split: str, *, partial: bool) -> FoundDataset:
     pairing = pair_source(source, partial=partial)
     beside = len(strangers(source))
     kept = labels.take(pairing.present)
-    there = ImageSource(source.place, tuple(source.names[index] for index in pairing.present))
+    there = ImageSource(source.place, pairing.names)
     unlabelled = (f"{beside} images beside the labelled ones are not of this split",) if beside else ()
     notes = (*pairing.notes, *unlabelled, *notes, sides_note(kept.joints_cam, SKELETON, path))
     facts = {"labels": name, "unit_of_3d": unit.name, "images_in_zip": source.zipped}

@@ -69,7 +69,7 @@ def threedpw(root: Path, split: str, *, partial: bool) -> FoundDataset:
     source = find_images((root / "imageFiles",), names, folder)
     pairing = pair_source(source, partial=partial)
     beside = _unlabelled(source, files, partial=partial)
-    rows, names = rows[pairing.present], tuple(source.names[index] for index in pairing.present)
+    rows, names = rows[pairing.present], pairing.names
     sizes_wh = _sizes(source, [actors[number].sequence for number, _ in rows], names)
     joints_img, far = forget_far_joints(np.stack([actors[number].joints_img[row] for number, row in rows]), sizes_wh)
     states, seen = joint_states(joints_img, _detections(actors, rows), sizes_wh)

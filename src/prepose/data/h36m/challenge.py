@@ -13,8 +13,8 @@ from jaxtyping import Float
 
 from prepose.data.h36m.frames import Frames, Part, h36m_17
 from prepose.data.intake import check_file
-from prepose.data.pairing import HEADER_BYTES, check_labelled_once, pair_images
-from prepose.data.picture import image_size
+from prepose.data.pairing import check_labelled_once, pair_images, turned_note
+from prepose.data.picture import image_header
 from prepose.data.unpickle import read_pickle
 from prepose.errors import DataError
 
@@ -71,8 +71,7 @@ def _of_csv(folder: Path, poses: Sequence[Path], *, partial: bool) -> Frames:
     pairing = pair_images(folder / "IMG", names, partial=partial)
     _check_ends(poses)
     joints = np.stack([read_pose(poses[row]) for row in pairing.present])
-    frames = _bare(folder, tuple(names[row] for row in pairing.present), joints)
-    return frames.told(*pairing.notes)
+    return _bare(folder, pairing.names, joints).told(*pairing.notes)
 
 
 def _check_ends(poses: Sequence[Path]) -> None:
@@ -136,7 +135,7 @@ def _of_cache(folder: Path, cache: Path, frames: Frames | None, *, partial: bool
     if frames is None:
         pairing = pair_images(folder / "IMG", names, partial=partial)
         rows = pairing.present
-        frames = _bare(folder, tuple(names[row] for row in rows), relative[rows]).told(*pairing.notes)
+        frames = _bare(folder, pairing.names, relative[rows]).told(*pairing.notes)
     else:
         rows = _rows_of(frames, names, cache)
         apart = float(np.abs(frames.joints_cam - relative[rows]).max())
@@ -170,9 +169,8 @@ def _rows_of(frames: Frames, names: Sequence[str], cache: Path) -> np.ndarray:
 
 
 def _bare(folder: Path, names: tuple[str, ...], joints: Float[np.ndarray, "N 17 3"]) -> Frames:
-    count = len(names)
-    with (folder / "IMG" / names[0]).open("rb") as file:
-        width, height = image_size(file.read(HEADER_BYTES), names[0])
+    count, notes = len(names), turned_note(folder / "IMG", names)
+    width, height = image_header(folder / "IMG" / names[0]).size_wh
     return Frames(
         folder=folder,
         images=tuple(f"IMG/{name}" for name in names),
@@ -182,4 +180,5 @@ def _bare(folder: Path, names: tuple[str, ...], joints: Float[np.ndarray, "N 17 
         # Without 2D joints the whole picture is the only box there is (from edge to edge, by the pixel-centre rule).
         given=np.tile([-0.5, -0.5, width, height], (count, 1)),
         rooted=True,
+        notes=notes,
     )

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from prepose.data.h36m.cameras import CAMERA_IDS, Key, RawCamera
-from prepose.data.pairing import pair_images
+from prepose.data.pairing import pair_images, turned_note
 from prepose.errors import DataError
 
 # By the owners' action index; index 1 is a calibration sequence.
@@ -153,7 +153,8 @@ def paired(frames: Frames, *, partial: bool, unlabelled_expected: bool = False) 
         DataError: no image is there; some are missing or unlabelled and `partial` is not set; a name leads elsewhere.
     """
     pairing = pair_images(frames.folder, frames.images, partial=partial, unlabelled_expected=unlabelled_expected)
-    return frames.take(pairing.present).told(*pairing.notes)
+    there = replace(frames.take(pairing.present), images=pairing.names)
+    return there.told(*pairing.notes, *turned_note(frames.folder, pairing.names))
 
 
 def relocated(frames: Frames, folders: tuple[Path, ...]) -> Frames:

@@ -19,8 +19,7 @@ from prepose.data.h36m.extrinsics import (
     views_misfit,
 )
 from prepose.data.h36m.frames import Frames
-from prepose.data.pairing import HEADER_BYTES
-from prepose.data.picture import image_size
+from prepose.data.picture import image_header
 from prepose.errors import DataError
 
 # 2D joints are projections of the 3D ones: sound files agree to a pixel, and a wrong lens misses by tens.
@@ -99,8 +98,7 @@ def _cameras(frames: Frames, raws: Mapping[Key, RawCamera], poses: Mapping[Key, 
     nowhere = Pose(np.eye(3), np.zeros(3))
     for key, raw in raws.items():
         rows = np.flatnonzero((frames.where[:, 0] == key[0]) & (frames.where[:, 3] == key[1]))
-        with (frames.folder / frames.images[rows[0]]).open("rb") as file:
-            size = image_size(file.read(HEADER_BYTES), frames.images[rows[0]])
+        size = image_header(frames.folder / frames.images[rows[0]]).size_wh
         rotation, translation = poses.get(key, nowhere)
         try:
             camera = Camera(raw.K, size, rotation, translation, raw.distortion, CAMERA_IDS[key[1]])
