@@ -1,3 +1,4 @@
+import json
 import os
 import unicodedata
 
@@ -6,11 +7,20 @@ import pytest
 import simplejpeg
 
 from fakes import png, turned_jpeg
+from fakes_coco import fake_coco
+from fakes_custom import fake_custom
+from prepose.data.catalog import add_dataset
 from prepose.data.pairing import check_images, check_labelled_once, pair_images, turned_note
-from prepose.data.picture import image_size
+from prepose.data.picture import decode_image, image_size, read_photograph
+from prepose.data.store import open_store
 from prepose.errors import DataError
 
 NAMES = tuple(f"im{number}.jpg" for number in range(1, 7))
+
+
+@pytest.fixture
+def generator() -> np.random.Generator:
+    return np.random.default_rng(0)
 
 
 def put(folder, names) -> None:
@@ -260,3 +270,65 @@ def test_labels_of_another_size_than_their_image_are_refused_or_left_out(tmp_pat
     assert checked.notes[-1] == "1 labels are of another size than their image and are left out"
     with pytest.raises(DataError, match=r"0\.jpg: is 60 x 40 px, but its label is of an image of 90 x 40 px"):
         check_images(tmp_path, names[:1], joints[:1], labelled_wh=[(90, 40)], partial=True)
+
+
+def turn_all(folder, orientation, turn) -> None:
+    for path in sorted(folder.iterdir()):
+        shown = decode_image(path.read_bytes())
+        path.write_bytes(turned_jpeg(np.ascontiguousarray(turn(shown)), orientation))
+
+
+@pytest.mark.parametrize("by_reference", [True, False])
+def test_stores_and_predict_read_a_turned_photo_alike(tmp_path, generator, by_reference):
+    root = tmp_path / "phone"
+    fake_custom(root, generator)
+    shown = {path.name: decode_image(path.read_bytes()) for path in (root / "images").iterdir()}
+    turn_all(root / "images", 6, np.rot90)
+    added = add_dataset("custom", root, tmp_path / "store", by_reference=by_reference)
+    assert any("EXIF orientation other than 1" in note and "upright" in note for note in added[0].notes)
+    store = open_store(tmp_path / "store", "train")
+    path = root / "images" / "000.jpg"
+    assert store.image_bytes(0) == path.read_bytes()
+    np.testing.assert_array_equal(decode_image(store.image_bytes(0)), read_photograph(path))
+    assert np.abs(read_photograph(path).astype(int) - shown["000.jpg"]).mean() < 4
+
+
+@pytest.mark.parametrize("by_reference", [True, False])
+def test_labels_of_the_pixels_as_stored_keep_their_image_unturned(tmp_path, generator, by_reference):
+    fake_coco(tmp_path / "coco", generator)
+    folder = tmp_path / "coco" / "val2017"
+    stored = decode_image(sorted(folder.iterdir())[0].read_bytes())
+    turn_all(folder, 6, lambda image: image)
+    (added,) = add_dataset(
+        "coco", tmp_path / "coco", tmp_path / "store", splits=["validation"], by_reference=by_reference
+    )
+    assert any("kept unturned" in note for note in added.notes)
+    kept = decode_image(open_store(tmp_path / "store", "validation").image_bytes(0))
+    assert kept.shape == (100, 160, 3)
+    assert np.abs(kept.astype(int) - stored).mean() < 4
+
+
+def test_a_coco_image_of_another_size_is_refused_and_exif_named_where_there_is_one(tmp_path, generator):
+    fake_coco(tmp_path, generator)
+    labels = tmp_path / "annotations" / "person_keypoints_val2017.json"
+    content = json.loads(labels.read_text())
+    content["images"][0].update(width=320, height=200)
+    labels.write_text(json.dumps(content))
+    with pytest.raises(DataError, match=r"is 160 x 100 px, but its label is of an image of 320 x 200 px"):
+        add_dataset("coco", tmp_path, tmp_path / "store", splits=["validation"])
+    turn_all(tmp_path / "val2017", 8, lambda image: np.rot90(image, -1))
+    with pytest.raises(DataError, match=r"is 160 x 100 px \(EXIF orientation 8; stored as 100 x 160 px\)"):
+        add_dataset("coco", tmp_path, tmp_path / "store", splits=["validation"])
+    assert not (tmp_path / "store").exists()
+
+
+def test_a_split_whose_images_are_all_links_is_left_out_if_partial(tmp_path, generator):
+    fake_custom(tmp_path / "mine", generator)
+    last = tmp_path / "mine" / "images" / "002.jpg"
+    last.unlink()
+    last.symlink_to("/nowhere/002.jpg")
+    with pytest.raises(DataError, match=r"images/002\.jpg is a link"):
+        add_dataset("custom", tmp_path / "mine", tmp_path / "store")
+    (added,) = add_dataset("custom", tmp_path / "mine", tmp_path / "store", partial=True)
+    assert added.split == "train"
+    assert "2 of 6 labels have a link or a folder in place of their image" in added.notes[0]

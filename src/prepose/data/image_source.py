@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from prepose.data.archive import check_name, open_archive
-from prepose.data.pairing import FILE, LOOKED_AT, Pairing, is_picture, list_files, pair_names, spell, turned_note
+from prepose.data.pairing import FILE, LOOKED_AT, Pairing, is_picture, list_files, pair_names, plain, spell, turned_note
 from prepose.data.picture import image_header
 from prepose.errors import DataError
 
@@ -45,10 +45,10 @@ def find_images(places: Sequence[Path], names: Sequence[str], labels: Path) -> I
     Raises:
         DataError: a name leads outside, or none of the places exists.
     """
-    plain = [str(check_name(name, labels)) for name in names]
-    step = max(1, len(plain) // LOOKED_AT)
+    cleaned = [str(check_name(name, labels)) for name in names]
+    step = max(1, len(cleaned) // LOOKED_AT)
     sources = [
-        ImageSource(place.resolve(), tuple(map(moved, plain)))
+        ImageSource(place.resolve(), tuple(map(moved, cleaned)))
         for place in places
         if place.exists()
         for moved in (str, _below_images, _without_first)
@@ -79,15 +79,15 @@ def pair_source(source: ImageSource, *, partial: bool) -> Pairing:
 
 def strangers(source: ImageSource, known: Collection[str] = ()) -> tuple[str, ...]:
     """Pictures beside the labelled ones that neither the source nor `known` names, sorted."""
-    named = {*source.names, *known}
-    folders = {PurePosixPath(name).parent for name in named}
+    named = {plain(name) for name in (*source.names, *known)}
+    folders = {PurePosixPath(name).parent for name in (*source.names, *known)}
     if source.zipped:
         with open_archive(source.place) as archive:
             beside = [name for name in archive.members if PurePosixPath(name).parent in folders]
     else:
         there = [source.place / folder for folder in folders if (source.place / folder).is_dir()]
         beside = [path.relative_to(source.place).as_posix() for folder in there for path in folder.iterdir()]
-    return tuple(sorted(name for name in beside if name not in named and is_picture(name)))
+    return tuple(sorted(name for name in beside if plain(name) not in named and is_picture(name)))
 
 
 @contextmanager

@@ -122,6 +122,23 @@ def test_a_truncated_video_is_refused(video, keep):
         find_pictures(video.parent.parent, 3)
 
 
+def test_decoders_print_nothing_of_a_damaged_video(video, capfd):
+    data = bytearray(video.read_bytes())
+    data[400:-400:37] = b"\x5a" * len(data[400:-400:37])
+    video.write_bytes(data)
+    with pytest.raises(DataError, match=r"video_3\.avi: "):
+        list(read_pictures(video, (), np.arange(20)))
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("name", ["img_000001.webp", "frame_000001.JPG", "img_000001.tif"])
+def test_frames_may_be_of_any_format_that_is_read(tmp_path, name):
+    write_images(tmp_path / "imageSequence" / "video_0", [name])
+    found = find_pictures(tmp_path, 0)
+    assert found is not None
+    assert found.names == {0: name}
+
+
 def test_another_file_is_no_video(video):
     video.write_bytes(b"PK\x03\x04" + bytes(100))
     with pytest.raises(DataError, match=r"is not an AVI video \(it begins with b'PK"):

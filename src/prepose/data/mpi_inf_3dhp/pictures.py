@@ -1,5 +1,6 @@
 """A camera's frames: extracted into a folder under any of the public namings, or still in the owners' video."""
 
+import os
 import re
 import struct
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,14 +15,19 @@ import simplejpeg
 from jaxtyping import Int
 
 from prepose.data.image_source import size_of
+from prepose.data.pairing import PICTURE_SUFFIXES
 from prepose.errors import DataError
 
 JPEG_QUALITY = 95
-PICTURE = r"\.(?:jpg|jpeg|png)"
+PICTURE = rf"(?i:{'|'.join(map(re.escape, sorted(PICTURE_SUFFIXES)))})"
 FRAME = re.compile(rf"(?:img|frame)_(\d+){PICTURE}")
 # A recording may end some frames before its labels do (the owners say so); a video much shorter is another thing.
 MOST_MISSING_AT_END = 0.05
 RIFF_HEADER = 12
+
+# What is wrong with a video is said in one line of ours, not by the decoders beside it.
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 @dataclass(frozen=True, eq=False)
