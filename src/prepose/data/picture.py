@@ -28,6 +28,7 @@ from PIL import ExifTags, Image
 
 from prepose.arrays import ImageRgb, Matrix3
 from prepose.camera.crop import resize_matrix
+from prepose.data.jpeg_segments import SOS, exif_of, is_exif, joined, segments_of
 from prepose.errors import DataError
 
 JPEG_START, PNG_START = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
@@ -64,12 +65,8 @@ MOST_DECODED_BYTES, MOST_FILE_BYTES = 2**30, 2**30
 CERTAINLY_DECODED = MOST_DECODED_BYTES // 16
 # The entropy coding of a JPEG spends a bit or more on 64 pixels. Of scans, encoders write at most some tens.
 MOST_PIXELS_A_BYTE, MOST_SCANS = 512, 200
-# JPEG markers: start of frame, sequential or with arithmetic coding; start of scan; those without a segment.
-SOF_SEQUENTIAL, SOS = (0xC0, 0xC1, 0xC9), 0xDA
-SOF_ARITHMETIC = (0xC9, 0xCA)
-# How the shortest JFIF segment goes on after its 0xff, and what follows it where nothing else comes before the tables.
-PLAIN_JFIF, TABLES = b"\xe0\x00\x10", b"\xff\xdb"
-NO_SEGMENT = frozenset([0x00, 0x01, *range(0xD0, 0xD9)])
+# JPEG's starts of a frame that is sent in one go, and of those with arithmetic coding.
+SOF_SEQUENTIAL, SOF_ARITHMETIC = (0xC0, 0xC1, 0xC9), (0xC9, 0xCA)
 ORIENTATION = ExifTags.Base.Orientation
 # How OpenCV turns an image of each EXIF orientation upright; those from 5 on exchange width and height.
 UPRIGHT = {
@@ -195,7 +192,7 @@ def without_orientation(data: bytes, name: str = "image") -> bytes:
         DataError: as `decode_image`.
     """
     if data.startswith(JPEG_START):
-        return _joined(data, [one for one in _segments(data) if not _is_exif(data, one)])
+        return joined(data, [one for one in segments_of(data) if not is_exif(data, one)])
     stored = _decode_other(data, name, turn=False)
     return cv2.imencode(".png", cv2.cvtColor(stored, cv2.COLOR_RGB2BGR))[1].tobytes()
 
@@ -254,7 +251,7 @@ def _header(data: bytes | mmap, name: str) -> ImageHeader:
             if image.format == "TIFF" and orientation in TRANSPOSED:  # whose size Pillow gives upright
                 width, height = height, width
             return ImageHeader((width, height), orientation)
-    return ImageHeader(_jpeg_size(data, name), _jpeg_orientation(data))
+    return ImageHeader(_jpeg_size(data, name), _orientation(exif_of(data)))
 
 
 # A JPEG file.
@@ -264,7 +261,7 @@ def _decode_jpeg(
     data: bytes, name: str, shrink: float, *, fast: bool = False
 ) -> tuple[UInt8[np.ndarray, "H W C"], float]:
     """RGB in memory of its own, or (fast) RGBA in this thread's; and the scale at which it was decoded."""
-    orientation = _jpeg_orientation(data)
+    orientation = _orientation(exif_of(data))
     width, height = _jpeg_size(data, name)
     pixels, eighths = width * height, 8
     if shrink >= LEAST_SHRINK:
@@ -296,7 +293,7 @@ def _eighths(width: int, height: int, shrink: float, *, turned: bool) -> int:
 
 def _decode_untidy(data: bytes, name: str, options: dict[str, Any]) -> UInt8[np.ndarray, "H W C"]:
     """The pixels of a JPEG with stray bytes; those before its tables stop the decoder even where it is lenient."""
-    tidy = _joined(data, _segments(data))
+    tidy = joined(data, segments_of(data))
     try:
         return simplejpeg.decode_jpeg(tidy, **options)
     except ValueError as error:
@@ -309,7 +306,7 @@ def _jpeg_size(data: bytes | mmap, name: str) -> tuple[int, int]:
     try:
         height, width, _, _ = simplejpeg.decode_jpeg_header(data)
     except ValueError as error:
-        frame = next((start for marker, start, _ in _segments(data) if 0xC0 <= marker <= 0xC2), None)
+        frame = next((start for marker, start, _ in segments_of(data) if 0xC0 <= marker <= 0xC2), None)
         if HARMLESS not in str(error) or frame is None:
             raise _damaged_jpeg(name, error) from error
         height, width = (int.from_bytes(data[frame + at : frame + at + 2]) for at in (5, 7))
@@ -320,47 +317,9 @@ def _damaged_jpeg(name: str, error: ValueError) -> DataError:
     return DataError(f"{name}: is a truncated or damaged JPEG ({error}); fetch it again")
 
 
-def _segments(data: bytes | mmap) -> Iterator[tuple[int, int, int]]:
-    """(marker, start, end) of each segment up to the first scan; stray bytes between them are passed over."""
-    at = 2
-    while (at := data.find(b"\xff", at)) >= 0 and at + 4 <= len(data):
-        marker = data[at + 1]
-        if marker in NO_SEGMENT or marker == 0xFF:
-            at += 1 if marker == 0xFF else 2
-            continue
-        end = at + 2 + int.from_bytes(data[at + 2 : at + 4])
-        yield marker, at, end
-        if marker == SOS or end == at + 2:
-            return
-        at = end
-
-
-def _joined(data: bytes, segments: Iterator[tuple[int, int, int]] | list[tuple[int, int, int]]) -> bytes:
-    """A JPEG of those segments and of what follows the last of them."""
-    kept = list(segments)
-    parts = [data[start:end] for _, start, end in kept]
-    return b"".join([data[:2], *parts, data[kept[-1][2] :] if kept else b""])
-
-
-def _is_exif(data: bytes | mmap, segment: tuple[int, int, int]) -> bool:
-    marker, start, _ = segment
-    return marker == 0xE1 and data[start + 4 : start + 10] == b"Exif\0\0"
-
-
-def _jpeg_orientation(data: bytes | mmap) -> int:
-    """EXIF orientation, 1 where there is none: EXIF lies among the application segments that begin a JPEG."""
-    if data[3:6] == PLAIN_JFIF and data[20:22] == TABLES:
-        return 1  # most JPEGs of datasets: told in a third of the time
-    for segment in _segments(data):
-        marker, start, end = segment
-        if _is_exif(data, segment):
-            return _orientation(data[start + 4 : end])
-        if not (0xE0 <= marker <= 0xEF or marker == 0xFE):
-            break
-    return 1
-
-
-def _orientation(exif: bytes) -> int:
+def _orientation(exif: bytes | None) -> int:
+    if exif is None:
+        return 1
     tags = Image.Exif()
     try:
         tags.load(exif)
@@ -376,7 +335,7 @@ def _check_budget(data: bytes, name: str, decoded: int, *, turned: bool) -> None
 
     A JPEG that is sent in several scans is decoded by way of all its coefficients, two bytes each.
     """
-    segments = list(_segments(data))
+    segments = list(segments_of(data))
     frame = next(((marker, start) for marker, start, _ in segments if 0xC0 <= marker <= 0xCF and marker != 0xC4), None)
     if frame is None or not segments or segments[-1][0] != SOS:
         return  # the decoder says what is wrong
@@ -465,7 +424,7 @@ def _orientation_of(image: Image.Image) -> int:
     if image.format == "TIFF":
         found = image.getexif().get(ORIENTATION, 1)
         return found if found in range(1, 9) else 1
-    return _orientation(image.info["exif"]) if image.info.get("exif") else 1
+    return _orientation(image.info.get("exif"))
 
 
 def _rgb(image: Image.Image, name: str) -> ImageRgb:
