@@ -9,7 +9,9 @@ leaves depth as it is. With a camera of focal length f and a root at depth Z_roo
 
 This is exact: a perfect prediction and the true root depth give back the pose. All of it is proportional to Z_root, so
 that an image and a camera determine a pose up to its size. A joint cannot lie behind the camera that shows it: a
-relative depth that says so (an untrained network's) is taken as `NEAREST` times the root's depth.
+relative depth that says so (an untrained network's) is taken as `NEAREST` times the root's depth. Nor can it lie where
+the lens has no ray (`Camera.ray_limit`): it takes the outermost ray in its direction. A finite prediction is therefore
+lifted to a finite joint; NaN means "not labelled", and a wrong prediction must never look like that.
 """
 
 import numpy as np
@@ -48,7 +50,7 @@ def lift(
         root_depth: Depth of each pose's root along z, mm.
     """
     depth = root_depth[:, None] * np.maximum(1 + joints_img[..., 2] / camera.focal, NEAREST)
-    return camera.back_project(joints_img[..., :2].astype(float), depth)
+    return camera.back_project(joints_img[..., :2].astype(float), depth, nearest_ray=True)
 
 
 class Cameras:
