@@ -42,22 +42,21 @@ class Camera:
     name: str = ""
 
     def __post_init__(self) -> None:
+        who = f"camera {self.name!r}" if self.name else "the camera"
         if not np.isfinite(self.K).all() or self.K[0, 0] <= 0 or self.K[1, 1] <= 0:
-            raise ValueError(
-                f"camera {self.name!r}: K must be finite with positive focal lengths, found {self.K.tolist()}"
-            )
+            raise ValueError(f"{who}: K must be finite with positive focal lengths, found {self.K.tolist()}")
         if not np.array_equal(self.K[2], (0, 0, 1)):
             raise ValueError(
-                f"camera {self.name!r}: the last row of K must be 0 0 1, found {self.K[2].tolist()}; K is "
+                f"{who}: the last row of K must be 0 0 1, found {self.K[2].tolist()}; K is "
                 f"[[fx, s, cx], [0, fy, cy], [0, 0, 1]], perhaps it is stored transposed or scaled"
             )
         if not np.allclose(self.rotation @ self.rotation.T, np.eye(3), atol=1e-4) or np.linalg.det(self.rotation) < 0:
-            raise ValueError(f"camera {self.name!r}: rotation is not a rotation matrix: {self.rotation.tolist()}")
+            raise ValueError(f"{who}: rotation is not a rotation matrix: {self.rotation.tolist()}")
         for what, numbers in (("translation", self.translation), ("distortion", self.distortion)):
             if not np.isfinite(numbers).all():
-                raise ValueError(f"camera {self.name!r}: {what} must be finite, found {numbers.tolist()}")
+                raise ValueError(f"{who}: {what} must be finite, found {numbers.tolist()}")
         if min(self.size_wh) < 1:
-            raise ValueError(f"camera {self.name!r}: size_wh must be positive, found {self.size_wh}")
+            raise ValueError(f"{who}: size_wh must be positive, found {self.size_wh}")
 
     @property
     def focal(self) -> float:

@@ -153,19 +153,27 @@ class Block:
         )
 
     def camera(self, row: int) -> Camera | None:
-        """The camera of one row."""
+        """The camera of one row.
+
+        Raises:
+            DataError: its numbers are not a camera's.
+        """
         numbers = self.numbers
         width, height = numbers["camera_size_wh"][row].tolist()
         if width == 0:
             return None
-        return Camera(
-            K=numbers["camera_K"][row].copy(),
-            size_wh=(width, height),
-            rotation=numbers["camera_rotation"][row].copy(),
-            translation=numbers["camera_translation"][row].copy(),
-            distortion=numbers["camera_distortion"][row].copy(),
-            name=self.texts["camera_name"][row].as_py(),
-        )
+        try:
+            return Camera(
+                K=numbers["camera_K"][row].copy(),
+                size_wh=(width, height),
+                rotation=numbers["camera_rotation"][row].copy(),
+                translation=numbers["camera_translation"][row].copy(),
+                distortion=numbers["camera_distortion"][row].copy(),
+                name=self.texts["camera_name"][row].as_py(),
+            )
+        except ValueError as error:
+            where = self._file or "a dataset in memory"
+            raise DataError(f"{where}: row {row}: {error}; correct the camera and add the dataset again") from error
 
 
 def write_block(file: Path, batch: pa.RecordBatch) -> None:

@@ -20,6 +20,7 @@ from jaxtyping import Bool, Float
 from prepose.camera.camera import Camera
 from prepose.camera.crop import scale_of
 from prepose.data.dataset import PoseDataset
+from prepose.errors import DataError
 
 NEAREST = 0.05
 
@@ -58,11 +59,22 @@ class Cameras:
 
     Attributes:
         known: Which samples have a camera.
+
+    Raises:
+        DataError: a K is not a camera's.
     """
 
     def __init__(self, dataset: PoseDataset) -> None:
         matrices = dataset.array("camera_K")
         self.known: Bool[np.ndarray, " N"] = np.asarray(np.isfinite(matrices).all(axis=(1, 2)))
+        wrong = self.known & (matrices[:, 2] != (0, 0, 1)).any(axis=1)
+        if wrong.any():
+            first = int(wrong.argmax())
+            raise DataError(
+                f"{dataset.name}/{dataset.split}: the camera of {int(wrong.sum())} of {len(wrong)} samples has a K "
+                f"whose last row is not 0 0 1 (sample {first}: {matrices[first, 2].tolist()}); correct the cameras "
+                f"and add the dataset again"
+            )
         rows = np.flatnonzero(self.known)
         unique, which = np.unique(dataset.array("camera_distortion")[rows], axis=0, return_inverse=True)
         order = np.argsort(which.reshape(-1), kind="stable")
