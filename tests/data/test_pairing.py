@@ -62,7 +62,9 @@ def test_labels_of_another_resolution_are_found(tmp_path, factor):
     if factor < 1.1:
         check_joints_lie_in_images(tmp_path, NAMES, joints * factor)
     else:
-        with pytest.raises(DataError, match=r"in 6 of 6 images looked at, joints lie far outside.*different releases"):
+        with pytest.raises(
+            DataError, match=r"in 6 of 6 images looked at, joints lie far outside.*do not belong together"
+        ):
             check_joints_lie_in_images(tmp_path, NAMES, joints * factor)
 
 

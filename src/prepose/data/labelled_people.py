@@ -14,7 +14,7 @@ from prepose.arrays import BoxXywh
 from prepose.body.skeleton import Skeleton
 from prepose.data.found import FoundDataset, box_of_joints
 from prepose.data.pairing import check_joints_lie_in_images, pair_images
-from prepose.data.sample import PoseSample
+from prepose.data.sample import JointState, PoseSample
 from prepose.errors import DataError
 
 
@@ -116,7 +116,7 @@ def found_people(  # noqa: PLR0913 - a table, where its pictures lie, and what t
         unlabelled_expected: Whether images without label belong to the release.
 
     Raises:
-        DataError: nobody is labelled; images are missing; a joint is infinite or lies far outside of many images.
+        DataError: nobody is labelled; images are missing; a joint is infinite; the labels are of other images.
     """
     labelled, counted = leave_out_nobody_labelled(people)
     if len(labelled) == 0:
@@ -128,9 +128,11 @@ def found_people(  # noqa: PLR0913 - a table, where its pictures lie, and what t
     names = labelled.images.tolist()
     pairing = pair_images(folder, names, partial=partial, unlabelled_expected=unlabelled_expected)
     there = labelled.take(pairing.present)
-    check_joints_lie_in_images(folder, there.images.tolist(), there.joints_img)
+    known_outside = (there.states == JointState.OUTSIDE)[..., None]
+    inside = np.where(known_outside, np.nan, there.joints_img)
+    cut_off = check_joints_lie_in_images(folder, there.images.tolist(), inside)
     samples = bound(_samples, folder.resolve(), skeleton, there)
-    notes = (*pairing.notes, *counted, *repeats_note(there), *notes)
+    notes = (*pairing.notes, *counted, *repeats_note(there), *cut_off, *notes)
     return FoundDataset(skeleton, len(there), samples, notes, facts)
 
 

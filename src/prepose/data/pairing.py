@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from prepose.data.picture import image_size
 from prepose.errors import DataError
@@ -15,6 +15,10 @@ PICTURE_SUFFIXES = frozenset([".jpg", ".jpeg", ".png"])
 HEADER_BYTES = 2**18  # enough for a JPEG's header behind large EXIF thumbnails
 # A label of the right image may miss its border by a few pixels, but not by a tenth of it.
 OUTSIDE_SHARE, OUTSIDE_IMAGES = 0.1, 0.05
+# Of people whom the border cuts off, half of the joints at least are shown.
+MOST_JOINTS = 0.5
+# So many to the right and none to the left come of people who are cut off once in 128 times.
+ONE_SIDED = 7
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,19 +91,109 @@ def check_labelled_once(names: Sequence[str], where: object) -> None:
 
 def check_joints_lie_in_images(
     folder: Path, names: Sequence[str], joints_img: Float[np.ndarray, "N J 2"], most: int = 200
-) -> None:
-    """Make sure that labels and images are of one resolution, on up to `most` images spread over all.
+) -> tuple[str, ...]:
+    """Make sure that labels belong to their images, on up to `most` images spread over all.
+
+    Joints outside the image are no fault in themselves: its border cuts people off. But then most of the labelled
+    joints still lie inside, and people are cut off on either side; labels of larger images overflow to the right and
+    below alone.
+
+    Args:
+        folder: Where the images lie.
+        names: The path of each label's image from there.
+        joints_img: Labelled joints, px; NaN for those that need not lie inside.
+        most: How many images to look at.
+
+    Returns:
+        A note where joints lie outside of many images.
 
     Raises:
-        DataError: labelled joints lie far outside of many images.
+        DataError: the labels are not of these images.
     """
     chosen = np.unique(np.linspace(0, len(names) - 1, min(most, len(names))).astype(int))
-    outside = [names[index] for index in map(int, chosen) if _far_out(folder / names[index], joints_img[index])]
-    if len(outside) > OUTSIDE_IMAGES * len(chosen):
-        raise DataError(
-            f"{folder}: in {len(outside)} of {len(chosen)} images looked at, joints lie far outside the picture "
-            f"({_first(outside)}); labels and images are of different releases or sizes"
+    sizes = np.array([size_of_file(folder / names[index]) for index in map(int, chosen)])
+    overflow = overflow_of(joints_img[chosen], sizes)
+    enough = OUTSIDE_IMAGES * len(chosen)
+    outside = [names[index] for index in map(int, chosen[overflow.far_out])]
+    if len(outside) <= enough:
+        return ()
+    cause = overflow.cause(enough)
+    if cause is None:
+        return (
+            f"in {len(outside)} of {len(chosen)} images looked at, labelled joints lie outside the picture by more "
+            f"than a tenth of it ({_first(outside)}), as where the border cuts people off",
         )
+    raise DataError(
+        f"{folder}: in {len(outside)} of {len(chosen)} images looked at, joints lie far outside the picture "
+        f"({_first(outside)}): {cause}; if these people are cut off by the border, label the joints outside as such, "
+        f"or not at all"
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Overflow:
+    """By how much joints lie outside of their pictures.
+
+    Attributes:
+        far_out: Whether a labelled joint lies outside by more than a tenth of the picture.
+        mostly_out: Whether most of the labelled joints do.
+        before: Whether one does to the left or above.
+        after: Whether one does to the right.
+        factor: How many times the picture's size the furthest joint reaches to the right or below.
+    """
+
+    far_out: Bool[np.ndarray, "N"]
+    mostly_out: Bool[np.ndarray, "N"]
+    before: Bool[np.ndarray, "N"]
+    after: Bool[np.ndarray, "N"]
+    factor: Float[np.ndarray, "N"]
+
+    def cause(self, enough: float) -> str | None:
+        """Why joints lie outside, where the labels cannot be of these pictures; None where people may be cut off.
+
+        Args:
+            enough: More images than this must have most of their joints outside.
+        """
+        before, after = int(self.before.sum()), int(self.after.sum())
+        one_sided = after >= max(ONE_SIDED, 20 * before)
+        if self.mostly_out.sum() <= enough and not one_sided:
+            return None
+        if one_sided:
+            factor = float(np.median(self.factor[self.after]))
+            return (
+                f"beyond the right border in {after} of them and beyond the left or upper one in {before}, so the "
+                f"labels are of larger images (joints reach {factor:.1f} times the picture)"
+            )
+        return (
+            f"most of the labelled joints in {int(self.mostly_out.sum())} of them, so labels and images do not belong "
+            f"together"
+        )
+
+
+def overflow_of(joints_img: Float[np.ndarray, "N J 2"], sizes_wh: Int[np.ndarray, "N 2"]) -> Overflow:
+    """By how much joints (px, NaN where not labelled) lie outside of pictures of these sizes."""
+    size = np.asarray(sizes_wh, float)[:, None]
+    slack = OUTSIDE_SHARE * size
+    before, after = np.asarray(joints_img < -slack), np.asarray(joints_img > size - 1 + slack)
+    out, labelled = np.asarray((before | after).any(axis=-1)), ~np.isnan(joints_img).any(axis=-1)
+    reach = np.where(labelled[..., None], joints_img / size, 0.0).max(axis=(1, 2), initial=0.0)
+    return Overflow(
+        far_out=np.asarray(out.any(axis=1)),
+        mostly_out=np.asarray(out.sum(axis=1) > MOST_JOINTS * labelled.sum(axis=1)),
+        before=np.asarray(before.any(axis=(1, 2))),
+        after=np.asarray(np.any(after[:, :, 0], axis=1)),
+        factor=reach,
+    )
+
+
+def size_of_file(path: Path) -> tuple[int, int]:
+    """Width and height of an image file, by its header.
+
+    Raises:
+        DataError: it is not a picture.
+    """
+    with path.open("rb") as file:
+        return image_size(file.read(HEADER_BYTES), str(path))
 
 
 def _pictures(folder: Path, names: Sequence[str]) -> set[str]:
@@ -113,14 +207,6 @@ def _pictures(folder: Path, names: Sequence[str]) -> set[str]:
             )
     entries = [entry for place in inside if (folder / place).is_dir() for entry in (folder / place).iterdir()]
     return {entry.relative_to(folder).as_posix() for entry in entries if entry.suffix.lower() in PICTURE_SUFFIXES}
-
-
-def _far_out(path: Path, joints_img: Float[np.ndarray, "J 2"]) -> bool:
-    with path.open("rb") as file:
-        header = file.read(HEADER_BYTES)
-    size = np.array(image_size(header, str(path)))
-    slack = OUTSIDE_SHARE * size
-    return bool(((joints_img < -slack) | (joints_img > size - 1 + slack)).any())
 
 
 def _first(names: Sequence[str], most: int = 3) -> str:

@@ -95,6 +95,8 @@ def heading(evaluation: Evaluation) -> tuple[str, ...]:
     figures = [f"{MEASURE_TEXTS[name]}: {_told(name, overall.get(name, np.nan))}" for name in protocol.measures]
     lines.append(f"{'; '.join(figures)} ({protocol.averaging_text})")
     lines += _coverage(evaluation)
+    if "projected_2d" in evaluation.facts:
+        lines.append(f"true 2D joints are projected 3D joints, not labels, in {evaluation.facts['projected_2d']}")
     if "approximate_joints" in evaluation.facts:
         lines.append(f"approximate, of the joints that count: {evaluation.facts['approximate_joints']}")
     return tuple(lines)

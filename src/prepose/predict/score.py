@@ -107,7 +107,7 @@ def score(
         root_depth_mm=_single(root_depth),
         labelled_3d=labelled_3d,
         variants=variants,
-        facts={**facts, **_said_of_joints(source, protocol)},
+        facts={**facts, **_said_of_joints(source, protocol), **_said_of_2d(truth)},
         **_for_similarity(truth, protocol),
     )
 
@@ -122,6 +122,12 @@ def _said_of_joints(network: Skeleton, protocol: Protocol) -> dict[str, str]:
         if joint in used
     ]
     return {"approximate_joints": ", ".join(told)} if told else {}
+
+
+def _said_of_2d(truth: PoseDataset) -> dict[str, str]:
+    """What figures in the image must say where the true 2D joints are no labels."""
+    projected = int(truth.array("projected").sum())
+    return {"projected_2d": f"{projected} of {len(truth)} samples"} if projected else {}
 
 
 def _for_similarity(truth: PoseDataset, protocol: Protocol) -> dict[str, np.ndarray]:

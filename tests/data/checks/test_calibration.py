@@ -43,5 +43,5 @@ def test_joints_beyond_the_camera_show_it_without_a_picture(dataset):
 def test_labels_of_another_resolution_are_a_fault(dataset):
     records = read_records(dataset, pictures=look_at(dataset, range(20)))
     (finding,) = check_calibration(replace(records, joints_img=records.joints_img * 4))
-    assert "different sizes or releases" in finding.cause
+    assert "labels are of larger images (joints reach 3." in finding.cause
     assert len(finding.samples) >= 18

@@ -145,12 +145,12 @@ def _found(root: Path, labels: _Labels, chosen: np.ndarray, *, partial: bool, ru
     folder = root / "images" if (root / "images").is_dir() else root
     pairing = pair_images(folder, labels.names, partial=partial)
     there = labels.take(pairing.present)
-    check_joints_lie_in_images(folder, there.names, there.joints_img)
+    cut_off = check_joints_lie_in_images(folder, there.names, there.joints_img)
     kept = labels.take(pairing.present[chosen[pairing.present]])
     if not kept.names:
         raise DataError(f"{folder}: none of the images that are there belongs to this split ({rule})")
     samples = bound(_samples, folder.resolve(), kept)
-    notes = (*pairing.notes, *labels.notes)
+    notes = (*pairing.notes, *labels.notes, *cut_off)
     return FoundDataset(LSP_14, len(kept.names), samples, notes, {"split_rule": rule})
 
 

@@ -21,6 +21,24 @@ MOST_TRIED = 400
 
 def check_reprojection(records: Records) -> list[Finding]:
     """Compare the labelled image joints with the projected camera joints; name the mistake that explains a gap."""
+    return [*_compared(records), *_derived(records)]
+
+
+def _derived(records: Records) -> list[Finding]:
+    """2D joints that are projections agree with their camera whatever it is."""
+    if records.projected is None:
+        return []
+    count = int(records.projected.sum())
+    text = (
+        f"the 2D joints of {count} of {len(records)} samples are no labels but the projected 3D joints: they say "
+        f"nothing of whether the camera is right, and there is nothing to check it by (look at `prepose data show`)"
+    )
+    cause = "the dataset has no 2D labels of its own"
+    samples = () if records.projected.all() else indices_of(records.projected)
+    return [Finding("reprojection", "note", samples, count, "samples", "2D labels", cause, text)]
+
+
+def _compared(records: Records) -> list[Finding]:
     comparable = (records.has_2d & records.has_3d).sum(axis=1) > 1
     rows = np.flatnonzero(comparable & np.array([camera is not None for camera in records.cameras]))
     if len(rows) == 0:
