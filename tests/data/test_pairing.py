@@ -106,3 +106,40 @@ def test_two_labels_of_one_image_are_refused():
     check_labelled_once(NAMES, "labels")
     with pytest.raises(DataError, match=r"labels: 2 images have two labels or more \(im2\.jpg, im3\.jpg\), and one is"):
         check_labelled_once((*NAMES, "im2.jpg", "im3.jpg", "im3.jpg"), "labels")
+
+
+def cut_off(generator, count, *, sides):
+    """People of 14 joints in pictures of 60 x 40 of whom the border cuts off less than half, at those sides."""
+    joints = generator.uniform([5, 5], [54, 34], (count, 14, 2))
+    for row in range(count):
+        axis, side = divmod(sides[row % len(sides)], 2)
+        joints[row, :5, axis] = (-12.0, (60, 40)[axis] + 12.0)[side]
+    return joints
+
+
+@pytest.mark.parametrize("sides", [(0, 1, 2, 3), (3,), (2,), (0,), (0, 1, 1, 1)], ids=str)
+def test_people_whom_the_border_cuts_off_are_told_and_kept(tmp_path, sides):
+    names = [f"{number}.jpg" for number in range(40)]
+    put(tmp_path, names)
+    (note,) = check_joints_lie_in_images(tmp_path, names, cut_off(np.random.default_rng(0), 40, sides=sides))
+    assert note.startswith("in 40 of 40 images looked at, labelled joints lie outside the picture")
+    assert "release" not in note and "size" not in note
+
+
+def test_labels_of_slightly_larger_images_are_found_by_the_side_they_overflow_to(tmp_path):
+    names = [f"{number}.jpg" for number in range(40)]
+    put(tmp_path, names)
+    joints = np.random.default_rng(0).uniform([0, 0], [59, 39], (40, 14, 2))
+    assert check_joints_lie_in_images(tmp_path, names, joints) == ()
+    with pytest.raises(
+        DataError, match=r"beyond the right border in \d+ of them and beyond the left or upper one in 0"
+    ):
+        check_joints_lie_in_images(tmp_path, names, joints * 1.3)
+
+
+def test_joints_that_need_not_lie_inside_are_not_judged(tmp_path):
+    names = [f"{number}.jpg" for number in range(40)]
+    put(tmp_path, names)
+    joints = np.random.default_rng(0).uniform([0, 0], [59, 39], (40, 14, 2)) * 3
+    joints[(joints > [59, 39]).any(axis=-1)] = np.nan
+    assert check_joints_lie_in_images(tmp_path, names, joints) == ()

@@ -14,6 +14,7 @@ from prepose.data.dataset import dataset_of
 from prepose.data.sample import PoseSample
 from prepose.errors import DataError
 from prepose.metrics.evaluation import with_mean_pose
+from prepose.metrics.evaluation_tables import heading
 from prepose.metrics.protocol import IN_MM_OR_PX
 from prepose.metrics.protocols import MEAN_PERSON_BONE_SUM_MM, PROTOCOLS, get_protocol
 from prepose.metrics.scale import REFERENCE_BONES, bone_sum
@@ -416,3 +417,12 @@ def test_a_confidence_that_is_not_finite_is_an_error(people, bad):
     confidence[4, 2] = bad
     with pytest.raises(DataError, match=r"not finite for 1 of 9 samples, the first is sample 4"):
         run(people, replace(perfect, confidence=confidence))
+
+
+def test_true_2d_joints_that_are_projections_are_said_to_be(people):
+    assert "projected_2d" not in run(people, people.perfect(people.dataset)).facts
+    samples = [replace(sample, projected=number < 4) for number, sample in enumerate(people.dataset)]
+    dataset = dataset_of(samples, skeleton=PREPOSE_27, name="lab", split="test")
+    evaluation = run(people, people.perfect(people.dataset), "true-root-depth", dataset)
+    assert evaluation.facts["projected_2d"] == "4 of 9 samples"
+    assert any("not labels, in 4 of 9 samples" in line for line in heading(evaluation))

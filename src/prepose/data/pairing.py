@@ -175,7 +175,7 @@ def overflow_of(joints_img: Float[np.ndarray, "N J 2"], sizes_wh: Int[np.ndarray
     size = np.asarray(sizes_wh, float)[:, None]
     slack = OUTSIDE_SHARE * size
     before, after = np.asarray(joints_img < -slack), np.asarray(joints_img > size - 1 + slack)
-    out, labelled = np.asarray((before | after).any(axis=-1)), ~np.isnan(joints_img).any(axis=-1)
+    out, labelled = np.asarray((before | after).any(axis=-1)), np.asarray(~np.isnan(joints_img).any(axis=-1))
     reach = np.where(labelled[..., None], joints_img / size, 0.0).max(axis=(1, 2), initial=0.0)
     return Overflow(
         far_out=np.asarray(out.any(axis=1)),

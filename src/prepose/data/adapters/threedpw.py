@@ -166,8 +166,8 @@ def _notes(files: Sequence[SequenceFile], seen: Bool[np.ndarray, "N"], far: int)
     units = ", ".join(sorted({file.unit for file in files}))
     return (
         f"3D joints are in {units}, told from the length of legs",
-        "2D joints are not labelled: they are the 3D joints, projected by the camera",
         *(f"{n:,} {what}" for what, n in counts.items() if n),
+        "2D joints are not labelled: they are the 3D joints, projected by the camera",
     )
 
 

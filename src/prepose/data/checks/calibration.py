@@ -71,7 +71,7 @@ def _beyond_the_lens(records: Records) -> list[Finding]:
             limits.append(camera.ray_limit)
     if not limits:
         return []
-    samples, limit = indices_of(bad.any(axis=1)), min(limits)
+    samples, limit = indices_of(np.flatnonzero(bad.any(axis=1))), min(limits)
     cause = "the 2D joints were projected by the polynomial beyond where it turns back, or the coefficients are wrong"
     text = (
         f"{int(bad.sum())} joints of {len(samples)} samples ({named(samples)}) have a place in the image, but their "
