@@ -190,6 +190,13 @@ def test_labelled_joints_that_are_not_scored_stand_beside_the_figure(evaluation)
     assert joints["scored_3d"] == joints["labelled_3d"] - COUNT and joints["never_scored"] == ["r_knee"]
 
 
+def test_people_who_are_absent_and_the_number_of_actions_stand_beside_the_figure(evaluation):
+    protocol = replace(evaluation.protocol, subjects=("S1", "S2", "S11"), averaging="actions")
+    text = printed(replace(evaluation, protocol=protocol))
+    assert "no samples of S11, whom the protocol is about as well\n" in text and "over 2 actions\n" in text
+    assert "no samples of" not in printed(evaluation) and "actions\n" not in printed(evaluation)
+
+
 def test_a_baseline_over_fewer_joints_is_named(evaluation):
     poorer = evaluation.truth_mm.copy()
     poorer[2, :5] = np.nan

@@ -115,6 +115,11 @@ def _coverage(evaluation: Evaluation) -> list[str]:
     if 0 < len(never) < asked:
         names = _few([joint.replace("_", " ") for joint in never])
         lines.append(f"over {asked - len(never)} of the protocol's {asked} joints; labels or network lack: {names}")
+    absent = sorted(set(evaluation.protocol.subjects) - set(evaluation.subjects))
+    if absent:
+        lines.append(f"no samples of {_few(absent)}, whom the protocol is about as well")
+    if evaluation.protocol.averaging == "actions":
+        lines.append(f"over {len(set(evaluation.actions))} actions")
     fewer = {name: count for name, count in evaluation.variant_joints().items() if count < counts["scored_3d"]}
     if fewer:
         parts = [f"{name} {count:,}" for name, count in fewer.items()]

@@ -83,7 +83,7 @@ def settle(raws: Mapping[Key, RawCamera], misfit: Misfit, *, limit: float, unit:
     if tried[best] > limit:
         raise DataError(
             f"{where}: no reading of the camera poses fits the labels (the best misses by {tried[best]:.3g} {unit}); "
-            f"cameras and labels are of different recordings, or the subjects' numbers differ"
+            f"these cameras and labels do not belong together"
         )
     notes = [f"the camera poses of {where} fit the labels to {tried[best]:.3g} {unit}"]
     if best != usual:
