@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -136,3 +138,116 @@ def test_the_camera_of_a_part_shows_the_same_through_the_same_lens():
     np.testing.assert_allclose(part.back_project(seen, points[:, 2]), points, atol=1e-4)
     assert (part.size_wh, part.name) == ((100, 90), "left")
     np.testing.assert_array_equal(part.cam_from_world(points), camera.cam_from_world(points))
+
+
+# k1, k2, p1, p2, k3: the first of a public report of a wide-angle camera, whose picture has corners without a ray.
+LENSES = {
+    "wide": (-0.2535, 0.0924, -0.0006, 0.0007, -0.0191),
+    "barrel": (-0.3, 0.0, 0.0, 0.0, 0.0),
+    "strong": (-0.35, 0.15, 0.004, 0.003, -0.03),
+    "pincushion": (0.3, 0.1, 0.001, 0.002, 0.05),
+    "mixed": (0.2, -0.3, 0.003, -0.002, 0.01),
+    "tangential": (0.0, 0.0, 0.01, -0.02, 0.0),
+}
+
+
+def wide(lens="wide", size_wh=(960, 540), focal=1917.36 / 4):
+    K = np.array([[focal, 0, (size_wh[0] - 1) / 2], [0, focal, (size_wh[1] - 1) / 2], [0, 0, 1]])
+    return Camera(K=K, size_wh=size_wh, distortion=np.array(LENSES[lens]))
+
+
+def test_the_limit_is_where_the_polynomial_turns_back():
+    camera = wide()
+    radial = replace(camera, distortion=camera.distortion * [1, 1, 0, 0, 1])
+    assert radial.ray_limit == pytest.approx(1.5445, abs=1e-4)
+    assert camera.ray_limit == pytest.approx(radial.ray_limit, rel=0.01)
+    assert camera.ray_limit < radial.ray_limit, "tangential terms squeeze one direction"
+    assert wide("pincushion").ray_limit == np.inf
+    # By hand: 1 + 3 k1 r^2 = 0.
+    assert wide("barrel").ray_limit == pytest.approx(1 / np.sqrt(0.9))
+
+
+@pytest.mark.parametrize("lens", LENSES)
+@pytest.mark.parametrize("seed", range(3))
+def test_every_ray_of_the_lens_comes_back(lens, seed):
+    camera, generator = wide(lens), np.random.default_rng(seed)
+    far = min(camera.ray_limit, 3.0)
+    distance, angle = far * np.sqrt(generator.uniform(0, 0.998**2, 3000)), generator.uniform(-np.pi, np.pi, 3000)
+    rays = np.stack([distance * np.cos(angle), distance * np.sin(angle), np.ones(3000)], axis=1)
+    points = 2000.0 * rays
+    np.testing.assert_allclose(camera.back_project(camera.project(points), points[:, 2]), points, atol=1e-5)
+    beyond = np.stack([np.cos(angle), np.sin(angle), np.full(3000, 0.999 / camera.ray_limit)], axis=1)
+    assert np.isnan(camera.project(beyond)).all(), "a ray beyond the limit must not be drawn inside the image"
+
+
+@pytest.mark.parametrize("lens", LENSES)
+def test_every_place_of_the_image_has_its_ray_or_none(lens):
+    camera = wide(lens)
+    x, y = np.meshgrid(np.linspace(-0.5, 959.5, 97), np.linspace(-0.5, 539.5, 55))
+    places = np.stack([x, y], axis=-1)
+    points = camera.back_project(places, np.full(x.shape, 2000.0))
+    found = np.isfinite(points).all(axis=-1)
+    np.testing.assert_allclose(camera.project(points[found]), places[found], atol=1e-7)
+    assert found.all() == (lens in ("pincushion", "tangential"))
+    if lens == "wide":
+        from_centre = np.linalg.norm(places - camera.K[:2, 2], axis=-1)
+        assert from_centre[~found].min() == pytest.approx(490, abs=4)
+        assert from_centre[found].max() == pytest.approx(490, abs=4)
+
+
+def test_a_ray_far_off_the_axis_comes_back_exactly():
+    # A fixed-point iteration is 215 mm off here.
+    points = np.array([[1.5, 0.55, 1.0], [-1.1, 1.0, 1.0]]) * 2000.0
+    camera = wide("mixed")
+    assert np.isnan(camera.project(points)).all(), "beyond this lens"
+    for lens in ("pincushion", "tangential"):
+        camera = wide(lens)
+        np.testing.assert_allclose(camera.back_project(camera.project(points), points[:, 2]), points, atol=1e-6)
+    inside = np.array([[1.3, 0.5, 1.0]]) * 2000.0
+    np.testing.assert_allclose(wide().back_project(wide().project(inside), inside[:, 2]), inside, atol=1e-6)
+
+
+def test_a_place_without_a_ray_takes_the_outermost_one_where_asked():
+    camera = wide()
+    places = np.array([[0.0, 0.0], [959, 539], [-4000, 270], [480, 269.5], [np.nan, 3]])
+    depth = np.full(len(places), 1000.0)
+    assert np.isnan(camera.back_project(places, depth)).any(axis=1).tolist() == [True, True, True, False, True]
+    points = camera.back_project(places, depth, nearest_ray=True)
+    assert np.isfinite(points[:4]).all()
+    assert np.isnan(points[4, :2]).any()
+    np.testing.assert_allclose(np.linalg.norm(points[:3, :2], axis=1) / 1000, camera.ray_limit)
+    # It is drawn in the direction of the place, on the way from the centre.
+    drawn = (camera.project(points[:3] * [1 - 1e-9, 1 - 1e-9, 1]) - camera.K[:2, 2])[:, :2]
+    wanted = places[:3] - camera.K[:2, 2]
+    cosine = (drawn * wanted).sum(axis=1) / np.linalg.norm(drawn, axis=1) / np.linalg.norm(wanted, axis=1)
+    np.testing.assert_allclose(cosine, 1, atol=1e-9)
+
+
+@given(
+    k1=st.floats(-0.5, 0.5), k2=st.floats(-0.4, 0.4), k3=st.floats(-0.1, 0.1), p1=st.floats(-0.01, 0.01),
+    p2=st.floats(-0.01, 0.01), angle=st.floats(-3.2, 3.2), share=st.floats(0, 0.995),
+)  # fmt: skip
+def test_any_lens_gives_its_rays_back(k1, k2, k3, p1, p2, angle, share):
+    camera = Camera(K=np.eye(3), size_wh=(1, 1), distortion=np.array([k1, k2, p1, p2, k3]))
+    distance = share * min(camera.ray_limit, 2.0)
+    point = np.array([[distance * np.cos(angle), distance * np.sin(angle), 1.0]])
+    np.testing.assert_allclose(camera.back_project(camera.project(point), point[:, 2]), point, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"K": np.array([[500.0, 0, 0], [0, 500, 0], [320, 240, 1]])}, r"the last row of K must be 0 0 1, found \[320"),
+        (
+            {"K": np.array([[500.0, 0, 320], [0, 500, 240], [0, 0, 2]])},
+            r"the last row of K must be 0 0 1, found \[0.0, 0",
+        ),
+        ({"translation": np.array([0, np.nan, 0])}, r"translation must be finite"),
+        ({"distortion": np.array([0, np.inf, 0, 0, 0])}, r"distortion must be finite"),
+        ({"size_wh": (0, 10)}, r"size_wh must be positive, found \(0, 10\)"),
+    ],
+    ids=["transposed", "scaled", "translation", "distortion", "size"],
+)
+def test_numbers_that_are_no_camera_are_refused(change, message):
+    with pytest.raises(ValueError, match=rf"camera 'left': {message}"):
+        Camera(**{"K": np.eye(3), "size_wh": (10, 10), "name": "left", **change})

@@ -8,6 +8,7 @@ from fakes import fake_samples
 from prepose.body.skeletons import LSP_14, MPII_16, SKELETONS
 from prepose.data.columns import (
     CHIP_COLUMN,
+    PROJECTED_COLUMN,
     TEXTS,
     Block,
     Blocks,
@@ -29,7 +30,12 @@ def generator() -> np.random.Generator:
 def test_a_block_has_the_schema_of_its_skeleton(skeleton, generator):
     batch = pack(fake_samples(4, skeleton, generator), len(skeleton))
     assert batch.schema.equals(schema_of(len(skeleton)))
-    assert {*batch.schema.names, CHIP_COLUMN} == {"image", "image_path", *TEXTS, *number_columns(len(skeleton))}
+    assert {*batch.schema.names, CHIP_COLUMN, PROJECTED_COLUMN} == {
+        "image",
+        "image_path",
+        *TEXTS,
+        *number_columns(len(skeleton)),
+    }
 
 
 def test_views_of_a_file_cost_no_copy(tmp_path, generator):

@@ -76,7 +76,7 @@ def test_labels_of_another_resolution_are_found(tmp_path, factor):
     if factor < 1.1:
         check_images(tmp_path, NAMES, joints * factor)
     else:
-        with pytest.raises(DataError, match=r"in 6 of 6 labels, joints lie far outside.*118, 78 in im1\.jpg.*60 x 40"):
+        with pytest.raises(DataError, match=r"in 6 of 6 labels, joints lie far outside.*im1\.jpg.*60 x 40"):
             check_images(tmp_path, NAMES, joints * factor)
     # Where the labels say of which size their image is, people may lie anywhere.
     check_images(tmp_path, NAMES, joints * factor, labelled_wh=[(60, 40)] * 6)
@@ -332,3 +332,40 @@ def test_a_split_whose_images_are_all_links_is_left_out_if_partial(tmp_path, gen
     (added,) = add_dataset("custom", tmp_path / "mine", tmp_path / "store", partial=True)
     assert added.split == "train"
     assert "2 of 6 labels have a link or a folder in place of their image" in added.notes[0]
+
+
+def cut_off(generator, count, *, sides):
+    """People of 14 joints in pictures of 60 x 40 of whom the border cuts off less than half, at those sides."""
+    joints = generator.uniform([5, 5], [54, 34], (count, 14, 2))
+    for row in range(count):
+        axis, side = divmod(sides[row % len(sides)], 2)
+        joints[row, :5, axis] = (-12.0, (60, 40)[axis] + 12.0)[side]
+    return joints
+
+
+@pytest.mark.parametrize("sides", [(0, 1, 2, 3), (3,), (2,), (0,), (0, 1, 1, 1)], ids=str)
+def test_people_whom_the_border_cuts_off_are_told_and_kept(tmp_path, sides):
+    names = [f"{number}.jpg" for number in range(40)]
+    put(tmp_path, names)
+    (note,) = check_images(tmp_path, names, cut_off(np.random.default_rng(0), 40, sides=sides)).notes
+    assert note.startswith("in 40 of 40 labels, joints lie outside the image")
+    assert "release" not in note and "size" not in note
+
+
+def test_labels_of_slightly_larger_images_are_found_by_the_side_they_overflow_to(tmp_path):
+    names = [f"{number}.jpg" for number in range(40)]
+    put(tmp_path, names)
+    joints = np.random.default_rng(0).uniform([0, 0], [59, 39], (40, 14, 2))
+    assert check_images(tmp_path, names, joints).notes == ()
+    with pytest.raises(
+        DataError, match=r"beyond the right border in \d+ of them and beyond the left or upper one in 0"
+    ):
+        check_images(tmp_path, names, joints * 1.3)
+
+
+def test_joints_that_need_not_lie_inside_are_not_judged(tmp_path):
+    names = [f"{number}.jpg" for number in range(40)]
+    put(tmp_path, names)
+    joints = np.random.default_rng(0).uniform([0, 0], [59, 39], (40, 14, 2)) * 3
+    joints[(joints > [59, 39]).any(axis=-1)] = np.nan
+    assert check_images(tmp_path, names, joints).notes == ()

@@ -38,8 +38,11 @@ def test_a_record_without_intrinsics_has_no_camera(record):
     ("record", "found"),
     [
         ({"K": np.eye(4)}, "here: K: is 4 x 4, expected 3 x 3"),
-        ({"K": -K}, "here: K must be finite with positive focal lengths"),
-        ({"K": K * np.nan}, "here: K must be finite"),
+        ({"K": -K}, "here: .*K must be finite with positive focal lengths"),
+        ({"K": K * np.nan}, "here: .*K must be finite"),
+        ({"K": K.T}, r"here: .*last row of K must be 0 0 1, found \[80.0, 60.0, 1.0\]"),
+        ({"intrinsic": (2 * K).tolist()}, "here: .*last row of K must be 0 0 1"),
+        ({"K": K, "k": [np.inf, 0, 0]}, "here: .*distortion must be finite"),
         ({"K": K, "R": np.eye(2)}, "here: R: is 2 x 2"),
         ({"K": K, "T": [1, 2]}, "here: T: is 2, expected 3"),
         ({"K": K, "k": "none"}, "here: k: holds no numbers"),

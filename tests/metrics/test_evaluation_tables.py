@@ -168,3 +168,39 @@ def test_plain_values_hold_everything_that_is_printed(evaluation):
 def test_what_was_not_scored_is_null(evaluation):
     headless = replace(evaluation, head_boxes_xywh=np.full((COUNT, 4), np.nan))
     assert as_plain(headless)["overall"]["pckh_50"] is None
+
+
+def test_labelled_joints_that_are_not_scored_stand_beside_the_figure(evaluation):
+    assert "scored; left out" not in printed(evaluation) and "of the protocol's" not in printed(evaluation)
+    truth_mm, labelled = evaluation.truth_mm.copy(), np.ones((COUNT, JOINTS), bool)
+    labelled[0, 3] = truth_mm[0, 3, 0] = np.nan  # not labelled
+    labelled[0, 3] = False
+    truth_mm[1] = np.nan  # labelled, without a root
+    text = printed(replace(evaluation, truth_mm=truth_mm, labelled_3d=labelled))
+    assert f"3D: {COUNT * JOINTS - 17} of {COUNT * JOINTS - 1} labelled joints scored; left out: r ankle 1" in text
+    absent = evaluation.prediction_mm.copy()
+    absent[:, MPII_16.index("r_knee")] = np.nan
+    lacking = replace(evaluation, prediction_mm=absent)
+    text = printed(lacking)
+    assert (
+        f"3D: {COUNT * JOINTS - COUNT} of {COUNT * JOINTS} labelled joints scored; left out: r knee {COUNT}\n" in text
+    )
+    assert "over 15 of the protocol's 16 joints; labels or network lack: r knee\n" in text
+    joints = as_plain(lacking)["joints"]
+    assert joints["scored_3d"] == joints["labelled_3d"] - COUNT and joints["never_scored"] == ["r_knee"]
+
+
+def test_people_who_are_absent_and_the_number_of_actions_stand_beside_the_figure(evaluation):
+    protocol = replace(evaluation.protocol, subjects=("S1", "S2", "S11"), averaging="actions")
+    text = printed(replace(evaluation, protocol=protocol))
+    assert "no samples of S11, whom the protocol is about as well\n" in text and "over 2 actions\n" in text
+    assert "no samples of" not in printed(evaluation) and "actions\n" not in printed(evaluation)
+
+
+def test_a_baseline_over_fewer_joints_is_named(evaluation):
+    poorer = evaluation.truth_mm.copy()
+    poorer[2, :5] = np.nan
+    variant = replace(evaluation, variants={**evaluation.variants, "true-2d-flat-depth": poorer})
+    every = COUNT * JOINTS
+    assert f"over fewer joints than the prediction ({every}): true-2d-flat-depth {every - 5}\n" in printed(variant)
+    assert as_plain(variant)["joints"]["baselines"] == {"mean-pose": every, "true-2d-flat-depth": every - 5}

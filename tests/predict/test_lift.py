@@ -1,3 +1,6 @@
+import copy
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -5,6 +8,7 @@ from prepose.body.skeletons import PREPOSE_27
 from prepose.camera.camera import Camera
 from prepose.camera.crop import Crop
 from prepose.data.dataset import dataset_of
+from prepose.errors import DataError
 from prepose.predict.lift import Cameras, image_from_crop, lift
 
 
@@ -69,3 +73,17 @@ def test_a_dataset_without_any_camera_lifts_nothing(people):
     cameras = Cameras(dataset_of(people.samples(2, with_camera=False), skeleton=PREPOSE_27))
     assert not cameras.known.any()
     assert np.isnan(cameras.lift(np.ones((2, 3, 3)), np.ones(2))).all()
+
+
+def test_a_stored_matrix_that_is_no_cameras_is_refused(people):
+    samples = list(people.dataset)
+    camera = copy.copy(samples[4].camera)
+    object.__setattr__(camera, "K", camera.K.T)  # as an earlier version let it into a store
+    samples[4] = replace(samples[4], camera=camera)
+    dataset = dataset_of(samples, skeleton=PREPOSE_27, name="lab", split="test")
+    with pytest.raises(
+        DataError, match=r"lab/test: the camera of 1 of 9 samples has a K whose last row .*sample 4: \["
+    ):
+        Cameras(dataset)
+    with pytest.raises(DataError, match=r"row 4: camera 'studio-1': the last row of K must be 0 0 1"):
+        dataset[4]

@@ -1,3 +1,4 @@
+import copy
 import shutil
 import struct
 from dataclasses import replace
@@ -5,11 +6,13 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from prepose.body.pose import bone_lengths
 from prepose.body.skeletons import MPII_16
 from prepose.camera.camera import Camera
 from prepose.errors import DataError
+from prepose.models.pose_net import PoseOutput
 from prepose.predict.predictor import Predictor, checked_box, find_weights
 
 
@@ -134,3 +137,30 @@ def test_a_foreign_weights_file_is_said(tmp_path):
     (tmp_path / "x.safetensors").write_bytes(b"not weights at all")
     with pytest.raises(DataError, match=r"x\.safetensors"):
         Predictor.load(tmp_path / "x.safetensors")
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_network_whose_joints_are_not_finite_is_an_error(predictor, photograph, bad):
+    broken = copy.deepcopy(predictor.net)
+    broken.depth_head.weight.data.fill_(bad)
+    with pytest.raises(DataError, match=r"image 0: the network's joints are not finite.*diverged"):
+        replace(predictor, net=broken).predict([photograph])
+
+
+def test_a_network_that_tells_no_joints_apart_has_no_size_to_judge_by(predictor, photograph, monkeypatch):
+    def one_place(net, image, **_):
+        count = (len(image), len(MPII_16))
+        return PoseOutput(torch.zeros(1), torch.zeros(1), torch.zeros(*count, 3), torch.ones(count))
+
+    monkeypatch.setattr("prepose.predict.predictor.run_network", one_place)
+    with pytest.raises(DataError, match="puts all joints into one place"):
+        predictor.predict([photograph])
+
+
+def test_a_joint_where_the_lens_has_no_ray_is_finite_all_the_same(predictor, photograph):
+    K = np.array([[60.0, 0, 89.5], [0, 60, 59.5], [0, 0, 1]])
+    camera = Camera(K=K, size_wh=(180, 120), distortion=np.array([-0.4, 0, 0, 0, 0]))
+    found = predictor.predict([photograph], cameras=[camera])[0]
+    from_centre = np.linalg.norm(found.joints_img - K[:2, 2], axis=1)
+    assert (from_centre > 60 * camera.ray_limit * 2 / 3).any(), "the test's network must say places beyond the lens"
+    assert np.isfinite(found.joints_cam).all() and np.isfinite(found.root_depth_mm)

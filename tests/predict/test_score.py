@@ -4,19 +4,23 @@ import numpy as np
 import pytest
 
 from people_of_protocol import UNIV_SCALE, known_to, people_of
+from perfect import perfect_predictions
 from prepose.body.pose import bone_lengths
 from prepose.body.skeleton import joint_map
 from prepose.body.skeletons import COCO_17, H36M_17, LSP_14, MPII_16, PREPOSE_27, SMPL_24, get_skeleton
+from prepose.camera.camera import Camera
 from prepose.data.chip import Chips, chip_of
 from prepose.data.dataset import dataset_of
 from prepose.data.sample import PoseSample
 from prepose.errors import DataError
 from prepose.metrics.evaluation import with_mean_pose
+from prepose.metrics.evaluation_tables import heading
 from prepose.metrics.protocol import IN_MM_OR_PX
 from prepose.metrics.protocols import MEAN_PERSON_BONE_SUM_MM, PROTOCOLS, get_protocol
 from prepose.metrics.scale import REFERENCE_BONES, bone_sum
 from prepose.predict.mapped import accepted_mapped
 from prepose.predict.score import CropPredictions, mean_pose_of, score
+from prepose.synthetic.rig import draw_proportions
 
 EXACT = ("true-root-depth", "optimal-scale", "bone-sum-4000")
 
@@ -346,3 +350,79 @@ def test_person_chips_score_as_the_photographs_that_they_were_cut_from(people, n
         np.testing.assert_allclose(getattr(two, field), getattr(one, field), atol=2e-3, err_msg=field)
     assert one.overall() == pytest.approx(two.overall(), rel=1e-3, nan_ok=True)
     assert one.overall()["error_px"] > 1
+
+
+def test_a_joint_where_the_lens_has_no_ray_counts_as_the_error_that_it_is():
+    # By geometry the lens has rays up to 1960 px from its centre; the corner (0, 0) is 2203 px away.
+    focal, lens = 1917.36, np.array([-0.2535, 0.0924, -0.0006, 0.0007, -0.0191])
+    K = np.array([[focal, 0, 1920], [0, focal, 1080], [0, 0, 1]])
+    camera = Camera(K=K, size_wh=(3840, 2160), distortion=lens)
+    pose = joint_map(PREPOSE_27, MPII_16).apply(draw_proportions(np.random.default_rng(0)).rest[None])[0]
+    pose = pose @ np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]]).T + np.array([-2600.0, 700, 3000])
+    sample = PoseSample(
+        image=b"", skeleton=MPII_16, box_xywh=np.array([50.0, 200, 900, 1700]), joints_img=camera.project(pose),
+        joints_cam=pose, states=np.ones(16, np.uint8), camera=camera,
+    )  # fmt: skip
+    dataset = dataset_of([sample], skeleton=MPII_16, name="lab", split="test")
+    perfect = perfect_predictions(dataset)
+    evaluation = score(perfect, dataset, get_protocol("true-root-depth"), facts={})
+    assert evaluation.overall()["mpjpe_mm"] == pytest.approx(0, abs=0.01)
+    ankle = MPII_16.index("r_ankle")
+    joints = perfect.joints_crop.copy()
+    crop_from_img = np.linalg.inv(perfect.img_from_crop[0])
+    joints[0, ankle, :2] = crop_from_img[:2, 2]  # the picture's first pixel
+    evaluation = score(replace(perfect, joints_crop=joints), dataset, get_protocol("true-root-depth"), facts={})
+    assert evaluation.scored_3d.all() and evaluation.joint_counts()["scored_3d"] == 16
+    # The outermost ray towards the corner, at the ankle's depth.
+    ray = camera.ray_limit * -K[:2, 2] / np.linalg.norm(K[:2, 2])
+    by_hand = np.linalg.norm(np.array([*ray, 1]) * pose[ankle, 2] - pose[ankle])
+    assert by_hand > 1000
+    assert evaluation.errors_mm[0, ankle] == pytest.approx(by_hand, rel=0.01)
+    assert evaluation.overall()["mpjpe_mm"] == pytest.approx(by_hand / 16, rel=0.01)
+
+
+@pytest.mark.parametrize("name", ["mean-person", "optimal-scale", "bone-sum-4000", "true-root-depth"])
+def test_a_network_that_puts_all_joints_into_one_place_is_scored_on_all_of_them(people, name):
+    perfect = people.perfect(people.dataset)
+    joints = np.zeros_like(perfect.joints_crop)
+    joints[..., :2] = 32.0
+    evaluation = run(people, replace(perfect, joints_crop=joints), name)
+    assert evaluation.scored_3d.all()
+    # Everybody shrinks to the root: the error is each joint's distance from it, in the size that is scored.
+    np.testing.assert_allclose(evaluation.errors_mm, np.linalg.norm(evaluation.truth_mm, axis=-1), rtol=1e-3)
+
+
+def test_labelled_joints_that_cannot_be_scored_are_counted_by_name(people):
+    samples = []
+    for number, sample in enumerate(people.dataset):
+        joints_cam = sample.joints_cam.copy()
+        if number == 2:  # no root, no root-relative pose
+            joints_cam[[PREPOSE_27.index(name) for name in ("l_hip", "r_hip", "pelvis")]] = np.nan
+        if number == 5:  # not labelled: nothing to be scored
+            joints_cam[PREPOSE_27.index("l_knee")] = np.nan
+        samples.append(replace(sample, joints_cam=joints_cam))
+    dataset = dataset_of(samples, skeleton=PREPOSE_27, name="lab", split="test")
+    evaluation = run(people, people.perfect(people.dataset), "true-root-depth", dataset)
+    counts = evaluation.joint_counts()
+    assert (counts["scored_3d"], counts["labelled_3d"]) == (9 * 16 - 1 - 16, 9 * 16 - 1 - 3)
+    left_out = evaluation.left_out("3d")
+    assert left_out["l_knee"] == 1 and "pelvis" not in left_out and len(left_out) == 13
+    assert evaluation.joints_never_scored() == ()
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_confidence_that_is_not_finite_is_an_error(people, bad):
+    perfect = people.perfect(people.dataset)
+    confidence = perfect.confidence.copy()
+    confidence[4, 2] = bad
+    with pytest.raises(DataError, match=r"not finite for 1 of 9 samples, the first is sample 4"):
+        run(people, replace(perfect, confidence=confidence))
+
+
+def test_true_2d_joints_that_are_projections_are_said_to_be(people):
+    assert "projected_2d" not in run(people, people.perfect(people.dataset)).facts
+    samples = [replace(sample, projected=number < 4) for number, sample in enumerate(people.dataset)]
+    dataset = dataset_of(samples, skeleton=PREPOSE_27, name="lab", split="test")
+    evaluation = run(people, people.perfect(people.dataset), "true-root-depth", dataset)
+    assert evaluation.facts["projected_2d"] == "4 of 9 samples"
+    assert any("not labels, in 4 of 9 samples" in line for line in heading(evaluation))

@@ -21,6 +21,8 @@ from prepose.errors import DataError
 TEXTS = ("subject", "action", "source", "details", "camera_name")
 # Only blocks that hold a person chip have this column; elsewhere every picture is the full one.
 CHIP_COLUMN = "full_from_img"
+# Only blocks that hold a sample of this kind have this column; elsewhere all 2D joints are labels.
+PROJECTED_COLUMN = "projected"
 
 
 def number_columns(num_joints: int) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
@@ -42,6 +44,7 @@ def number_columns(num_joints: int) -> dict[str, tuple[tuple[int, ...], np.dtype
         "camera_distortion": ((5,), double),
         "camera_size_wh": ((2,), np.dtype(np.int32)),
         CHIP_COLUMN: ((3, 3), double),
+        PROJECTED_COLUMN: ((), np.dtype(np.uint8)),
     }
 
 
@@ -58,6 +61,7 @@ def schema_of(num_joints: int, columns: Collection[str] = ()) -> pa.Schema:
 def pack(samples: Sequence[PoseSample], num_joints: int) -> pa.RecordBatch:
     """Samples as one block."""
     columns = {CHIP_COLUMN} if any((sample.full_from_img != np.eye(3)).any() for sample in samples) else set()
+    columns |= {PROJECTED_COLUMN} if any(sample.projected for sample in samples) else set()
     schema = schema_of(num_joints, columns)
     embedded = [None if isinstance(sample.image, Path) else sample.image for sample in samples]
     paths = [sample.image.as_posix() if isinstance(sample.image, Path) else None for sample in samples]
@@ -71,7 +75,8 @@ def pack(samples: Sequence[PoseSample], num_joints: int) -> pa.RecordBatch:
 
 
 def _present(num_joints: int, columns: Collection[str]) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
-    return {name: kind for name, kind in number_columns(num_joints).items() if name != CHIP_COLUMN or name in columns}
+    optional = {CHIP_COLUMN, PROJECTED_COLUMN} - set(columns)
+    return {name: kind for name, kind in number_columns(num_joints).items() if name not in optional}
 
 
 def _facts(sample: PoseSample) -> dict[str, object]:
@@ -81,6 +86,7 @@ def _facts(sample: PoseSample) -> dict[str, object]:
         **{name: getattr(sample, name) for name in ("subject", "action", "source", "details", "frame")},
         **{name: getattr(sample, name) for name in ("joints_img", "joints_cam", "states", "box_xywh", "head_box_xywh")},
         CHIP_COLUMN: sample.full_from_img,
+        PROJECTED_COLUMN: sample.projected,
         "camera_name": camera.name if camera else "",
         "camera_K": camera.K if camera else nothing,
         "camera_rotation": camera.rotation if camera else nothing,
@@ -121,7 +127,8 @@ class Block:
 
     def _view(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
         if name not in self.batch.schema.names:
-            return np.broadcast_to(np.eye(3), (len(self), 3, 3))
+            nothing = np.eye(3) if name == CHIP_COLUMN else np.uint8(0)
+            return np.broadcast_to(nothing, (len(self), *shape))
         column = self.batch.column(name)
         values = column.flatten() if shape else column
         return values.to_numpy(zero_copy_only=True).reshape(len(self), *shape)
@@ -150,22 +157,31 @@ class Block:
             source=self.texts["source"][row].as_py(),
             details=self.texts["details"][row].as_py(),
             full_from_img=numbers[CHIP_COLUMN][row].copy(),
+            projected=bool(numbers[PROJECTED_COLUMN][row]),
         )
 
     def camera(self, row: int) -> Camera | None:
-        """The camera of one row."""
+        """The camera of one row.
+
+        Raises:
+            DataError: its numbers are not a camera's.
+        """
         numbers = self.numbers
         width, height = numbers["camera_size_wh"][row].tolist()
         if width == 0:
             return None
-        return Camera(
-            K=numbers["camera_K"][row].copy(),
-            size_wh=(width, height),
-            rotation=numbers["camera_rotation"][row].copy(),
-            translation=numbers["camera_translation"][row].copy(),
-            distortion=numbers["camera_distortion"][row].copy(),
-            name=self.texts["camera_name"][row].as_py(),
-        )
+        try:
+            return Camera(
+                K=numbers["camera_K"][row].copy(),
+                size_wh=(width, height),
+                rotation=numbers["camera_rotation"][row].copy(),
+                translation=numbers["camera_translation"][row].copy(),
+                distortion=numbers["camera_distortion"][row].copy(),
+                name=self.texts["camera_name"][row].as_py(),
+            )
+        except ValueError as error:
+            where = self._file or "a dataset in memory"
+            raise DataError(f"{where}: row {row}: {error}; correct the camera and add the dataset again") from error
 
 
 def write_block(file: Path, batch: pa.RecordBatch) -> None:

@@ -64,7 +64,8 @@ class PoseDataset:
         `joints_img` (N J 2) px, `joints_cam` (N J 3) mm, `box_xywh`, `head_box_xywh` (N 4) px: float32;
         `states` (N J) uint8; `frame` (N) int64; `camera_K`, `camera_rotation` (N 3 3), `camera_translation` (N 3) mm,
         `camera_distortion` (N 5): float64, NaN where a sample has no camera; `camera_size_wh` (N 2) int32, then 0;
-        `full_from_img` (N 3 3) float64, the identity but for person chips.
+        `full_from_img` (N 3 3) float64, the identity but for person chips; `projected` (N) uint8, 1 where `joints_img`
+        are the projected 3D joints and not labels.
 
         Raises:
             ValueError: no numeric column has that name.

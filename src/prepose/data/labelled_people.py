@@ -14,7 +14,7 @@ from prepose.arrays import BoxXywh
 from prepose.body.skeleton import Skeleton
 from prepose.data.found import FoundDataset, box_of_joints
 from prepose.data.pairing import LabelledImages, check_images, pair_images
-from prepose.data.sample import PoseSample
+from prepose.data.sample import JointState, PoseSample
 from prepose.errors import DataError
 
 
@@ -119,8 +119,8 @@ def found_people(  # noqa: PLR0913 - a table, where its pictures lie, and what t
         unlabelled_expected: Whether images without label belong to the release.
 
     Raises:
-        DataError: nobody is labelled; images are missing or of another size than the labels; a joint is infinite or
-            lies far outside of many images.
+        DataError: nobody is labelled; images are missing or of another size than the labels; a joint is infinite; the
+            labels are of other images.
     """
     labelled, counted = leave_out_nobody_labelled(people)
     if len(labelled) == 0:
@@ -133,7 +133,9 @@ def found_people(  # noqa: PLR0913 - a table, where its pictures lie, and what t
     pairing = pair_images(folder, names, partial=partial, unlabelled_expected=unlabelled_expected)
     there = replace(labelled.take(pairing.present), images=np.array(pairing.names, object))
     sizes = [(int(w), int(h)) if np.isfinite([w, h]).all() else None for w, h in there.sizes_wh.tolist()]
-    checked = check_images(folder, pairing.names, there.joints_img, labelled_wh=sizes, partial=partial)
+    known_outside = (there.states == JointState.OUTSIDE)[..., None]
+    inside = np.where(known_outside, np.nan, there.joints_img)
+    checked = check_images(folder, pairing.names, inside, labelled_wh=sizes, partial=partial)
     there = there.take(checked.kept)
     samples = bound(_samples, checked.images, skeleton, there)
     notes = (*pairing.notes, *checked.notes, *counted, *repeats_note(there), *notes)

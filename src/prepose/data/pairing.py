@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from prepose.data.archive import check_name
 from prepose.data.picture import TRANSPOSED, ImageHeader, image_header, read_file, without_orientation
@@ -23,6 +23,10 @@ SUFFIXES: Mapping[str, str] = {
 PICTURE_SUFFIXES = frozenset(SUFFIXES)
 # A label of the right image may miss its border by a few pixels, but not by a tenth of it.
 OUTSIDE_SHARE, OUTSIDE_IMAGES = 0.1, 0.05
+# Of people whom the border cuts off, half of the joints at least are shown.
+MOST_JOINTS = 0.5
+# So many to the right and none to the left come of people who are cut off once in 128 times.
+ONE_SIDED = 7
 # What lies under a name, and what is said of a name under which nothing does.
 FILE, NO_FILE, LINK, MISSING = "file", "no file", "link", "missing"
 # Images of one recording or renderer are alike: so many tell how all of them are turned.
@@ -55,6 +59,15 @@ class LabelledImages:
 
     folder: Path
     as_stored: frozenset[str] = frozenset()
+
+    def size_wh(self, name: str) -> tuple[int, int]:
+        """Width and height of the image of a label, as the label means it, px.
+
+        Raises:
+            DataError: it cannot be read.
+        """
+        header = image_header(self.folder / name)
+        return header.stored_wh if name in self.as_stored else header.size_wh
 
     def image(self, name: str) -> Path | bytes:
         """The image of a label: its path, or its bytes where the file itself says another orientation.
@@ -219,9 +232,9 @@ def check_images(
     kept = np.setdiff1d(np.arange(len(names)), wrong)
     # Labels that give the size of their image are of that image, wherever their joints lie.
     unsized = [row for row in kept.tolist() if sizes[row] is None]
-    _check_joints([str(names[row]) for row in unsized], joints_img[unsized], size_of, folder)
+    cut_off = _check_joints([str(names[row]) for row in unsized], joints_img[unsized], size_of, folder)
     left_out = (f"{len(wrong)} labels are of another size than their image and are left out",) if wrong else ()
-    return CheckedImages(kept, LabelledImages(folder.resolve(), as_stored), (*told, *left_out))
+    return CheckedImages(kept, LabelledImages(folder.resolve(), as_stored), (*told, *left_out, *cut_off))
 
 
 def turned_note(folder: Path, names: Sequence[str]) -> tuple[str, ...]:
@@ -382,19 +395,91 @@ def _check_joints(
     joints_img: Float[np.ndarray, "N J 2"],
     size_of: Mapping[str, tuple[int, int]],
     folder: Path,
-) -> None:
-    """Make sure that labels and images are of one resolution."""
-    outside = [row for row, name in enumerate(names) if _far_out(joints_img[row], size_of[name])]
-    if len(outside) > OUTSIDE_IMAGES * len(names):
-        name, joints = names[outside[0]], joints_img[outside[0]]
-        size = size_of[name]
-        beyond = np.where(np.isnan(joints), 0.0, np.maximum(-joints, joints - (np.array(size) - 1)))
-        x, y = joints[int(beyond.max(axis=1).argmax())]
-        raise DataError(
-            f"{folder}: in {len(outside)} of {len(names)} labels, joints lie far outside their image (such as {x:.0f}, "
-            f"{y:.0f} in {name}, which is {size[0]} x {size[1]} px): labels of another size of the images, or people "
-            "who are cut off by the border; joints outside are not labelled in 2D, or marked as outside"
+) -> tuple[str, ...]:
+    """Make sure that labels belong to their images; a note where joints lie outside of many.
+
+    Joints outside the image are no fault in themselves: its border cuts people off. But then most of the labelled
+    joints still lie inside, and people are cut off on either side; labels of larger images overflow to the right and
+    below alone.
+
+    Raises:
+        DataError: the labels are not of these images.
+    """
+    if not names:
+        return ()
+    overflow = overflow_of(joints_img, np.array([size_of[name] for name in names]))
+    enough = OUTSIDE_IMAGES * len(names)
+    outside = [names[row] for row in np.flatnonzero(overflow.far_out).tolist()]
+    if len(outside) <= enough:
+        return ()
+    cause = overflow.cause(enough)
+    if cause is None:
+        return (
+            f"in {len(outside)} of {len(names)} labels, joints lie outside the image by more than a tenth of it "
+            f"({first(outside)}), as where the border cuts people off",
         )
+    width, height = size_of[outside[0]]
+    raise DataError(
+        f"{folder}: in {len(outside)} of {len(names)} labels, joints lie far outside the image ({outside[0]}, which is "
+        f"{width} x {height} px, ...): {cause}; if these people are cut off by the border, label the joints outside "
+        "as such, or not at all"
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Overflow:
+    """By how much joints lie outside of their images.
+
+    Attributes:
+        far_out: Whether a labelled joint lies outside by more than a tenth of the image.
+        mostly_out: Whether most of the labelled joints do.
+        before: Whether one does to the left or above.
+        after: Whether one does to the right.
+        factor: How many times the image's size the furthest joint reaches to the right or below.
+    """
+
+    far_out: Bool[np.ndarray, "N"]
+    mostly_out: Bool[np.ndarray, "N"]
+    before: Bool[np.ndarray, "N"]
+    after: Bool[np.ndarray, "N"]
+    factor: Float[np.ndarray, "N"]
+
+    def cause(self, enough: float) -> str | None:
+        """Why joints lie outside, where the labels cannot be of these images; None where people may be cut off.
+
+        Args:
+            enough: More images than this must have most of their joints outside.
+        """
+        before, after = int(self.before.sum()), int(self.after.sum())
+        one_sided = after >= max(ONE_SIDED, 20 * before)
+        if self.mostly_out.sum() <= enough and not one_sided:
+            return None
+        if one_sided:
+            factor = float(np.median(self.factor[self.after]))
+            return (
+                f"beyond the right border in {after} of them and beyond the left or upper one in {before}, so the "
+                f"labels are of larger images (joints reach {factor:.1f} times the image)"
+            )
+        return (
+            f"most of the labelled joints in {int(self.mostly_out.sum())} of them, so labels and images do not belong "
+            f"together"
+        )
+
+
+def overflow_of(joints_img: Float[np.ndarray, "N J 2"], sizes_wh: Int[np.ndarray, "N 2"]) -> Overflow:
+    """By how much joints (px, NaN where not labelled) lie outside of images of these sizes."""
+    size = np.asarray(sizes_wh, float)[:, None]
+    slack = OUTSIDE_SHARE * size
+    before, after = np.asarray(joints_img < -slack), np.asarray(joints_img > size - 1 + slack)
+    out, labelled = np.asarray((before | after).any(axis=-1)), np.asarray(~np.isnan(joints_img).any(axis=-1))
+    reach = np.where(labelled[..., None], joints_img / size, 0.0).max(axis=(1, 2), initial=0.0)
+    return Overflow(
+        far_out=np.asarray(out.any(axis=1)),
+        mostly_out=np.asarray(out.sum(axis=1) > MOST_JOINTS * labelled.sum(axis=1)),
+        before=np.asarray(before.any(axis=(1, 2))),
+        after=np.asarray(np.any(after[:, :, 0], axis=1)),
+        factor=reach,
+    )
 
 
 def _far_out(joints_img: Float[np.ndarray, "J 2"], size_wh: tuple[int, int]) -> bool:

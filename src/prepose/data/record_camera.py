@@ -62,12 +62,15 @@ def camera_of(record: Any, where: str) -> RecordCamera:
     K = _intrinsics(record, where)
     if K is None:
         return NO_CAMERA
-    if not np.isfinite(K).all() or K[0, 0] <= 0 or K[1, 1] <= 0:
-        raise DataError(f"{where}: K must be finite with positive focal lengths, found {K.tolist()}")
     k, p = (_flat(record.get(key), size, f"{where}: {key}") for key, size in (("k", 3), ("p", 2)))
+    distortion = np.array([k[0], k[1], p[0], p[1], k[2]])
+    try:
+        Camera(K=K, size_wh=(1, 1), distortion=distortion)
+    except ValueError as error:
+        raise DataError(f"{where}: {error}") from error
     R = numbers(record["R"], (3, 3), f"{where}: R") if "R" in record else np.full((3, 3), np.nan)
     T = _flat(record["T"], 3, f"{where}: T") if "T" in record else np.full(3, np.nan)
-    return RecordCamera(K, np.array([k[0], k[1], p[0], p[1], k[2]]), R, T)
+    return RecordCamera(K, distortion, R, T)
 
 
 def reprojection_px(

@@ -44,6 +44,8 @@ class PoseSample:
         details: Further facts as JSON (the drawn parameters of a synthetic sample).
         full_from_img: Homogeneous matrix from the image's px to px of the full picture that a person chip was cut from
             (`chip`); the identity where the image is the full picture. Every other field is in the image's own px.
+        projected: Whether `joints_img` are not labels but the 3D joints, projected by the camera. They then agree with
+            the camera whatever it is, and are no evidence for it.
     """
 
     image: bytes | Path
@@ -60,6 +62,7 @@ class PoseSample:
     source: str = ""
     details: str = "{}"
     full_from_img: Matrix3 = field(default_factory=lambda: np.eye(3))
+    projected: bool = False
 
     def pixels(self) -> ImageRgb:
         """The image as RGB, (H, W, 3) uint8.

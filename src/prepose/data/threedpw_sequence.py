@@ -91,8 +91,10 @@ def read_sequence(path: Path) -> SequenceFile:
     content = check_mapping(read_pickle(path), NEEDED, path)
     sequence = str(check_name(text(content.get("sequence", "")) or path.stem, path))
     K = numbers(content["cam_intrinsics"], (3, 3), f"{path}: cam_intrinsics")
-    if not np.isfinite(K).all() or K[0, 0] <= 0 or K[1, 1] <= 0:
-        raise DataError(f"{path}: cam_intrinsics must be finite with positive focal lengths, found {K.tolist()}")
+    try:
+        lens = Camera(K=K, size_wh=(1, 1))
+    except ValueError as error:
+        raise DataError(f"{path}: cam_intrinsics: {error}") from error
     poses = numbers(content["cam_poses"], (None, 4, 4), f"{path}: cam_poses")
     people = check_list(content["jointPositions"], f"{path}: jointPositions")
     joints, resampled = _joints_of(path, people, content, len(poses))
@@ -113,7 +115,7 @@ def read_sequence(path: Path) -> SequenceFile:
                 K=K,
                 frames=kept,
                 joints_cam=joints_cam,
-                joints_img=Camera(K=K, size_wh=(1, 1)).project(joints_cam),
+                joints_img=lens.project(joints_cam),
                 rotation=rotation,
                 translation=translation,
                 detected_img=_detections(path, content, number, len(poses))[kept],

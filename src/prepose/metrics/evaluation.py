@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
@@ -48,6 +48,8 @@ class Evaluation:
         root_depth_mm: The root depth that each prediction was lifted with, mm; NaN where it had none.
         areas_px2: Area of the outline of each person, px squared, for OKS; None where nobody asked.
         image_ids: Which image each sample is of, for OKS; None where nobody asked.
+        labelled_3d: Which joints are labelled in 3D, whether or not they could be scored; None where that is unknown
+            (written by an earlier version): those that `truth_mm` has.
         variants: Other poses for the same samples, in the same form as `prediction_mm`: baselines, and predictions with
             one part replaced by the truth.
         facts: How the poses came to be (flip test, lift, which joints are approximate ...), as text.
@@ -72,6 +74,7 @@ class Evaluation:
     root_depth_mm: Float[np.ndarray, "N"]
     areas_px2: Float[np.ndarray, "N"] | None = None
     image_ids: Int[np.ndarray, "N"] | None = None
+    labelled_3d: Bool[np.ndarray, "N J"] | None = None
     variants: Mapping[str, Float[np.ndarray, "N J 3"]] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
 
@@ -120,6 +123,7 @@ class Evaluation:
         names = (
             "index", "states", "boxes_xywh", "head_boxes_xywh", "confidence",
             "prediction_img", "truth_img", "prediction_mm", "truth_mm", "root_depth_mm", "areas_px2", "image_ids",
+            "labelled_3d",
         )  # fmt: skip
         columns = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         return columns | {f"variant:{name}": pose for name, pose in self.variants.items()}
@@ -152,6 +156,33 @@ class Evaluation:
         """Joints that prediction and truth both have in the image and that the protocol asks for."""
         unknown = np.isnan(self.prediction_img).any(axis=-1) | np.isnan(self.truth_img).any(axis=-1)
         return ~unknown & self._asked
+
+    def joint_counts(self) -> dict[str, int]:
+        """Of the joints that the protocol asks for, how many are labelled and how many of those are scored.
+
+        Keys: `scored_3d`, `labelled_3d`, `scored_2d`, `labelled_2d`.
+        """
+        return {name: int(mask.sum()) for name, mask in self._masks().items()}
+
+    def _masks(self) -> dict[str, Bool[np.ndarray, "N J"]]:
+        in_3d, in_2d = (~np.isnan(truth).any(axis=-1) for truth in (self.truth_mm, self.truth_img))
+        in_3d = in_3d if self.labelled_3d is None else self.labelled_3d
+        return {
+            "scored_3d": self.scored_3d, "labelled_3d": in_3d & self._asked,
+            "scored_2d": self.scored_2d, "labelled_2d": in_2d & self._asked,
+        }  # fmt: skip
+
+    def left_out(self, kind: Literal["3d", "2d"]) -> dict[str, int]:
+        """Joint -> in how many samples it is labelled but could not be scored; only joints of which there are some."""
+        masks = self._masks()
+        counts = (masks[f"labelled_{kind}"] & ~masks[f"scored_{kind}"]).sum(axis=0).tolist()
+        return {joint: count for joint, count in zip(self.skeleton.joints, counts, strict=True) if count}
+
+    def joints_never_scored(self) -> tuple[str, ...]:
+        """Joints that the protocol asks for and that are scored in no sample, in 3D or in the image as it is about."""
+        scored = self.scored_3d if self.protocol.needs_3d and self.has_3d else self.scored_2d
+        never = np.flatnonzero(self._asked & ~np.asarray(scored.any(axis=0)))
+        return tuple(self.skeleton.joints[joint] for joint in never)
 
     @cached_property
     def errors_mm(self) -> Float[np.ndarray, "N J"]:
@@ -254,6 +285,12 @@ class Evaluation:
             tables = tables_3d(pose, self.truth_mm, scored)
             rows[name] = {measure: self._average(table, self.protocol.averaging) for measure, table in tables.items()}
         return rows
+
+    def variant_joints(self) -> dict[str, int]:
+        """Over how many joints each variant is scored in 3D; fewer than the prediction where a part is not known."""
+        return {
+            name: int((self.scored_3d & ~np.isnan(pose).any(axis=-1)).sum()) for name, pose in self.variants.items()
+        }
 
     def _grouped(self, labels: Sequence[str]) -> dict[str, Row]:
         known = np.array(labels)

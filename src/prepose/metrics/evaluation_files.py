@@ -45,6 +45,7 @@ def save_evaluation(evaluation: Evaluation, folder: Path, name: str) -> Path:
         "facts": dict(evaluation.facts),
         "num_samples": len(evaluation),
         "arrays_sha256": hashlib.sha256(archive).hexdigest(),
+        "joints": joints_plain(evaluation),
         "overall": plain(evaluation.overall()),
         "variants": {variant: plain(row) for variant, row in evaluation.per_variant().items()},
     }
@@ -68,6 +69,17 @@ def _archive(columns: dict[str, Any]) -> bytes:
 def plain(row: Row) -> dict[str, float | None]:
     """A row for JSON, which has no NaN: null where nothing was scored."""
     return {name: None if np.isnan(value) else value for name, value in row.items()}
+
+
+def joints_plain(evaluation: Evaluation) -> dict[str, Any]:
+    """For JSON: how many of the labelled joints are scored, and which joints of the protocol never are."""
+    counts: dict[str, Any] = dict(evaluation.joint_counts())
+    return counts | {
+        "never_scored": list(evaluation.joints_never_scored()),
+        "left_out_3d": evaluation.left_out("3d"),
+        "left_out_2d": evaluation.left_out("2d"),
+        "baselines": evaluation.variant_joints(),
+    }
 
 
 def _write_aside(path: Path, content: bytes) -> None:

@@ -1,14 +1,14 @@
 """An evaluation as tables for the terminal and as plain values for machines."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
 from prepose.metrics.evaluation import Evaluation, Row
-from prepose.metrics.evaluation_files import plain
+from prepose.metrics.evaluation_files import joints_plain, plain
 from prepose.metrics.protocol import IN_MM_OR_PX, MEASURE_TEXTS, Measure
 
 LEGEND = (
@@ -58,6 +58,7 @@ def as_plain(evaluation: Evaluation) -> dict[str, Any]:
         "num_samples": len(evaluation),
         "headline": {"protocol": evaluation.protocol.name, "measure": evaluation.protocol.headline, "value": headline},
         "facts": dict(evaluation.facts),
+        "joints": joints_plain(evaluation),
         "overall": plain(evaluation.overall()),
         **{title: {name: plain(row) for name, row in rows.items()} for title, rows in groups.items()},
     }
@@ -93,9 +94,41 @@ def heading(evaluation: Evaluation) -> tuple[str, ...]:
     overall = evaluation.overall()
     figures = [f"{MEASURE_TEXTS[name]}: {_told(name, overall.get(name, np.nan))}" for name in protocol.measures]
     lines.append(f"{'; '.join(figures)} ({protocol.averaging_text})")
+    lines += _coverage(evaluation)
+    if "projected_2d" in evaluation.facts:
+        lines.append(f"true 2D joints are projected 3D joints, not labels, in {evaluation.facts['projected_2d']}")
     if "approximate_joints" in evaluation.facts:
         lines.append(f"approximate, of the joints that count: {evaluation.facts['approximate_joints']}")
     return tuple(lines)
+
+
+def _coverage(evaluation: Evaluation) -> list[str]:
+    """What the figures leave out: labelled joints that could not be scored, and joints that no sample has."""
+    lines, counts = [], evaluation.joint_counts()
+    kinds: tuple[Literal["3d", "2d"], ...] = ("3d", "2d")
+    for kind in kinds:
+        scored, labelled = counts[f"scored_{kind}"], counts[f"labelled_{kind}"]
+        if scored < labelled:
+            parts = [f"{joint.replace('_', ' ')} {count:,}" for joint, count in evaluation.left_out(kind).items()]
+            lines.append(f"{kind.upper()}: {scored:,} of {labelled:,} labelled joints scored; left out: {_few(parts)}")
+    never, asked = evaluation.joints_never_scored(), len(evaluation.protocol.scored_joints)
+    if 0 < len(never) < asked:
+        names = _few([joint.replace("_", " ") for joint in never])
+        lines.append(f"over {asked - len(never)} of the protocol's {asked} joints; labels or network lack: {names}")
+    absent = sorted(set(evaluation.protocol.subjects) - set(evaluation.subjects))
+    if absent:
+        lines.append(f"no samples of {_few(absent)}, whom the protocol is about as well")
+    if evaluation.protocol.averaging == "actions":
+        lines.append(f"over {len(set(evaluation.actions))} actions")
+    fewer = {name: count for name, count in evaluation.variant_joints().items() if count < counts["scored_3d"]}
+    if fewer:
+        parts = [f"{name} {count:,}" for name, count in fewer.items()]
+        lines.append(f"over fewer joints than the prediction ({counts['scored_3d']:,}): {', '.join(parts)}")
+    return lines
+
+
+def _few(names: Sequence[str], most: int = 8) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _told(measure: Measure, value: float) -> str:

@@ -77,8 +77,8 @@ def rescaled(
 
     (That of `univ_annot3` neither: the size is a label there, which both are given before.)
 
-    A sample that lacks a joint of the bones, or whose bones have no length, becomes NaN under the bone-sum rules: there
-    is no size to go by.
+    A sample that lacks a joint of the bones, or whose true bones have no length, becomes NaN under the bone-sum rules:
+    there is no size to go by. A prediction with all joints in one place stays as it is, and scores as that.
 
     Raises:
         SkeletonMismatch: the skeleton lacks a joint that the bone-sum rules need.
@@ -89,14 +89,16 @@ def rescaled(
         case "optimal-scale":
             return prediction * optimal_scale(prediction, truth, mask)[:, None, None], truth
         case "bone-sum-4000":
-            return _to_bone_sum(prediction, skeleton), _to_bone_sum(truth, skeleton)
+            return _to_bone_sum(prediction, skeleton, pointlike=1.0), _to_bone_sum(truth, skeleton)
         case "bone-sum-4000-legacy":
-            return _to_bone_sum(prediction, skeleton), truth
+            return _to_bone_sum(prediction, skeleton, pointlike=1.0), truth
 
 
-def _to_bone_sum(joints: Float[np.ndarray, "N J 3"], skeleton: Skeleton) -> Float[np.ndarray, "N J 3"]:
+def _to_bone_sum(
+    joints: Float[np.ndarray, "N J 3"], skeleton: Skeleton, *, pointlike: float = np.nan
+) -> Float[np.ndarray, "N J 3"]:
     total = bone_sum(joints, skeleton, REFERENCE_BONES)
-    factor = BONE_SUM_MM / np.where(total > 0, total, np.nan)
+    factor = np.where(total == 0, pointlike, BONE_SUM_MM / np.where(total > 0, total, np.nan))
     return joints * factor[:, None, None]
 
 

@@ -9,7 +9,9 @@ leaves depth as it is. With a camera of focal length f and a root at depth Z_roo
 
 This is exact: a perfect prediction and the true root depth give back the pose. All of it is proportional to Z_root, so
 that an image and a camera determine a pose up to its size. A joint cannot lie behind the camera that shows it: a
-relative depth that says so (an untrained network's) is taken as `NEAREST` times the root's depth.
+relative depth that says so (an untrained network's) is taken as `NEAREST` times the root's depth. Nor can it lie where
+the lens has no ray (`Camera.ray_limit`): it takes the outermost ray in its direction. A finite prediction is therefore
+lifted to a finite joint; NaN means "not labelled", and a wrong prediction must never look like that.
 """
 
 import numpy as np
@@ -18,6 +20,7 @@ from jaxtyping import Bool, Float
 from prepose.camera.camera import Camera
 from prepose.camera.crop import scale_of
 from prepose.data.dataset import PoseDataset
+from prepose.errors import DataError
 
 NEAREST = 0.05
 
@@ -48,7 +51,7 @@ def lift(
         root_depth: Depth of each pose's root along z, mm.
     """
     depth = root_depth[:, None] * np.maximum(1 + joints_img[..., 2] / camera.focal, NEAREST)
-    return camera.back_project(joints_img[..., :2].astype(float), depth)
+    return camera.back_project(joints_img[..., :2].astype(float), depth, nearest_ray=True)
 
 
 class Cameras:
@@ -56,11 +59,22 @@ class Cameras:
 
     Attributes:
         known: Which samples have a camera.
+
+    Raises:
+        DataError: a K is not a camera's.
     """
 
     def __init__(self, dataset: PoseDataset) -> None:
         matrices = dataset.array("camera_K")
         self.known: Bool[np.ndarray, " N"] = np.asarray(np.isfinite(matrices).all(axis=(1, 2)))
+        wrong = self.known & (matrices[:, 2] != (0, 0, 1)).any(axis=1)
+        if wrong.any():
+            first = int(wrong.argmax())
+            raise DataError(
+                f"{dataset.name}/{dataset.split}: the camera of {int(wrong.sum())} of {len(wrong)} samples has a K "
+                f"whose last row is not 0 0 1 (sample {first}: {matrices[first, 2].tolist()}); correct the cameras "
+                f"and add the dataset again"
+            )
         rows = np.flatnonzero(self.known)
         unique, which = np.unique(dataset.array("camera_distortion")[rows], axis=0, return_inverse=True)
         order = np.argsort(which.reshape(-1), kind="stable")

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 
 import numpy as np
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 
 from prepose.body.skeleton import Provenance, Skeleton, joint_map
 from prepose.data.sample import JointState
@@ -12,6 +12,15 @@ from prepose.data.sample import JointState
 def known(joints: Float[np.ndarray, "N J D"]) -> Bool[np.ndarray, "N J"]:
     """Which joints are there."""
     return np.asarray(np.isfinite(joints).all(axis=-1))
+
+
+def not_finite(joints: Float[np.ndarray, "N J D"], confidence: Float[np.ndarray, "N J"]) -> Int[np.ndarray, "M"]:
+    """The samples for which a network's joints or confidences are NaN or infinite.
+
+    NaN means "not labelled" in an evaluation: a network that gives NaN would look as if nothing had been asked of it.
+    """
+    sound = np.asarray((known(joints) & np.isfinite(confidence)).all(axis=1))
+    return np.flatnonzero(~sound)
 
 
 def truly_mapped(joints: Float[np.ndarray, "N S D"], source: Skeleton, target: Skeleton) -> Float[np.ndarray, "N T D"]:

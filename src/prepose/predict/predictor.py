@@ -18,6 +18,7 @@ from prepose.models.checkpoint import load_weights
 from prepose.models.pose_net import PoseNet
 from prepose.predict.evaluate import ready, run_network, weights_digest
 from prepose.predict.lift import image_from_crop, lift
+from prepose.predict.mapped import not_finite
 from prepose.predict.prediction import Prediction
 from prepose.predict.root_depth import ASSUMED_FIELD_OF_VIEW_DEG, depth_by_bone_sum
 
@@ -101,7 +102,8 @@ class Predictor:
 
         Raises:
             ValueError: there are not as many boxes, cameras or names as images.
-            DataError: a file is not a picture that can be read, or a box is of no use.
+            DataError: a file is not a picture that can be read, a box is of no use, or what the network says is not
+                finite or no pose.
         """
         count = len(images)
         wanted = [None] * count if boxes is None else list(boxes)
@@ -127,6 +129,12 @@ class Predictor:
         image = torch.from_numpy(pixels).permute(0, 3, 1, 2).to(place)
         output = run_network(self.net, image, flip_test=self.flip_test)
         joints, confidence = output.joints_crop.float().cpu().numpy(), output.confidence.float().cpu().numpy()
+        broken = not_finite(joints, confidence)
+        if len(broken):
+            raise DataError(
+                f"{people[int(broken[0])].name}: the network's joints are not finite; its training diverged or its "
+                f"weights are damaged ({self.weights})"
+            )
         rows = zip(people, crops, joints, confidence, strict=True)
         return [self._lifted(*row) for row in rows]
 
@@ -142,6 +150,11 @@ class Predictor:
         joints_img = image_from_crop(joints_crop[None], crop.img_from_crop[None])
         unit = lift(joints_img, camera, np.ones(1))
         depth = depth_by_bone_sum(unit, skeleton, self.bone_sum_mm)
+        if not np.isfinite(depth[0]):
+            raise DataError(
+                f"{person.name}: the network puts all joints into one place, so that there are no bones to judge the "
+                f"person's size by; it is not trained, or its weights are damaged ({self.weights})"
+            )
         return Prediction(
             skeleton=skeleton,
             joints_img=joints_img[0, :, :2],

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from prepose.body.skeleton import Skeleton
 from prepose.body.skeletons import get_skeleton
@@ -19,7 +19,7 @@ from prepose.metrics.scale import rescaled
 from prepose.predict.details import detail_numbers
 from prepose.predict.fit import check_fit
 from prepose.predict.lift import image_from_crop
-from prepose.predict.mapped import accepted_mapped, approximated, known, mapped_states
+from prepose.predict.mapped import accepted_mapped, approximated, known, mapped_states, not_finite, truly_mapped
 from prepose.predict.sizing import root_relative_truth, sizing_of
 
 STATE_NAMES = tuple(state.name.lower() for state in JointState)
@@ -72,6 +72,7 @@ def score(
     check_fit(protocol, truth, source)
     accepted = protocol.accepted_approximations
     truth_mm = root_relative_truth(truth, protocol)
+    labelled_3d = _labelled_3d(truth, protocol)
     joints_img = image_from_crop(predictions.joints_crop, predictions.img_from_crop)
     prediction_mm, root_depth = np.full(truth_mm.shape, np.nan), np.full(len(truth_mm), np.nan)
     full_from_img = truth.array("full_from_img")
@@ -79,6 +80,7 @@ def score(
     if np.isfinite(truth_mm).any():
         sizing = sizing_of(truth, protocol, source)
         prediction_mm, root_depth = sizing.as_scored(joints_img, truth_mm)
+        _check_lifted(prediction_mm, dataset)
         mixtures = _mixtures(joints_img, image_targets(truth, source).astype(float))
         poses = {name: _single(sizing.as_scored(mixed, truth_mm)[0]) for name, mixed in mixtures.items()}
         # A part of the truth that the labels do not tell in the network's skeleton makes no pose.
@@ -103,8 +105,9 @@ def score(
         prediction_mm=_single(prediction_mm),
         truth_mm=_single(truth_mm),
         root_depth_mm=_single(root_depth),
+        labelled_3d=labelled_3d,
         variants=variants,
-        facts={**facts, **_said_of_joints(source, protocol)},
+        facts={**facts, **_said_of_joints(source, protocol), **_said_of_2d(truth)},
         **_for_similarity(truth, protocol),
     )
 
@@ -119,6 +122,12 @@ def _said_of_joints(network: Skeleton, protocol: Protocol) -> dict[str, str]:
         if joint in used
     ]
     return {"approximate_joints": ", ".join(told)} if told else {}
+
+
+def _said_of_2d(truth: PoseDataset) -> dict[str, str]:
+    """What figures in the image must say where the true 2D joints are no labels."""
+    projected = int(truth.array("projected").sum())
+    return {"projected_2d": f"{projected} of {len(truth)} samples"} if projected else {}
 
 
 def _for_similarity(truth: PoseDataset, protocol: Protocol) -> dict[str, np.ndarray]:
@@ -137,9 +146,25 @@ def mean_pose_of(dataset: PoseDataset, protocol: Protocol) -> Float[np.ndarray, 
     return mean_pose(root_relative_truth(dataset, protocol))
 
 
+def _labelled_3d(truth: PoseDataset, protocol: Protocol) -> Bool[np.ndarray, "N T"]:
+    """Which joints are labelled in 3D, whether or not they can be scored."""
+    target = get_skeleton(protocol.skeleton)
+    if protocol.scale == "image":
+        return np.zeros((len(truth), len(target)), bool)
+    return known(truly_mapped(truth.array("joints_cam"), truth.skeleton, target))
+
+
+def _check_lifted(prediction_mm: Float[np.ndarray, "N T 3"], dataset: PoseDataset) -> None:
+    infinite = np.asarray(np.isinf(prediction_mm).any(axis=(1, 2)))
+    if infinite.any():
+        raise DataError(
+            f"{dataset.name}/{dataset.split}: the network's joints are infinite in 3D for {int(infinite.sum())} of "
+            f"{len(infinite)} samples; check their cameras and root depths by `prepose data check`"
+        )
+
+
 def _check_finite(predictions: CropPredictions, dataset: PoseDataset) -> None:
-    # NaN means "not labelled" from here on: a network that gives NaN would look as if nothing had been asked of it.
-    broken = np.flatnonzero(~known(predictions.joints_crop).all(axis=1))
+    broken = not_finite(predictions.joints_crop, predictions.confidence)
     if len(broken):
         first = int(predictions.index[broken[0]])
         raise DataError(

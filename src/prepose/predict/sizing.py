@@ -100,7 +100,10 @@ class Sizing:
         unit = self.cameras.lift(joints_img, np.ones(len(joints_img)))
         unit = np.where(self.cameras.known[:, None, None], unit, self._weak(joints_img))
         factor = self._factor_to_mean_size(unit)
-        return unit * factor[:, None, None], np.where(self.cameras.known, factor, np.nan)
+        depth = np.where(self.cameras.known, factor, np.nan)
+        # Joints that are all in one place have no size; relative to the root they are zeros, whatever the factor.
+        pointlike = np.isnan(factor) & known(unit).all(axis=1)
+        return unit * np.where(pointlike, 1.0, factor)[:, None, None], depth
 
     def _factor_to_mean_size(self, unit: Float[np.ndarray, "N J 3"]) -> Float[np.ndarray, "N"]:
         if self.protocol.scale in RESCALING_RULES and not joint_map(self.skeleton, MPII_16).truly_labelled.all():

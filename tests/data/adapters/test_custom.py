@@ -8,6 +8,7 @@ from fakes_custom import fake_custom, fake_custom_csv
 from prepose.body.skeletons import MPII_16
 from prepose.data.adapters.custom import custom, custom_splits
 from prepose.data.catalog import add_dataset
+from prepose.data.doctor import examine
 from prepose.data.sample import JointState
 from prepose.data.store import open_store
 from prepose.errors import DataError
@@ -147,6 +148,14 @@ def test_labels_and_images_must_pair(tmp_path, generator):
             lambda c: c["cameras"]["north"].update(rotation=[[2, 0, 0], [0, 1, 0], [0, 0, 1]]),
             "'north': rotation is not a",
         ),
+        (
+            lambda c: c["cameras"]["north"].update(K=np.array(c["cameras"]["north"]["K"]).T.tolist()),
+            r"'north': the last row of K must be 0 0 1, found \[",
+        ),
+        (
+            lambda c: c["cameras"]["north"].update(size_wh=[320, 240]),
+            r"images/000\.jpg: is 160 x 120 px, but its label is of an image of 320 x 240 px",
+        ),
         (lambda c: c["cameras"]["north"]["K"][0].__setitem__(0, -3), "K must be finite with positive focal lengths"),
         (lambda c: c["samples"][3].update(image="../outside.jpg"), "which may lie outside of its folder"),
         (
@@ -176,3 +185,107 @@ def test_nan_is_not_labelled(tmp_path, generator):
     joints = all_of(tmp_path)[1].joints_img
     assert np.isnan(joints[[MPII_16.index("pelvis"), MPII_16.index("thorax")]]).all()
     assert np.isnan(joints).any(axis=1).sum() == 2
+
+
+def without_2d(content, *, down_px: float = 0.0):
+    """No 2D labels, and people that many px further down, for whatever the camera shows of them."""
+    for sample in content["samples"]:
+        sample.pop("joints_2d")
+        sample["states"] = {}
+    content["cameras"]["north"]["K"][1][2] += down_px
+
+
+def test_joints_that_the_camera_puts_outside_the_image_have_no_place_in_it(tmp_path, generator):
+    true_img = fake_custom(tmp_path, generator)
+    change(tmp_path, lambda content: without_2d(content, down_px=45))
+    samples = all_of(tmp_path)
+    true_img[..., 1] += 45
+    outside = np.stack([sample.states for sample in samples]) == JointState.OUTSIDE
+    known = ~np.isnan(true_img).any(axis=-1)
+    np.testing.assert_array_equal(outside[known], (true_img[..., 1] > 119.5)[known])
+    assert 0.1 < outside.mean() < 0.8, "the border must cut people off"
+    joints_img = np.stack([sample.joints_img for sample in samples])
+    assert np.isnan(joints_img[outside]).all() and np.isfinite(joints_img[~outside]).all()
+    assert np.isfinite(np.stack([sample.joints_cam for sample in samples])).all()
+    boxes = np.stack([sample.box_xywh for sample in samples])
+    assert (boxes[:, 1] < 119.5).all(), "boxes are about what is shown"
+
+
+def test_joints_beyond_the_lens_are_outside(tmp_path, generator):
+    fake_custom(tmp_path, generator)
+    change(tmp_path, without_2d)
+    plain = np.stack([sample.joints_cam for sample in all_of(tmp_path)])
+    distance = np.linalg.norm(plain[..., :2], axis=-1) / plain[..., 2]
+    limit = float(np.quantile(distance, 0.9))
+    # 1 + 3 k1 r^2 = 0 at the limit.
+    change(tmp_path, lambda c: c["cameras"]["north"].update(distortion=[-1 / (3 * limit**2), 0, 0, 0, 0]))
+    samples = all_of(tmp_path)
+    beyond = distance > limit
+    assert beyond.any()
+    assert (np.stack([sample.states for sample in samples])[beyond] == JointState.OUTSIDE).all()
+    assert np.isnan(np.stack([sample.joints_img for sample in samples])[beyond]).all()
+
+
+def test_labelled_joints_that_are_marked_as_outside_are_taken_as_that(tmp_path, generator):
+    fake_custom(tmp_path, generator)
+    marked = ("l_ankle", "r_ankle", "l_knee", "r_knee", "l_hip", "r_hip", "pelvis", "l_wrist", "r_wrist", "l_elbow")
+
+    def below(content):
+        for sample in content["samples"]:
+            sample.pop("camera"), sample.pop("joints_3d")
+            sample["joints_2d"] |= {joint: [40.0 + number, 900.0] for number, joint in enumerate(marked)}
+            sample["states"] = dict.fromkeys(marked, "outside")
+
+    change(tmp_path, below)
+    columns = [MPII_16.index(joint) for joint in marked]
+    for sample in all_of(tmp_path):
+        assert (sample.states[columns] == JointState.OUTSIDE).all()
+        np.testing.assert_array_equal(sample.joints_img[columns][:, 1], 900)
+    change(tmp_path, lambda content: [sample.update(states={}) for sample in content["samples"]])
+    with pytest.raises(DataError, match=r"in 4 of 4 labels.*most of the labelled joints in 4 of them"):
+        custom(tmp_path, "train", partial=False)
+
+
+def test_a_few_labelled_joints_outside_become_outside_in_the_store(tmp_path, generator):
+    fake_custom(tmp_path, generator)
+
+    def ankles_below(content):
+        for row, sample in enumerate(content["samples"]):
+            sample.pop("joints_3d")
+            if row % 2:
+                sample.pop("camera")
+            sample["joints_2d"] |= {"l_ankle": [50.0, 150.0], "r_ankle": [60.0, 150.0]}
+
+    change(tmp_path, ankles_below)
+    samples = all_of(tmp_path)
+    states = np.stack([sample.states for sample in samples])
+    ankles = [MPII_16.index("l_ankle"), MPII_16.index("r_ankle")]
+    assert (states[:, ankles] == JointState.OUTSIDE).all()
+    assert (states == JointState.OUTSIDE).sum() == 2 * len(samples)
+    assert not any(sample.projected for sample in samples)
+
+
+def test_projected_joints_are_no_evidence_for_the_camera(tmp_path, generator):
+    fake_custom(tmp_path / "root", generator)
+    change(tmp_path / "root", lambda content: without_2d(content))
+    added = add_dataset("custom", tmp_path / "root", tmp_path / "out")
+    notes = " / ".join(added[0].notes)
+    assert "0 of 64 joints are labelled in 2D, 64 projected by the camera; 64 are labelled in 3D" in notes
+    assert "nothing to check the cameras by" in notes and "px from" not in notes
+    dataset = open_store(tmp_path / "out", "train")
+    assert dataset.array("projected").all() and all(sample.projected for sample in dataset)
+    (finding,) = [each for each in examine(dataset).findings if each.check == "reprojection"]
+    assert finding.severity == "note" and finding.figure == 4 and "nothing to check it by" in finding.text
+
+
+def test_projected_samples_among_labelled_ones_are_told_apart(tmp_path, generator):
+    fake_custom(tmp_path / "root", generator)
+    change(tmp_path / "root", lambda content: content["samples"][1].pop("joints_2d"))
+    added = add_dataset("custom", tmp_path / "root", tmp_path / "out")
+    notes = " / ".join(added[0].notes)
+    assert "46 of 64 joints are labelled in 2D, 16 projected by the camera" in notes
+    assert "the cameras put 3D joints" in notes and "nothing to check the cameras of 1 samples by" in notes
+    dataset = open_store(tmp_path / "out", "train")
+    assert dataset.array("projected").tolist() == [0, 1, 0, 0]
+    (finding,) = [each for each in examine(dataset).findings if each.check == "reprojection"]
+    assert finding.samples == (1,)

@@ -59,6 +59,7 @@ def test_every_person_of_every_frame_with_a_valid_camera_comes(dataset):
             np.testing.assert_allclose(sample.camera.project(sample.joints_cam), sample.joints_img, atol=1e-6)
             np.testing.assert_allclose(sample.camera.world_from_cam(sample.joints_cam), person.joints_world, atol=1e-6)
             assert sample.camera.size_wh == (160, 120)
+            assert sample.projected
             assert sample.details == f'{{"gender": "{"mf"[actor]}"}}'
 
 
@@ -66,8 +67,9 @@ def test_what_was_left_out_and_checked_is_said(dataset):
     found = threedpw(dataset[0], "train", partial=False)
     assert found.notes[0] == "3D joints are in m, told from the length of legs"
     assert found.notes[1].startswith("1 frames of people have a camera that the owners mark as invalid")
-    assert found.notes[2].startswith("left and right agree with the facing direction of ")
-    assert found.notes[3].startswith(f"projected joints lie 0.0 px (median) from {23 * 12 - 1} detected ones, ")
+    assert found.notes[2].startswith("2D joints are not labelled")
+    assert found.notes[3].startswith("left and right agree with the facing direction of ")
+    assert found.notes[4].startswith(f"projected joints lie 0.0 px (median) from {23 * 12 - 1} detected ones, ")
     assert found.facts == {"sequences": 1, "unit_of_3d": "m"}
 
 

@@ -8,6 +8,7 @@ from prepose.data.checks.calibration import check_calibration
 from prepose.data.checks.pictures import look_at
 from prepose.data.checks.records import read_records
 from prepose.data.dataset import dataset_of
+from prepose.data.sample import JointState
 
 
 @pytest.fixture(scope="module")
@@ -43,5 +44,27 @@ def test_joints_beyond_the_camera_show_it_without_a_picture(dataset):
 def test_labels_of_another_resolution_are_a_fault(dataset):
     records = read_records(dataset, pictures=look_at(dataset, range(20)))
     (finding,) = check_calibration(replace(records, joints_img=records.joints_img * 4))
-    assert "different sizes or releases" in finding.cause
+    assert "labels are of larger images (joints reach 3." in finding.cause
     assert len(finding.samples) >= 18
+
+
+def test_joints_that_are_marked_as_outside_are_no_fault(dataset):
+    records = read_records(dataset, pictures=look_at(dataset, range(20)))
+    states = np.full_like(records.states, JointState.OUTSIDE)
+    assert check_calibration(replace(records, joints_img=records.joints_img * 4, states=states)) == []
+
+
+def test_a_place_in_the_image_beyond_the_lens_is_a_fault(dataset):
+    records = read_records(dataset)
+    distance = np.linalg.norm(records.joints_cam[..., :2], axis=-1) / records.joints_cam[..., 2]
+    limit = float(np.nanquantile(distance, 0.97))
+    lens = np.zeros_like(records.camera_distortion)
+    lens[:, 0] = -1 / (3 * limit**2)  # 1 + 3 k1 r^2 = 0 at the limit
+    beyond = (distance > limit) & records.has_2d
+    # As a tool draws them that knows of no limit: the places stay in the image.
+    (finding,) = check_calibration(replace(records, camera_distortion=lens))
+    assert finding.severity == "fault" and finding.samples == tuple(np.flatnonzero(beyond.any(axis=1)).tolist())
+    assert f"{int(beyond.sum())} joints of" in finding.text and f"turns back at {limit:.2f}" in finding.text
+    # Without a place in the image they are as they should be.
+    joints_img = np.where(beyond[..., None], np.nan, records.joints_img)
+    assert check_calibration(replace(records, camera_distortion=lens, joints_img=joints_img)) == []

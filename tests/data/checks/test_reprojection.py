@@ -57,3 +57,16 @@ def test_a_wrong_focal_length_is_no_scatter(records):
 def test_labels_without_camera_or_3d_are_not_judged(records):
     assert check_reprojection(replace(records, joints_cam=np.full_like(records.joints_cam, np.nan))) == []
     assert check_reprojection(replace(records, camera_size_wh=np.zeros_like(records.camera_size_wh))) == []
+
+
+def test_a_camera_that_is_inexact_is_a_note_and_a_wrong_one_a_fault(records):
+    def refocused(factor):
+        K = records.camera_K.copy()
+        K[:, 1, 1] *= factor  # along one axis, which no shift and no scale explains
+        return check_reprojection(replace(records, camera_K=K))
+
+    (note,) = [finding for finding in refocused(1.03) if finding.severity == "note"]
+    assert "exact to that alone" in note.text and 0.3 < note.figure < 1 and len(note.samples) > 30
+    wrong = refocused(1.15)
+    assert {finding.severity for finding in wrong} == {"fault"}
+    assert any("not this picture's" in finding.cause and finding.figure > 1 for finding in wrong)

@@ -1,11 +1,12 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from fakes_h36m import SUBJECTS, draw_lab, write_camera_json, write_metadata_xml
 from prepose.camera.camera import Camera
-from prepose.data.h36m.cameras import find_camera_file, fit_lens, read_camera_file, rotation_of_angles
+from prepose.data.h36m.cameras import find_camera_files, fit_lens, read_camera_file, rotation_of_angles
 from prepose.errors import DataError
 
 LAB = draw_lab(np.random.default_rng(0), frames=1, subjects=(1,))
@@ -54,13 +55,14 @@ def test_angles_turn_about_x_then_y_then_z():
     np.testing.assert_allclose(rotation_of_angles(angles), one_by_one[0] @ one_by_one[1] @ one_by_one[2], atol=1e-12)
 
 
-def test_the_file_is_found_at_the_root_or_below(tmp_path):
-    assert find_camera_file(tmp_path) is None
+def test_files_are_found_at_the_root_or_below(tmp_path):
+    assert find_camera_files(tmp_path) == ()
     (tmp_path / "labels").mkdir()
     write_camera_json(tmp_path / "labels" / "camera-parameters.json", LAB)
-    assert find_camera_file(tmp_path) == tmp_path / "labels" / "camera-parameters.json"
+    assert find_camera_files(tmp_path) == (tmp_path / "labels" / "camera-parameters.json",)
     write_metadata_xml(tmp_path / "metadata.xml", LAB.w0)
-    assert find_camera_file(tmp_path) == tmp_path / "metadata.xml"
+    both = (tmp_path / "metadata.xml", tmp_path / "labels" / "camera-parameters.json")
+    assert find_camera_files(tmp_path) == both
 
 
 def spoiled(text: str) -> str:
@@ -104,6 +106,20 @@ def test_an_entity_in_the_xml_is_never_resolved(tmp_path):
         read_camera_file(path)
 
 
+@pytest.mark.parametrize("change", ["transposed", "last row", "no focal length"])
+def test_a_matrix_that_is_no_cameras_is_refused(tmp_path, change):
+    path = tmp_path / "camera-parameters.json"
+    write_camera_json(path, LAB)
+    data = json.loads(path.read_text())
+    K = np.array(data["intrinsics"]["55011271"]["calibration_matrix"])
+    changed = {"transposed": K.T, "last row": K * [[1], [1], [2]], "no focal length": K * [[0], [1], [1]]}[change]
+    data["intrinsics"]["55011271"]["calibration_matrix"] = changed.tolist()
+    path.write_text(json.dumps(data))
+    wanted = "positive focal lengths" if change == "no focal length" else "last row of K must be 0 0 1"
+    with pytest.raises(DataError, match=rf"camera-parameters\.json: 55011271 of S1 is not a camera .*{wanted}"):
+        read_camera_file(path)
+
+
 @pytest.fixture(scope="module")
 def points() -> np.ndarray:
     generator = np.random.default_rng(4)
@@ -144,3 +160,26 @@ def test_few_points_give_focal_lengths_and_centre_alone(points):
     assert not raw.distortion.any()
     with pytest.raises(ValueError, match="a lens needs at least 10 points, 0 are known"):
         fit_lens(points * np.array([1, 1, -1.0]), true.project(points))
+
+
+def test_a_wide_lens_is_found_again_up_to_its_edge():
+    # 110 degrees and more: without a domain, the polynomials that are tried fold the outer joints back into the image.
+    true = replace(real_like(), distortion=np.array([-0.2535, 0.0924, -0.0006, 0.0007, -0.0191]))
+    generator = np.random.default_rng(6)
+    distance, angle = 1.45 * np.sqrt(generator.uniform(0, 1, 900)), generator.uniform(-np.pi, np.pi, 900)
+    rays = np.stack([distance * np.cos(angle), distance * np.sin(angle), np.ones(900)], axis=1)
+    points = (rays * generator.uniform(1000, 4000, (900, 1))).reshape(-1, 15, 3)
+    raw = fit_lens(points, true.project(points))
+    np.testing.assert_allclose(raw.lens().project(points), true.project(points), atol=0.05)
+    assert raw.lens().ray_limit == pytest.approx(true.ray_limit, abs=0.01)
+
+
+def test_labels_that_a_polynomial_folded_back_have_no_lens():
+    # As other tools project: rays beyond the limit are drawn near the centre again.
+    true = replace(real_like(), distortion=np.array([-0.3, 0.0, 0, 0, 0]))
+    generator = np.random.default_rng(7)
+    points = np.concatenate([generator.uniform(-1.8, 1.8, (600, 2)), np.ones((600, 1))], axis=1) * 2000
+    r2 = (points[:, :2] ** 2).sum(axis=1, keepdims=True) / 2000**2
+    places = points[:, :2] / 2000 * (1 - 0.3 * r2) @ true.K[:2, :2].T + true.K[:2, 2]
+    with pytest.raises(ValueError, match=r"turns back at x/z = \d"):
+        fit_lens(points.reshape(-1, 15, 3), places.reshape(-1, 15, 2))

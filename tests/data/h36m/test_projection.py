@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fakes_h36m import draw_lab, write_lists, write_metadata_xml, write_recordings
+from fakes_h36m import draw_lab, write_camera_json, write_lists, write_metadata_xml, write_recordings
 from prepose.data.h36m.frames import SPLITS, Frames
 from prepose.data.h36m.lists import read_lists
 from prepose.data.h36m.projection import rows_of, with_cameras
@@ -100,3 +100,65 @@ def test_a_file_without_a_needed_camera_is_refused(frames, root, tmp_path):
     where[:, 0] = 12
     with pytest.raises(DataError, match=r"metadata\.xml: has no camera 54138969 for S12; take a complete file"):
         with_cameras(replace(frames, where=where), tmp_path)
+
+
+def turned_a_little(w0: np.ndarray) -> np.ndarray:
+    """Cameras of another calibration: a few degrees off, which moves people by a part of their boxes."""
+    changed = w0.copy()
+    changed[:264] += np.tile([0.03, 0.0, 0, 0, 0, 0], 44)
+    return changed
+
+
+def test_the_layouts_own_cameras_are_taken_where_a_separate_file_fits_worse(tmp_path):
+    write_lists(tmp_path, LAB)
+    own = with_cameras(read_lists(tmp_path, TEST, partial=False), tmp_path)
+    write_metadata_xml(tmp_path / "metadata.xml", turned_a_little(LAB.w0))
+    seen = with_cameras(read_lists(tmp_path, TEST, partial=False), tmp_path)
+    np.testing.assert_array_equal(seen.frames.joints_cam, own.frames.joints_cam)
+    np.testing.assert_array_equal(seen.frames.joints_img, own.frames.joints_img)
+    note = next(note for note in seen.frames.notes if "is taken" in note)
+    assert note.endswith("the layout's camera files is taken")
+    file, layout = (float(part.split("%")[0].split()[-1]) for part in note.split(" by ")[1:3])
+    assert file > 5 > 1 > layout
+
+
+def test_a_sound_file_keeps_its_place_before_cameras_without_a_lens(tmp_path):
+    write_lists(tmp_path, LAB)
+    write_metadata_xml(tmp_path / "metadata.xml", LAB.w0)
+    seen = with_cameras(read_lists(tmp_path, TEST, partial=False), tmp_path)
+    assert all(camera.distortion.any() for camera in seen.cameras.values())
+    assert any("metadata.xml is taken" in note for note in seen.frames.notes)
+
+
+def test_a_file_that_fits_nothing_is_named_and_the_layouts_own_are_taken(tmp_path):
+    write_lists(tmp_path, LAB)
+    changed = LAB.w0.copy()
+    changed[:264] += np.tile([1.0, 0.4, 0, 0, 0, 0], 44)
+    write_metadata_xml(tmp_path / "metadata.xml", changed)
+    seen = with_cameras(read_lists(tmp_path, TEST, partial=False), tmp_path)
+    assert any(note.startswith("not used: metadata.xml: no reading of the camera poses") for note in seen.frames.notes)
+    assert not any(camera.distortion.any() for camera in seen.cameras.values())
+
+
+def test_of_two_camera_files_the_one_that_meets_the_2d_joints_is_taken(frames, tmp_path):
+    lenses = LAB.w0[264:].reshape(4, 9).copy()
+    lenses[:, 2:4] += 3  # px of the optical centre
+    write_metadata_xml(tmp_path / "metadata.xml", np.concatenate([LAB.w0[:264], lenses.ravel()]))
+    write_camera_json(tmp_path / "camera-parameters.json", LAB)
+    seen = with_cameras(frames, tmp_path)
+    np.testing.assert_allclose(seen.cameras[9, 0].K, LAB.cameras[9, 0].K)
+    assert any("camera-parameters.json is taken" in note for note in seen.frames.notes)
+
+
+def test_projected_2d_joints_are_marked_as_such(frames, root, tmp_path):
+    assert not with_cameras(frames, root).frames.projected
+    write_lists(tmp_path, LAB)
+    assert with_cameras(read_lists(tmp_path, TEST, partial=False), tmp_path).frames.projected
+
+
+def test_people_beyond_the_lens_are_refused_for_that(frames, tmp_path):
+    lenses = LAB.w0[264:].reshape(4, 9).copy()
+    lenses[:, 4:] = [-40.0, 0, 0, 0, 0]
+    write_metadata_xml(tmp_path / "metadata.xml", np.concatenate([LAB.w0[:264], lenses.ravel()]))
+    with pytest.raises(DataError, match=r"further off the optical axis than their camera's lens reaches"):
+        with_cameras(frames, tmp_path)

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 
 from prepose.arrays import BoxXywh
 from prepose.body.skeleton import Skeleton
@@ -39,6 +39,7 @@ class _People:
     states: UInt8[np.ndarray, "N J"]
     boxes_xywh: Float[np.ndarray, "N 4"]
     cameras: tuple[Camera | None, ...]
+    projected: Bool[np.ndarray, "N"]
     records: tuple[SampleRecord, ...]
     sources: tuple[str, ...]
 
@@ -112,16 +113,40 @@ def _people(labels: CustomLabels, rows: list[int]) -> _People:
             joints_cam[row] = camera.cam_from_world(joints_cam[row]) if camera is not None else np.nan
     _check_numbers(joints_img, joints_cam, sources)
     _check_unit(labels.skeleton, joints_cam, sources)
+    states = np.array(
+        [[JointState[record.states.get(joint, "unknown").upper()] for joint in joints] for record in records], np.uint8
+    )
+    projected = np.zeros(len(records), bool)
     for row, camera in enumerate(seen_by):
-        if camera is not None and np.isnan(joints_img[row]).all():
-            joints_img[row] = camera.project(joints_cam[row])
-    states = [[JointState[record.states.get(joint, "unknown").upper()] for joint in joints] for record in records]
+        if camera is None:
+            continue
+        projected[row] = np.isnan(joints_img[row]).all() and not np.isnan(joints_cam[row]).all()
+        if projected[row]:
+            joints_img[row], outside = _projected(camera, joints_cam[row])
+        else:
+            outside = _outside(joints_img[row], camera.size_wh)
+        states[row, outside] = JointState.OUTSIDE
     boxes = [
         _box(record, joints_img[row], sources[row], labels.description.first_pixel)
         for row, record in enumerate(records)
     ]
     _check_nobody_twice(records, joints_img, sources)
-    return _People(joints_img, joints_cam, np.array(states, np.uint8), np.stack(boxes), seen_by, records, sources)
+    return _People(joints_img, joints_cam, states, np.stack(boxes), seen_by, projected, records, sources)
+
+
+def _projected(
+    camera: Camera, joints_cam: Float[np.ndarray, "J 3"]
+) -> tuple[Float[np.ndarray, "J 2"], Bool[np.ndarray, "J"]]:
+    """3D joints in the image, px, and which lie outside: those have their place in 3D alone."""
+    joints_img = camera.project(joints_cam)
+    unseen = ~np.isnan(joints_cam).any(axis=1) & np.isnan(joints_img).any(axis=1)  # behind the camera or its lens
+    outside = unseen | _outside(joints_img, camera.size_wh)
+    joints_img[outside] = np.nan
+    return joints_img, outside
+
+
+def _outside(joints_img: Float[np.ndarray, "J 2"], size_wh: tuple[int, int]) -> Bool[np.ndarray, "J"]:
+    return np.asarray(((joints_img < -0.5) | (joints_img > np.array(size_wh) - 0.5)).any(axis=1))
 
 
 def _table(columns: list, joints: tuple[str, ...], width: int) -> Float[np.ndarray, "N J D"]:
@@ -191,10 +216,19 @@ def _check_nobody_twice(records: tuple[SampleRecord, ...], joints_img: np.ndarra
 
 
 def _told(labels: CustomLabels, people: _People) -> tuple[str, ...]:
-    in_2d, in_3d = (~np.isnan(table).any(axis=2) for table in (people.joints_img, people.joints_cam))
-    notes = [f"{int(in_2d.sum())} of {in_2d.size} joints are labelled in 2D, {int(in_3d.sum())} in 3D"]
-    pairs = zip(people.joints_img, people.joints_cam, people.cameras, strict=True)
+    in_2d, in_3d = (np.asarray(~np.isnan(table).any(axis=2)) for table in (people.joints_img, people.joints_cam))
+    labelled, projected = int(in_2d[~people.projected].sum()), int(in_2d[people.projected].sum())
+    also = f", {projected} projected by the camera" if people.projected.any() else ""
+    notes = [f"{labelled} of {in_2d.size} joints are labelled in 2D{also}; {int(in_3d.sum())} are labelled in 3D"]
+    outside = int((people.states == JointState.OUTSIDE).sum())
+    if outside:
+        notes.append(f"{outside} joints lie outside their image; where only the camera says so, they have no 2D place")
+    rows = np.flatnonzero(~people.projected & np.array([camera is not None for camera in people.cameras])).tolist()
+    pairs = [(people.joints_img[row], people.joints_cam[row], people.cameras[row]) for row in rows]
     apart = [np.linalg.norm(camera.project(cam) - img, axis=1) for img, cam, camera in pairs if camera is not None]
+    if people.projected.any():
+        which = "" if people.projected.all() else f" of {int(people.projected.sum())} samples"
+        notes.append(f"nothing to check the cameras{which} by: they have no 2D labels (look at `prepose data show`)")
     known = np.concatenate(apart)[~np.isnan(np.concatenate(apart))] if apart else np.empty(0)
     if len(known):
         notes.append(
@@ -209,15 +243,20 @@ def _samples(
     images: LabelledImages, names: tuple[str, ...], skeleton: Skeleton, people: _People, first: int, last: int
 ) -> Iterator[PoseSample]:
     for row in range(first, last):
-        record = people.records[row]
+        record, joints, camera = people.records[row], people.joints_img[row], people.cameras[row]
+        states = people.states[row]
+        if camera is None:
+            outside = _outside(joints, images.size_wh(names[row]))
+            states = np.where(outside, JointState.OUTSIDE, states).astype(np.uint8)
         yield PoseSample(
             image=images.image(names[row]),
             skeleton=skeleton,
             box_xywh=people.boxes_xywh[row],
-            joints_img=people.joints_img[row],
+            joints_img=joints,
             joints_cam=people.joints_cam[row],
-            states=people.states[row],
-            camera=people.cameras[row],
+            states=states,
+            camera=camera,
+            projected=bool(people.projected[row]),
             subject=record.subject,
             action=record.action,
             frame=record.frame,

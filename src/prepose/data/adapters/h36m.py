@@ -193,6 +193,7 @@ def _samples(shown: _Shown, first: int, last: int) -> Iterator[PoseSample]:
             action=ACTIONS[action],
             frame=frame,
             source=frames.images[index],
+            projected=frames.projected,
         )
 
 

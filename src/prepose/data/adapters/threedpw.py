@@ -167,6 +167,7 @@ def _notes(files: Sequence[SequenceFile], seen: Bool[np.ndarray, "N"], far: int)
     return (
         f"3D joints are in {units}, told from the length of legs",
         *(f"{n:,} {what}" for what, n in counts.items() if n),
+        "2D joints are not labelled: they are the 3D joints, projected by the camera",
     )
 
 
@@ -215,6 +216,7 @@ def _samples(source: ImageSource, people: _People, split: str, first: int, last:
                 frame=frame,
                 source=f"{split}/{actor.sequence}, person {actor.number}, image {frame}",
                 details=json.dumps({"gender": actor.gender}),
+                projected=True,
             )
 
 

@@ -4,6 +4,8 @@ import numpy as np
 
 from prepose.data.checks.finding import Finding, indices_of, named
 from prepose.data.checks.records import Records
+from prepose.data.pairing import overflow_of
+from prepose.data.sample import JointState
 
 # How far a principal point may lie from the middle of the picture, in parts of the longer side; crops move it freely
 # in a picture whose size is known, so that this is only for cameras whose centre lies outside.
@@ -13,8 +15,8 @@ SLACK, MOST_JOINTS = 0.1, 0.6
 
 
 def check_calibration(records: Records) -> list[Finding]:
-    """The camera's size against the picture's, and joints against the picture."""
-    return [*_sizes(records), *_joints_in_picture(records)]
+    """The camera's size against the picture's, joints against the lens, and joints against the picture."""
+    return [*_sizes(records), *_beyond_the_lens(records), *_joints_in_picture(records)]
 
 
 def _sizes(records: Records) -> list[Finding]:
@@ -52,10 +54,38 @@ def _centre_outside(records: Records) -> list[Finding]:
     return [Finding("calibration", "fault", samples, factor, "of the size", "below 1.5", cause, text)]
 
 
+def _beyond_the_lens(records: Records) -> list[Finding]:
+    """Joints with a place in the image although their ray is beyond what the lens's polynomial can show.
+
+    Other tools draw them where the polynomial, beyond its turning point, comes back into the image.
+    """
+    bad, furthest, limits = np.zeros(records.has_2d.shape, bool), 0.0, []
+    for row, camera in enumerate(records.cameras):
+        if camera is None or not np.isfinite(camera.ray_limit):
+            continue
+        joints = records.joints_cam[row]
+        distance = np.linalg.norm(joints[:, :2], axis=1) / np.where(joints[:, 2] > 0, joints[:, 2], np.nan)
+        bad[row] = (distance > camera.ray_limit) & records.has_2d[row]
+        if bad[row].any():
+            furthest = max(furthest, float(distance[bad[row]].max()))
+            limits.append(camera.ray_limit)
+    if not limits:
+        return []
+    samples, limit = indices_of(np.flatnonzero(bad.any(axis=1))), min(limits)
+    cause = "the 2D joints were projected by the polynomial beyond where it turns back, or the coefficients are wrong"
+    text = (
+        f"{int(bad.sum())} joints of {len(samples)} samples ({named(samples)}) have a place in the image, but their "
+        f"rays (x/z up to {furthest:.2f}) are beyond the lens, whose distortion turns back at {limit:.2f}: {cause}"
+    )
+    return [Finding("calibration", "fault", samples, furthest, "x/z", f"below {limit:.2f}", cause, text)]
+
+
 def _joints_in_picture(records: Records) -> list[Finding]:
     bad = np.zeros(len(records), bool)
+    # What is marked as outside may be there, as may what only a camera of the right size put there.
+    judged = records.has_2d & (records.states != JointState.OUTSIDE)
     for index, picture in records.pictures.items():
-        labelled = records.has_2d[index]
+        labelled = judged[index]
         if picture.thumb is None or not labelled.any():
             continue
         size = np.array(picture.size_wh)
@@ -65,7 +95,10 @@ def _joints_in_picture(records: Records) -> list[Finding]:
     if not bad.any():
         return []
     samples = indices_of(bad)
-    cause = "labels and pictures are of different sizes or releases"
+    rows = np.array(samples)
+    sizes = np.array([records.pictures[index].size_wh for index in samples])
+    joints = np.where(judged[rows][..., None], records.joints_img[rows], np.nan)
+    cause = overflow_of(joints, sizes).cause(0.0) or "the labels are of other pictures"
     text = (
         f"most joints lie outside the picture in {len(samples)} of {len(records)} samples ({named(samples)}): {cause}"
     )

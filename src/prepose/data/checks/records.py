@@ -41,6 +41,7 @@ class Records:
         others: Digest of each picture of the other splits -> split.
         full_from_img: (N, 3, 3) from px of person chips to px of the photographs that they were cut from; None where
             every picture is a photograph.
+        projected: (N,) whether a sample's 2D joints are its projected 3D joints and not labels; None where none is.
     """
 
     skeleton: Skeleton
@@ -62,6 +63,7 @@ class Records:
     digests: dict[int, bytes] = field(default_factory=dict)
     others: dict[bytes, str] = field(default_factory=dict)
     full_from_img: Float[np.ndarray, "N 3 3"] | None = None
+    projected: Bool[np.ndarray, "N"] | None = None
 
     def __len__(self) -> int:
         return len(self.joints_img)
@@ -154,6 +156,7 @@ def read_records(
     for name in joints:
         singles[name][np.isinf(singles[name])] = np.nan
     full_from_img = dataset.array("full_from_img")
+    projected = dataset.array("projected").astype(bool)
     return Records(
         skeleton=dataset.skeleton,
         **singles,
@@ -169,4 +172,5 @@ def read_records(
         digests=digests or {},
         others=others or {},
         full_from_img=None if (full_from_img == np.eye(3)).all() else full_from_img,
+        projected=projected if projected.any() else None,
     )

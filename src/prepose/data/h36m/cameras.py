@@ -43,14 +43,19 @@ class RawCamera:
     shift: Vector3 | None = None
     centre: bool = False
 
+    def lens(self) -> Camera:
+        """The camera in its own frame.
 
-def find_camera_file(root: Path) -> Path | None:
-    """The camera file in a folder or one level below it, if there is one."""
-    for name in CAMERA_FILES:
-        for path in (root / name, *sorted(root.glob(f"*/{name}"))):
-            if path.is_file():
-                return path
-    return None
+        Raises:
+            ValueError: K or the distortion are not a camera's.
+        """
+        return Camera(K=self.K, size_wh=(1, 1), distortion=self.distortion)
+
+
+def find_camera_files(root: Path) -> tuple[Path, ...]:
+    """The camera files in a folder or one level below it, the authors' own first."""
+    found = [path for name in CAMERA_FILES for path in (root / name, *sorted(root.glob(f"*/{name}")))]
+    return tuple(path for path in found if path.is_file())
 
 
 def read_camera_file(path: Path) -> dict[Key, RawCamera]:
@@ -59,7 +64,13 @@ def read_camera_file(path: Path) -> dict[Key, RawCamera]:
     Raises:
         DataError: the file is missing, damaged or holds something else.
     """
-    return _read_xml(path) if path.suffix == ".xml" else _read_json(path)
+    cameras = _read_xml(path) if path.suffix == ".xml" else _read_json(path)
+    for (subject, camera), raw in cameras.items():
+        try:
+            raw.lens()
+        except ValueError as error:
+            raise DataError(f"{path}: {CAMERA_IDS[camera]} of S{subject} is not a camera ({error})") from error
+    return cameras
 
 
 def _read_xml(path: Path) -> dict[Key, RawCamera]:
@@ -139,7 +150,8 @@ def fit_lens(joints_cam: Float[np.ndarray, "N J 3"], joints_img: Float[np.ndarra
     distortion are then refined together, robustly.
 
     Raises:
-        ValueError: fewer than 10 points are in front of the camera and known in both.
+        ValueError: fewer than 10 points are in front of the camera and known in both, or the best polynomial turns back
+            before the outermost of them.
     """
     points, places = joints_cam.reshape(-1, 3), joints_img.reshape(-1, 2)
     known = np.isfinite(points).all(axis=1) & np.isfinite(places).all(axis=1) & (points[:, 2] > 0)
@@ -158,11 +170,28 @@ def fit_lens(joints_cam: Float[np.ndarray, "N J 3"], joints_img: Float[np.ndarra
         scale = np.array([1e3, 1e3, 1e3, 1e3, 0.1, 0.1, 1e-3, 1e-3, 0.1])
 
         def misses(guess: np.ndarray) -> np.ndarray:
-            return (_lens(guess).project(points) - places).ravel()
+            return (_projected_on(_lens(guess), points) - places).ravel()
 
         numbers = least_squares(misses, numbers, x_scale=scale, loss="soft_l1", max_nfev=60).x
+        furthest, limit = float(np.linalg.norm(rays, axis=1).max()), _lens(numbers).ray_limit
+        if furthest > limit:
+            raise ValueError(
+                f"the lens that fits best turns back at x/z = {limit:.2f}, and joints lie out to {furthest:.2f}"
+            )
     lens = _matrix(numbers)
     return RawCamera(lens, numbers[4:])
+
+
+def _projected_on(lens: Camera, points: Float[np.ndarray, "N 3"]) -> Float[np.ndarray, "N 2"]:
+    """Points in the image; beyond the lens's limit it goes on straight, so that a search can find its way back."""
+    distance = np.linalg.norm(points[:, :2], axis=1) / points[:, 2]
+    beyond = distance > lens.ray_limit
+    if not beyond.any():
+        return lens.project(points)
+    within = np.where(beyond, lens.ray_limit / np.where(beyond, distance, 1.0) * (1 - 1e-12), 1.0)[:, None]
+    on_the_rim = np.concatenate([points[:, :2] * within, points[:, 2:]], axis=1)
+    rays = points[:, :2] / points[:, 2:]
+    return lens.project(on_the_rim) + (rays * (1 - within)) @ lens.K[:2, :2].T
 
 
 def _matrix(numbers: np.ndarray) -> Matrix3:

@@ -83,7 +83,7 @@ def settle(raws: Mapping[Key, RawCamera], misfit: Misfit, *, limit: float, unit:
     if tried[best] > limit:
         raise DataError(
             f"{where}: no reading of the camera poses fits the labels (the best misses by {tried[best]:.3g} {unit}); "
-            f"cameras and labels are of different recordings, or the subjects' numbers differ"
+            f"these cameras and labels do not belong together"
         )
     notes = [f"the camera poses of {where} fit the labels to {tried[best]:.3g} {unit}"]
     if best != usual:
@@ -125,10 +125,11 @@ def box_misfit(
 ) -> Misfit:
     """How far projected world joints (mm) lie from their boxes (x, y, w, h px): median share of the box's longer side.
 
-    Of centre against centre. People behind the camera count as a whole box away.
+    Of centre against centre. People behind the camera or beyond its lens count as a whole box away.
     """
     rows = np.flatnonzero(np.isfinite(boxes).all(axis=1) & (where[:, 3] >= 0))
     rows = rows[:: max(1, len(rows) // MOST_LOOKED_AT)]
+    lenses = {key: raw.lens() for key, raw in raws.items()}
 
     def misfit(poses: Mapping[Key, Pose]) -> float:
         off = []
@@ -136,11 +137,10 @@ def box_misfit(
             key = (int(where[row, 0]), int(where[row, 3]))
             if key not in poses:
                 continue
-            cam = joints_world[row] @ poses[key].rotation.T + poses[key].translation
-            if (cam[:, 2] <= 0).any():
+            image = lenses[key].project(joints_world[row] @ poses[key].rotation.T + poses[key].translation)
+            if np.isnan(image).any():
                 off.append(1.0)
                 continue
-            image = cam[:, :2] / cam[:, 2:] @ raws[key].K[:2, :2].T + raws[key].K[:2, 2]
             middle = (image.min(axis=0) + image.max(axis=0)) / 2
             box = boxes[row]
             off.append(float(np.linalg.norm(middle - box[:2] - box[2:] / 2) / max(box[2:].max(), 1.0)))

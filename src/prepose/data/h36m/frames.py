@@ -83,6 +83,7 @@ class Frames:
         rooted: Whether depth and place in the camera's frame are unknown.
         joints_world: The same joints in the world's frame, where the layout gives them so.
         cameras: (subject, camera 0..3) -> the layout's own camera; subject 0 for a lens that serves all of them.
+        projected: Whether `joints_img` are the 3D joints projected by the camera, and not labels.
         notes: What a user should be told.
     """
 
@@ -95,6 +96,7 @@ class Frames:
     rooted: bool = False
     joints_world: Float[np.ndarray, "N 17 3"] | None = None
     cameras: Mapping[Key, RawCamera] = field(default_factory=dict)
+    projected: bool = False
     notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:

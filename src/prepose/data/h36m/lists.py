@@ -83,7 +83,9 @@ def _subject(subject: int, files: Mapping[str, Any], paths: Mapping[str, Path]) 
 def _camera(numbers: Mapping[str, Any]) -> RawCamera:
     (fx, fy), (cx, cy) = (np.ravel(np.array(numbers[key], float)) for key in ("f", "c"))
     rotation, shift = np.array(numbers["R"], float).reshape(3, 3), np.array(numbers["t"], float).reshape(3)
-    return RawCamera(np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]]), np.zeros(5), rotation, shift)
+    camera = RawCamera(np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]]), np.zeros(5), rotation, shift)
+    camera.lens()
+    return camera
 
 
 def npz_files(root: Path) -> list[Path]:

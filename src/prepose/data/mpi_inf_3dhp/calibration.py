@@ -133,8 +133,8 @@ def check_extrinsics(views: Sequence[View], path: Path) -> float:
     apart = float(np.nanmedian(np.linalg.norm(places - places.mean(axis=0), axis=-1)))
     if apart > MOST_MM_BETWEEN_VIEWS:
         raise DataError(
-            f"{path}: its cameras put the same joints {apart:.0f} mm (median) from each other's mean; it is the "
-            f"calibration of another recording, or its extrinsics are not world to camera in mm: fetch it again"
+            f"{path}: its cameras put the same joints {apart:.0f} mm (median) from each other's mean, so that "
+            f"these extrinsics (world to camera, mm) and the labels do not belong together"
         )
     return apart
 
