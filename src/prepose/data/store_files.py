@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from prepose.body.skeleton import Skeleton
 from prepose.body.skeletons import SKELETONS
-from prepose.data.columns import Block, pack, read_block, write_block
+from prepose.data.columns import Block, check_values, pack, read_block, write_block
 from prepose.data.sample import PoseSample
 from prepose.errors import DataError
 from prepose.files import read_object, read_object_if_any
@@ -172,12 +172,16 @@ def open_shard(folder: Path, shard: ShardRecord, skeleton: Skeleton) -> Block:
     """A shard, memory-mapped.
 
     Raises:
-        DataError: it is missing, truncated or not a shard.
+        DataError: it is missing, truncated, not a shard, or holds invalid numbers.
     """
     path = check_shard(folder, shard)
     block = read_block(path, len(skeleton))
     if len(block) != shard.samples:
         raise DataError(f"{path}: holds {len(block)} samples instead of {shard.samples}; write the store again")
+    try:
+        check_values(block)
+    except ValueError as error:
+        raise DataError(f"{path}: {error}; write the store again") from error
     return block
 
 
