@@ -8,10 +8,11 @@ import struct
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from jaxtyping import Bool, Int
+from jaxtyping import Int
 
 from prepose.body.skeleton import Skeleton
 from prepose.camera.camera import Camera
@@ -226,15 +227,16 @@ def check_values(block: Block) -> None:
             raise ValueError(f"sample {int(np.argmin(is_valid))} has an invalid {name}")
 
 
-def _camera_validity(numbers: Mapping[str, np.ndarray]) -> dict[str, Bool[np.ndarray, "N"]]:
-    """Column name -> (rows,) whether `Camera` accepts the row, if it has one."""
+def _camera_validity(numbers: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """Column name -> (rows,) bool: whether `Camera` accepts the row, if it has one."""
     K, rotation = numbers["camera_K"], numbers["camera_rotation"]
     with np.errstate(all="ignore"):
         off = np.abs(rotation @ rotation.transpose(0, 2, 1) - np.eye(3)).max(axis=(1, 2))
+        turned = np.asarray(np.linalg.det(rotation) > 0)
         return {
-            "camera_K": np.isfinite(K).all(axis=(1, 2)) & (K[:, 0, 0] > 0) & (K[:, 1, 1] > 0),
+            "camera_K": np.isfinite(K).all(axis=(1, 2)) & (K[:, [0, 1], [0, 1]] > 0).all(axis=1),
             # As `Camera` has it: 1e-4, and 1e-5 of the diagonal's 1.
-            "camera_rotation": np.asarray((off <= 1.1e-4) & (np.linalg.det(rotation) > 0)),
+            "camera_rotation": (off <= 1.1e-4) & turned,
             "camera_translation": np.isfinite(numbers["camera_translation"]).all(axis=1),
             "camera_distortion": np.isfinite(numbers["camera_distortion"]).all(axis=1),
         }
