@@ -196,11 +196,8 @@ def far_places(count: int) -> bytes:
 MEMORY: dict[str, Callable[[], bytes]] = {
     "marks": lambda: squeezed(b"(" * 16_000_000),
     "empty lists": lambda: squeezed(b"](" + b"]" * 16_000_000 + b"e"),
-    "empty dicts": lambda: squeezed(b"](" + b"}" * 16_000_000 + b"e"),
     "empty sets": lambda: squeezed(b"](" + b"\x8f" * 5_000_000 + b"e"),
-    "frozen sets": lambda: squeezed(b"](" + b"(\x91" * 5_000_000 + b"e"),
     "tuples of one": lambda: squeezed(b"](" + b"N\x85" * 16_000_000 + b"e"),
-    "tuples of three": lambda: squeezed(b"](" + b"NNN\x87" * 12_000_000 + b"e"),
     "tuples in each other": lambda: squeezed(b"N" + b"\x85" * 16_000_000),
     "numbers": lambda: squeezed(b"](" + b"M\x00\x10" * 20_000_000 + b"e"),
     "texts": lambda: squeezed(b"](" + b"\x8c\x02ab" * 15_000_000 + b"e"),
