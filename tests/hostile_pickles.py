@@ -186,24 +186,14 @@ def squeezed(program: bytes) -> bytes:
     return zlib.compress(program + b".", 1)
 
 
-def far_places(count: int) -> bytes:
-    places = np.empty(count, [("code", "S1"), ("place", "<u4")])
-    places["code"], places["place"] = b"r", 2**31 + np.arange(count)
-    return places.tobytes()
-
-
 # Small files whose values would take gigabytes.
 MEMORY: dict[str, Callable[[], bytes]] = {
-    "marks": lambda: squeezed(b"(" * 16_000_000),
-    "empty lists": lambda: squeezed(b"](" + b"]" * 16_000_000 + b"e"),
-    "empty sets": lambda: squeezed(b"](" + b"\x8f" * 5_000_000 + b"e"),
-    "tuples of one": lambda: squeezed(b"](" + b"N\x85" * 16_000_000 + b"e"),
-    "tuples in each other": lambda: squeezed(b"N" + b"\x85" * 16_000_000),
-    "numbers": lambda: squeezed(b"](" + b"M\x00\x10" * 20_000_000 + b"e"),
-    "texts": lambda: squeezed(b"](" + b"\x8c\x02ab" * 15_000_000 + b"e"),
-    "places of the memo": lambda: squeezed(b"N" + far_places(5_000_000)),
-    "sets by name": lambda: squeezed(name("builtins", "set") + b"q\x000](" + b"h\x00)R" * 5_000_000 + b"e"),
-    "OrderedDicts": lambda: squeezed(name("collections", "OrderedDict") + b"q\x000](" + b"h\x00)R" * 5_000_000 + b"e"),
+    "marks": lambda: squeezed(b"(" * 5_000_000),
+    "empty lists": lambda: squeezed(b"](" + b"]" * 5_000_000 + b"e"),
+    "empty sets": lambda: squeezed(b"](" + b"\x8f" * 2_000_000 + b"e"),
+    "tuples in each other": lambda: squeezed(b"N" + b"\x85" * 5_000_000),
+    "texts": lambda: squeezed(b"](" + b"\x8c\x02ab" * 8_000_000 + b"e"),
+    "OrderedDicts": lambda: squeezed(name("collections", "OrderedDict") + b"q\x000](" + b"h\x00)R" * 1_000_000 + b"e"),
 }
 
 

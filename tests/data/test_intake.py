@@ -151,7 +151,7 @@ def test_a_struct_that_inflates_without_end_is_refused(tmp_path, monkeypatch):
     assert (tmp_path / "a.mat").stat().st_size < 10_000
     read_mat_struct(tmp_path / "a.mat", "RELEASE")
     monkeypatch.setattr(intake, "FREE_BYTES", 2**21)
-    with pytest.raises(DataError, match=r"a\.mat: .*takes more than|inflates to more than"):
+    with pytest.raises(DataError, match=r"a\.mat: inflates to more than 1 MiB, far more than the file has"):
         read_mat_struct(tmp_path / "a.mat", "RELEASE")
 
 
@@ -195,5 +195,5 @@ def test_cells_of_something_else_or_too_large_are_refused(tmp_path, monkeypatch)
     with pytest.raises(DataError, match=r"cells\.mat: a cell of 'joints' holds something else than numbers"):
         read_mat_cells(path, ("joints",))
     monkeypatch.setattr(intake, "FREE_BYTES", -100)
-    with pytest.raises(DataError, match=r"cells\.mat: .*takes more than"):
+    with pytest.raises(DataError, match=r"cells\.mat: takes more than"):
         read_mat_cells(path, ("joints",))

@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 
 from prepose.data.hdf5_links import datasets_inside
-from prepose.data.mat_file import Variable, list_variables, load_variable
+from prepose.data.mat_file import ExcessError, Variable, list_variables, load_variable
 from prepose.data.pickle_names import printable
 from prepose.errors import DataError
 
@@ -305,6 +305,8 @@ def _guarded(path: Path, kind: str, read: Callable[[], T]) -> T:
         return read()
     except DataError:
         raise
+    except ExcessError as error:
+        raise DataError(f"{path}: {error}; refused, get it from its owners") from error
     # On damaged bytes scipy and h5py raise whatever the parser happened to stumble over.
     except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -36,6 +36,10 @@ MOST_DEPTH, MOST_AXES = 32, 32
 ARRAY_BYTES = 200
 
 
+class ExcessError(ValueError):
+    """A variable takes far more memory than its file has bytes."""
+
+
 @dataclass(frozen=True)
 class Variable:
     """A variable of a file.
@@ -182,7 +186,7 @@ class Walk:
     def _charge(self, size: int) -> None:
         self.left -= size
         if self.left < 0:
-            raise ValueError(f"takes more than {self._most / 2**20:,.0f} MiB in memory, far more than the file has")
+            raise ExcessError(f"takes more than {self._most / 2**20:,.0f} MiB in memory, far more than the file has")
 
     def _flags(self, at: int, end: int) -> tuple[int, int]:
         kind, start, size, after = self._element(at, end)
@@ -280,7 +284,7 @@ def _inflated(data: bytes, most: int) -> bytes:
     inflater = zlib.decompressobj()
     inflated = inflater.decompress(data, most)
     if inflater.unconsumed_tail:
-        raise ValueError(f"inflates to more than {most / 2**20:,.0f} MiB")
+        raise ExcessError(f"inflates to more than {most / 2**20:,.0f} MiB, far more than the file has")
     if not inflater.eof:
         raise ValueError("its compressed data are truncated")
     return inflated
