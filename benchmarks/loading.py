@@ -13,6 +13,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pyarrow as pa
 import simplejpeg
 
 from prepose.body.skeletons import H36M_17, MPII_16
@@ -77,6 +78,7 @@ def measure_store(folder: Path) -> None:
     start = time.process_time()
     write_store(folder, StoreDescription("bench", H36M_17), "train", samples(), total=SAMPLES)
     print(f"write {SAMPLES:,} samples: {SAMPLES / (time.process_time() - start):,.0f} samples/s")
+    measure_opening(folder)
     before, start = megabytes_private(), time.perf_counter()
     dataset = open_store(folder, "train")
     first = dataset[SAMPLES // 2]
@@ -108,6 +110,25 @@ def measure_store(folder: Path) -> None:
     start = time.process_time()
     size = dataset.array("joints_cam").nbytes
     print(f"a whole column ({size / 1e6:.0f} MB): {time.process_time() - start:.2f} s")
+
+
+def measure_opening(folder: Path) -> None:
+    """What validating every shard costs when a store is opened."""
+
+    def trusting() -> int:
+        for shard in sorted(folder.glob("train/*.arrow")):
+            with pa.memory_map(str(shard)) as source, pa.ipc.open_stream(source) as reader:
+                reader.read_next_batch()
+        return SAMPLES
+
+    def validating() -> int:
+        return len(open_store(folder, "train"))
+
+    slow, fast = rate(validating), rate(trusting)
+    print(
+        f"open and validate a store: {1e7 / slow:.1f} ms per 10,000 samples, {fast / slow:.0f} times as long as "
+        "without validation"
+    )
 
 
 def measure_batches(folder: Path) -> None:

@@ -5,6 +5,7 @@ import pickle
 import struct
 import zlib
 from collections.abc import Callable
+from itertools import islice, product
 from pathlib import Path
 
 import numpy as np
@@ -172,6 +173,30 @@ def zipped_bomb() -> bytes:
     return stream.getvalue()
 
 
+def alike(count: int) -> bytes:
+    """A dict whose keys are tuples of numbers, all of one hash: filling it takes time quadratic in their number."""
+    numbers = [step * (2**61 - 1) for step in range(-4, 5)]
+    assert len({hash(number) for number in numbers}) == 1
+    spelled = [b"\x8a\x09" + number.to_bytes(9, "little", signed=True) for number in numbers]
+    keys = islice(product(spelled, repeat=5), count)
+    return b"}(" + b"".join(b"(" + b"".join(key) + b"tN" for key in keys) + b"u."
+
+
+def squeezed(program: bytes) -> bytes:
+    return zlib.compress(program + b".", 1)
+
+
+# Small files whose values would take gigabytes.
+MEMORY: dict[str, Callable[[], bytes]] = {
+    "marks": lambda: squeezed(b"(" * 5_000_000),
+    "empty lists": lambda: squeezed(b"](" + b"]" * 5_000_000 + b"e"),
+    "empty sets": lambda: squeezed(b"](" + b"\x8f" * 2_000_000 + b"e"),
+    "tuples in each other": lambda: squeezed(b"N" + b"\x85" * 5_000_000),
+    "texts": lambda: squeezed(b"](" + b"\x8c\x02ab" * 8_000_000 + b"e"),
+    "OrderedDicts": lambda: squeezed(name("collections", "OrderedDict") + b"q\x000](" + b"h\x00)R" * 1_000_000 + b"e"),
+}
+
+
 # Pickles that are refused for what they are, and a part of the line that says so.
 REFUSED: dict[str, tuple[bytes, str]] = {
     "NEWOBJ of subprocess.Popen": (name("subprocess", "Popen") + b")\x81.", "refers to subprocess.Popen"),
@@ -252,6 +277,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
         joblib_array(dtype_of("O"), b"K\x01\x85", name("numpy", "ndarray"), b"N."),
         "objects",
     ),
+    "thirty thousand keys of the same hash": (alike(30_000), "keys of the same hash"),
     "a zlib bomb": (zipped_bomb(), "unpacks to more than 64 MiB"),
     "a name that would colour the terminal": (name("os\x1b[31m", "system") + b".", r"refers to os\x1b[31m.system"),
 }

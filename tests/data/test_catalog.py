@@ -17,7 +17,7 @@ from fakes_h36m import fake_h36m
 from fakes_mpii import fake_mpii
 from fakes_occlusion_person import occlusion_person_places
 from prepose.camera.crop import transform
-from prepose.data import catalog, embed
+from prepose.data import catalog, embed, store_files
 from prepose.data.catalog import DATASETS, add_dataset, get_dataset
 from prepose.data.chip import Chips
 from prepose.data.picture import image_size
@@ -145,6 +145,41 @@ def test_chips_are_the_same_bytes_for_any_number_of_processes_and_lead_back(tmp_
             projected = chip.camera.project(sample.joints_cam[known].astype(float))
             back = transform(chip.full_from_img, projected)
             np.testing.assert_allclose(back, sample.camera.project(sample.joints_cam[known].astype(float)), atol=1e-6)
+
+
+@pytest.mark.parametrize("renamed", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("number", range(1, 15))
+def test_killed_at_any_write_an_addition_ends_the_same(tmp_path, generator, monkeypatch, number, renamed):
+    fake_lsp_extended(tmp_path / "root", generator, count=20)
+    monkeypatch.setattr(catalog, "write_store", partial(catalog.write_store, shard_size=6))
+    real, writes = store_files._settle, []
+
+    def dies(aside, path):
+        writes.append(path.name)
+        if len(writes) == number and not renamed:
+            raise KeyboardInterrupt
+        real(aside, path)
+        if len(writes) == number:
+            raise KeyboardInterrupt
+
+    def add(out):
+        return add_dataset("lsp-extended", tmp_path / "root", tmp_path / out)
+
+    add("straight")
+    with monkeypatch.context() as patched:
+        patched.setattr(store_files, "_settle", dies)
+        with pytest.raises(KeyboardInterrupt):
+            add("out")
+    if not (number == 14 and renamed):  # that was the last
+        added = add("out")
+        assert [(part.split, part.samples) for part in added] == [("train", 18), ("validation", 2)]
+    files = sorted(path.relative_to(tmp_path / "out") for path in (tmp_path / "out").rglob("*") if path.is_file())
+    assert files == sorted(path.relative_to(tmp_path / "straight") for path in (tmp_path / "straight").rglob("*.*"))
+    for file in files:
+        assert (tmp_path / "out" / file).read_bytes() == (tmp_path / "straight" / file).read_bytes()
+    assert [len(open_store(tmp_path / "out", split)) for split in ("train", "validation")] == [18, 2]
+    with pytest.raises(DataError, match="already"):
+        add("out")
 
 
 KILLED = """

@@ -1,3 +1,4 @@
+import os
 import pickle
 from dataclasses import replace
 from pathlib import Path
@@ -104,3 +105,16 @@ def test_a_relative_path_starts_from_the_datasets_folder(tmp_path, generator):
     dataset = replace(dataset_of([sample], skeleton=MPII_16), folder=tmp_path)
     assert dataset.image_bytes(0) == b"a picture"
     assert dataset[0].image == tmp_path / "one.jpg"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no named pipes")
+def test_an_image_that_is_no_file_is_not_waited_for(generator, tmp_path):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "folder.jpg").mkdir()
+    one, two, three = fake_samples(3, MPII_16, generator)
+    paths = ("pipe.jpg", "folder.jpg", "a\0b.jpg")
+    samples = [replace(one, image=tmp_path / path) for one, path in zip((one, two, three), paths, strict=True)]
+    dataset = dataset_of(samples, skeleton=MPII_16)
+    for index in range(3):
+        with pytest.raises(DataError, match=f"the image of sample {index} of memory/all cannot be read"):
+            dataset.image_bytes(index)

@@ -1,4 +1,5 @@
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -127,3 +128,9 @@ def test_the_folder_that_can_be_added_is_named_not_one_above_or_below(tmp_path, 
         tmp_path / "downloads/3dhp/mpi_inf_3dhp_test_set"
     ]
     assert [one.dataset for one in find_owners_files([tmp_path / "downloads"], ENTRIES)] == ["h36m"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no named pipes")
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "recipe.json")
+    assert usual_places(tmp_path) == ()

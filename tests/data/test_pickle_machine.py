@@ -1,7 +1,6 @@
 import pytest
 
-from prepose.data import pickle_machine
-from prepose.data.pickle_machine import Machine
+from prepose.data.pickle_machine import Machine, allowance
 from prepose.data.pickle_names import Refusal
 from prepose.data.pickle_values import Unfinished
 
@@ -26,16 +25,20 @@ def test_marks_part_the_stack():
         machine.since_mark()
 
 
-def test_unfinished_objects_and_containers_are_counted(monkeypatch):
-    machine = Machine(b"")
+def test_unfinished_objects_are_counted_and_containers_come_out_of_the_budget():
+    machine = Machine(b"", memory=160)
     thing = Unfinished("array")
     machine.push_made(thing)
     machine.push_made(b"")
     assert machine.unfinished == 1
     machine.drop([thing, b""])
     assert machine.unfinished == 0
-    monkeypatch.setattr(pickle_machine, "MOST_CONTAINERS", 2)
     machine.push_container([])
     machine.push_container({})
-    with pytest.raises(Refusal, match="more than 2 lists and dicts"):
+    with pytest.raises(Refusal, match="far more memory than the file has"):
         machine.push_container([])
+
+
+def test_what_a_file_may_take_grows_with_it():
+    assert allowance(0) < 2**30
+    assert allowance(2 * 10**9) - allowance(10**9) == allowance(10**9) - allowance(0) > 10**9

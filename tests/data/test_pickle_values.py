@@ -87,7 +87,28 @@ def _can_be_made(what) -> bool:
 
 
 def test_keys_are_quick_to_hash():
-    check_keys(["a", b"b", 1, 2.0, None, True, np.int64(3), (1, "x")])
+    check_keys(["a", b"b", 1, 2.0, None, True, np.int64(3), (1, "x")], Budget(0))
     for key in ((1, (2, 3)), frozenset([1]), [1], Unfinished("array"), NDARRAY):
         with pytest.raises(Refusal, match="as a key"):
-            check_keys([key])
+            check_keys([key], Budget(0))
+
+
+def test_keys_of_one_hash_are_few():
+    alike = [number * (2**61 - 1) for number in range(20)]
+    assert len({hash(key) for key in alike}) == 1
+    budget = Budget(0)
+    for _ in range(3):  # the same keys in every dict of a list are no trouble
+        check_keys([*alike[:10], -1, -2, 0.0, False], budget)
+    with pytest.raises(Refusal, match="keys of the same hash"):
+        check_keys(alike, budget)
+
+
+def test_what_is_held_comes_out_of_the_budget():
+    budget = Budget(10**9, memory=1000)
+    state = (1, (50,), np.dtype("f8"), False, bytes(400))
+    finish(Unfinished("array"), state, budget, no_bytes)
+    with pytest.raises(Refusal, match="far more memory"):
+        finish(Unfinished("array"), state, budget, no_bytes)
+    for kind in ("set", "OrderedDict"):
+        with pytest.raises(Refusal, match="far more memory"):
+            call(next(name for name in NAMES.values() if name.kind == kind), ([],), Budget(100, memory=200))

@@ -8,7 +8,8 @@ import pytest
 from fakes import fake_samples
 from prepose.body.skeletons import LSP_14
 from prepose.data import store_files
-from prepose.data.store import StoreDescription, finished_samples, open_store, write_store
+from prepose.data.columns import read_block
+from prepose.data.store import StoreDescription, finished_samples, open_store, verify_store, write_store
 from prepose.errors import DataError
 
 DESCRIPTION = StoreDescription("fake", LSP_14)
@@ -97,3 +98,45 @@ def test_a_full_disk_loses_nothing_that_was_finished(tmp_path, monkeypatch):
     with pytest.raises(DataError, match=r"cannot be written \(No space left on device\); what was finished is safe"):
         write_store(tmp_path, DESCRIPTION, "train", people, shard_size=2)
     assert finished_samples(tmp_path, "train", DESCRIPTION) == 2
+
+
+@pytest.mark.parametrize("name", ["../other/train/shard-00000.arrow", "/etc/passwd", "a\0b", "", "link.arrow"])
+def test_a_shard_outside_of_its_split_is_never_opened(folder, tmp_path, name):
+    write_store(tmp_path / "other", DESCRIPTION, "train", fake_samples(2, LSP_14, np.random.default_rng(0)))
+    (folder / "train" / "link.arrow").symlink_to(tmp_path / "other" / "train" / "shard-00000.arrow")
+    record = folder / "train" / "split.json"
+    content = json.loads(record.read_text())
+    content["shards"][0] |= {
+        "file": name,
+        "bytes": (tmp_path / "other" / "train" / "shard-00000.arrow").stat().st_size,
+    }
+    record.write_text(json.dumps(content))
+    for read in (open_store, verify_store):
+        with pytest.raises(DataError, match="names '"):
+            read(folder, "train")
+
+
+def test_nothing_is_written_through_a_link(folder, tmp_path):
+    (tmp_path / "precious").write_text("mine")
+    (tmp_path / "elsewhere").mkdir()
+    for link in (folder / "store.partial", folder / "train" / "shard-00003.partial"):
+        link.symlink_to(tmp_path / "precious")
+    (folder / "test").symlink_to(tmp_path / "elsewhere")
+    people = fake_samples(5, LSP_14, np.random.default_rng(0))
+    with pytest.raises(DataError, match="is a link"):
+        write_store(folder, DESCRIPTION, "test", people)
+    write_store(folder, DESCRIPTION, "validation", people)
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+    assert (tmp_path / "precious").read_text() == "mine"
+
+
+@pytest.mark.parametrize("row", [0, 1])
+def test_a_number_that_no_sample_may_have_is_named_on_opening(folder, row):
+    shard = folder / "train" / "shard-00001.arrow"
+    block = read_block(shard, len(LSP_14))
+    data, box = bytearray(shard.read_bytes()), block.numbers["box_xywh"]
+    at = data.index(box.tobytes()) + 16 * row
+    data[at : at + 4] = np.float32(np.nan).tobytes()
+    shard.write_bytes(data)
+    with pytest.raises(DataError, match=rf"shard-00001\.arrow: sample {row} has an invalid box_xywh"):
+        open_store(folder, "train")

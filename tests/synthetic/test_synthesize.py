@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from prepose.data import store_files
 from prepose.data.store import open_store, store_splits
 from prepose.errors import DataError, RecipeError
 from prepose.synthetic import synthesize as module
@@ -67,6 +68,33 @@ def test_an_interrupted_store_is_gone_on_with_and_ends_the_same(tmp_path, monkey
     for split in COUNTS:
         whole, cut = (open_store(tmp_path / name, split) for name in ("whole", "cut"))
         assert [sample.image for sample in whole] == [sample.image for sample in cut]
+
+
+@pytest.mark.parametrize("renamed", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("number", range(1, 13))
+def test_killed_at_any_write_a_store_ends_the_same(tmp_path, monkeypatch, number, renamed):
+    counts = {"train": 3, "test": 1}
+    monkeypatch.setattr(module, "_SHARD", 2)
+    write(tmp_path / "whole", counts=counts)
+    real, writes = store_files._settle, []
+
+    def dies(aside, path):
+        writes.append(path.name)
+        if len(writes) == number and not renamed:
+            raise KeyboardInterrupt
+        real(aside, path)
+        if len(writes) == number:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store_files, "_settle", dies)
+        with pytest.raises(KeyboardInterrupt):
+            write(tmp_path / "cut", counts=counts)
+    if not (number == 12 and renamed):  # that was the last
+        write(tmp_path / "cut", counts=counts)
+    for file in sorted((tmp_path / "whole").rglob("*.*")):
+        assert (tmp_path / "cut" / file.relative_to(tmp_path / "whole")).read_bytes() == file.read_bytes()
+    assert {split: len(open_store(tmp_path / "cut", split)) for split in counts} == counts
 
 
 def test_a_complete_split_is_kept_when_another_is_still_missing(tmp_path, monkeypatch):

@@ -16,7 +16,7 @@ from types import TracebackType
 
 import numpy as np
 
-from prepose.data.intake import MOST_BYTES, check_file
+from prepose.data.intake import allowance, check_file
 from prepose.data.pickle_names import printable
 from prepose.errors import DataError
 
@@ -121,7 +121,8 @@ def read_npy(data: bytes, where: str) -> np.ndarray:
             f"{where}: is an array of pickled objects, which could run code; only numbers and text are read"
         )
     found, claimed = len(data) - stream.tell(), prod(shape) * dtype.itemsize
-    if min(shape, default=0) < 0 or claimed != found:
+    # numpy's own reader takes truth values for sizes.
+    if any(type(size) is not int or size < 0 for size in shape) or claimed != found:
         raise DataError(f"{where}: claims {claimed:,} bytes for {' x '.join(map(str, shape))} but has {found:,}")
     flat = np.frombuffer(data, np.uint8, offset=stream.tell()).copy().view(dtype)
     return flat.reshape(shape, order="F" if fortran else "C")
@@ -140,9 +141,10 @@ def read_npz(path: Path, names: tuple[str, ...] | None = None) -> dict[str, np.n
             lacks = f"array {missing[0]!r}" if missing else "arrays"
             raise DataError(f"{path}: has no {lacks}; it has {printable(', '.join(there)) or 'none'}")
         chosen = tuple(there) if names is None else names
-        return {
-            name: read_npy(archive.read(there[name], MOST_BYTES), f"{path}: {printable(name)!r}") for name in chosen
-        }
+        claimed, most = sum(archive.members[there[name]].file_size for name in chosen), allowance(path)
+        if claimed > most:
+            raise DataError(f"{path}: its arrays take {claimed:,} bytes of memory, far more than the file has; refused")
+        return {name: read_npy(archive.read(there[name], most), f"{path}: {printable(name)!r}") for name in chosen}
 
 
 def _checked_members(path: Path, file: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:

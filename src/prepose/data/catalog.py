@@ -149,15 +149,17 @@ def add_dataset(  # noqa: PLR0913 - the options of one command
     made_by |= {"images": "by reference" if by_reference else "inside"}
     if chips is not None:
         made_by |= {"images": "person chips", "size": chips.size, "margin": chips.margin}
-    added = []
+    added, was_there = [], True
     for split in wanted:
         found = _find(entry, root, split, partial=partial)
         description = StoreDescription(
             entry.name, found.skeleton, entry.licence, entry.citation, made_by | {"split": split} | found.facts
         )
-        there = is_complete(out, split, description)
-        done = found.total if there else finished_samples(out, split, description)
-        if done < found.total:
+        is_there = is_complete(out, split, description)
+        was_there = was_there and is_there
+        done = found.total if is_there else finished_samples(out, split, description)
+        # Not `done < found.total`: all samples may be there and the mark that the split is complete, written last, not.
+        if not is_there:
             samples = found.samples(done, found.total)
             write_store(
                 out,
@@ -169,7 +171,7 @@ def add_dataset(  # noqa: PLR0913 - the options of one command
                 progress=None if progress is None else _named(progress, split),
             )
         added.append(AddedSplit(split, found.total, done, entry.expected.get(split), found.notes))
-    if all(split.resumed_from == split.samples for split in added):
+    if was_there:
         raise DataError(f"{out}: holds {name} ({', '.join(wanted)}) already; choose another --out or delete it")
     return tuple(added)
 

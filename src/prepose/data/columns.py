@@ -4,9 +4,11 @@ A block of samples is one `pyarrow.RecordBatch`. Reading one is zero-copy: numpy
 which only the pages that are touched are ever read.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+import struct
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +16,7 @@ from jaxtyping import Int
 
 from prepose.body.skeleton import Skeleton
 from prepose.camera.camera import Camera
-from prepose.data.sample import PoseSample
+from prepose.data.sample import JointState, PoseSample
 from prepose.errors import DataError
 
 # Text columns; `image` (bytes) and `image_path` come beside them and exclude each other.
@@ -191,19 +193,110 @@ def write_block(file: Path, batch: pa.RecordBatch) -> None:
 
 
 def read_block(file: Path, num_joints: int) -> Block:
-    """The block of a file, memory-mapped.
+    """The block of a file, memory-mapped and validated.
+
+    Arrow trusts the offsets in a file and reads wherever they point, so a damaged file ends the process unless it is
+    validated first. That reads all columns but the image bytes, of which only the offsets are read.
 
     Raises:
         DataError: the file is not a block of samples with that many joints.
     """
     try:
-        with pa.ipc.open_stream(pa.memory_map(str(file))) as reader:
-            schema, batch = reader.schema, reader.read_next_batch()
-    except (OSError, pa.ArrowException, StopIteration) as error:
-        raise DataError(f"{file}: not a readable Arrow file ({error}); write the store again") from error
-    if not schema.equals(schema_of(num_joints, schema.names)):
-        raise DataError(f"{file}: not a block of samples with {num_joints} joints; write the store again")
+        with pa.memory_map(str(file)) as source, pa.ipc.open_stream(source) as reader:
+            # Before any batch is read: a schema may ask for dictionaries, which come first.
+            if not reader.schema.equals(schema_of(num_joints, reader.schema.names)):
+                raise DataError(f"{file}: not a block of samples with {num_joints} joints; write the store again")
+            _refuse_compression(source)
+            batch = reader.read_next_batch()
+            batch.validate(full=True)
+            _check_nulls(batch)
+            if next(reader, None) is not None:
+                raise ValueError("it holds more than one block")
+    except (OSError, EOFError, ValueError, LookupError, struct.error, pa.ArrowException, StopIteration) as error:
+        reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+        raise DataError(f"{file}: not a readable Arrow file ({reason}); write the store again") from error
     return Block(batch, num_joints, file)
+
+
+def check_values(block: Block) -> None:
+    """Make sure that the numbers of a block are such as `check_sample` and `Camera` let into a store.
+
+    Raises:
+        ValueError: a joint is infinite, a state unknown, or a box or a camera invalid; says of which sample.
+    """
+    numbers = block.numbers
+    boxes, size_wh = numbers["box_xywh"], numbers["camera_size_wh"]
+    valid = {
+        "joints_img": ~np.isinf(numbers["joints_img"]).any(axis=(1, 2)),
+        "joints_cam": ~np.isinf(numbers["joints_cam"]).any(axis=(1, 2)),
+        "states": (numbers["states"] <= max(JointState)).all(axis=1),
+        "box_xywh": np.isfinite(boxes).all(axis=1) & (boxes[:, 2:] > 0).all(axis=1),
+        "head_box_xywh": ~np.isinf(numbers["head_box_xywh"]).any(axis=1),
+        "camera_size_wh": (size_wh > 0).all(axis=1) | (size_wh == 0).all(axis=1),
+        CHIP_COLUMN: np.isfinite(numbers[CHIP_COLUMN]).all(axis=(1, 2)),
+    }
+    has_camera = size_wh[:, 0] > 0
+    for name, is_valid in _camera_validity(numbers).items():
+        valid[name] = is_valid | ~has_camera
+    for name, is_valid in valid.items():
+        if not is_valid.all():
+            raise ValueError(f"sample {int(np.argmin(is_valid))} has an invalid {name}")
+
+
+def _camera_validity(numbers: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """Column name -> (rows,) bool: whether `Camera` accepts the row, if it has one."""
+    K, rotation = numbers["camera_K"], numbers["camera_rotation"]
+    with np.errstate(all="ignore"):
+        off = np.abs(rotation @ rotation.transpose(0, 2, 1) - np.eye(3)).max(axis=(1, 2))
+        turned = np.asarray(np.linalg.det(rotation) > 0)
+        return {
+            "camera_K": np.isfinite(K).all(axis=(1, 2)) & (K[:, [0, 1], [0, 1]] > 0).all(axis=1),
+            # As `Camera` has it: 1e-4, and 1e-5 of the diagonal's 1.
+            "camera_rotation": (off <= 1.1e-4) & turned,
+            "camera_translation": np.isfinite(numbers["camera_translation"]).all(axis=1),
+            "camera_distortion": np.isfinite(numbers["camera_distortion"]).all(axis=1),
+        }
+
+
+def _refuse_compression(source: pa.MemoryMappedFile) -> None:
+    """Make sure that the next batch is stored as it is: a compressed one may claim any size, and ours never are.
+
+    Source: Arrow's Message.fbs; a table's field is found through its vtable, and is absent where that says 0.
+    """
+    at = source.tell()
+    metadata = pa.ipc.read_message(source).metadata.to_pybytes()
+    source.seek(at)
+    batch = _field(metadata, struct.unpack_from("<I", metadata)[0], 2)
+    if batch is None or _field(metadata, batch + struct.unpack_from("<I", metadata, batch)[0], 3) is not None:
+        raise ValueError("its samples are compressed or missing")
+
+
+def _field(flatbuffer: bytes, table: int, number: int) -> int | None:
+    """Where a field of a table lies in a flatbuffer; None where the table does not have it."""
+    vtable = table - struct.unpack_from("<i", flatbuffer, table)[0]
+    if 4 + 2 * number >= struct.unpack_from("<H", flatbuffer, vtable)[0]:
+        return None
+    offset = struct.unpack_from("<H", flatbuffer, vtable + 4 + 2 * number)[0]
+    return table + offset if offset else None
+
+
+def _check_nulls(batch: pa.RecordBatch) -> None:
+    """Make sure that only an image or its path is missing, and one of them for each sample."""
+    for field, column in zip(batch.schema, batch.columns, strict=True):
+        if not field.nullable and (
+            column.null_count or (pa.types.is_fixed_size_list(field.type) and column.values.null_count)
+        ):
+            raise ValueError(f"values of {field.name} are missing")
+    if (_present_rows(batch.column("image")) == _present_rows(batch.column("image_path"))).any():
+        raise ValueError("a sample does not have exactly one image")
+
+
+def _present_rows(column: pa.Array) -> np.ndarray:
+    """Which rows of a column are not null."""
+    bitmap = column.buffers()[0]
+    if bitmap is None:
+        return np.ones(len(column), bool)
+    return np.unpackbits(np.frombuffer(bitmap, np.uint8), bitorder="little")[: len(column)].astype(bool)
 
 
 class Blocks:

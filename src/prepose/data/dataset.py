@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from errno import EINVAL
 from pathlib import Path
 
 import numpy as np
@@ -100,11 +101,15 @@ class PoseDataset:
             return image
         path = self.folder / image
         try:
+            # A named pipe or a device is waited for or read without end.
+            if path.exists() and not path.is_file():
+                raise OSError(EINVAL, "not a regular file")
             return path.read_bytes()
-        except OSError as error:
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
             raise DataError(
                 f"{path}: the image of sample {index} of {self.name}/{self.split} cannot be read "
-                f"({error.strerror}); put it back, or add the dataset again with its images inside the store"
+                f"({reason}); put it back, or add the dataset again with its images inside the store"
             ) from error
 
     def _row(self, index: int) -> int:

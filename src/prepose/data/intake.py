@@ -5,8 +5,7 @@ run code from a file.
 """
 
 import json
-import struct
-import zlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from pathlib import Path
@@ -14,17 +13,21 @@ from typing import Any, TypeVar
 
 import h5py
 import numpy as np
-import scipy.io
 
-from prepose.data.hdf5_links import refuse_links
+from prepose.data.hdf5_links import datasets_inside
+from prepose.data.mat_file import ExcessError, Variable, list_variables, load_variable
+from prepose.data.pickle_names import printable
 from prepose.errors import DataError
 
-# Far above any label file of the field, far below what a crafted header can claim.
-MOST_BYTES = 8 * 2**30
+# What reading may take in memory beside the file's own size.
+FREE_BYTES = 2**28
+OBJECT_BYTES = 64  # of a short text
+# A struct is built of small Python objects; MPII's takes STRUCT_TIMES its compressed size.
+STRUCT_TIMES = 64
 
-# A struct is built of small Python objects, several times its size in the file; the largest of the field has 0.2 GiB.
-MOST_STRUCT_BYTES = 2**30
-MAT_HEADER_BYTES, MAT_COMPRESSED = 128, 15
+# 64 bits are 19 digits.
+INTEGER_DIGITS = 19
+LONG_NUMBER = re.compile(rb"\d{%d}" % (INTEGER_DIGITS + 1))
 
 Shape = tuple[int | None, ...]
 T = TypeVar("T")
@@ -59,8 +62,7 @@ def mat_shapes(path: Path) -> dict[str, tuple[int, ...]]:
     check_file(path)
     if h5py.is_hdf5(path):
         return hdf5_shapes(path, reverse_axes=True)
-    listed = _guarded(path, "MATLAB file", lambda: scipy.io.whosmat(str(path)))
-    return {name: tuple(shape) for name, shape, kind in listed if kind in MAT_NUMBERS}
+    return {one.name: one.shape for one in _variables(path) if one.kind in MAT_NUMBERS}
 
 
 def read_mat(path: Path, variable: str, shape: Shape) -> np.ndarray:
@@ -79,10 +81,7 @@ def read_mat(path: Path, variable: str, shape: Shape) -> np.ndarray:
     if h5py.is_hdf5(path):
         return _read_hdf5_array(path, variable).transpose()
 
-    def load() -> np.ndarray:
-        return scipy.io.loadmat(str(path), variable_names=[variable])[variable]
-
-    return _guarded(path, "MATLAB file", load)
+    return _loaded(path, variable, _variables(path))
 
 
 def read_mat_struct(path: Path, variable: str) -> Any:
@@ -94,16 +93,10 @@ def read_mat_struct(path: Path, variable: str) -> Any:
         DataError: the file is missing, truncated, foreign, of format 7.3, inflates beyond 1 GiB, or has no such struct.
     """
     listed = _listed_level_5(path)
-    structs = [name for name, _, kind in listed if kind == "struct"]
-    if variable not in structs:
-        others = ", ".join(f"{name} ({kind})" for name, _, kind in listed) or "nothing"
+    if not any(one.name == variable and one.kind == "struct" for one in listed):
+        others = ", ".join(f"{printable(one.name)} ({one.kind})" for one in listed) or "nothing"
         raise DataError(f"{path}: has no struct {variable!r}; it has {others}")
-
-    def load() -> Any:
-        loaded = scipy.io.loadmat(str(path), variable_names=[variable], simplify_cells=True)
-        return loaded[variable]
-
-    return _guarded(path, "MATLAB file", load)
+    return _loaded(path, variable, listed, simplify=True)
 
 
 def read_mat_cells(path: Path, variables: Sequence[str]) -> dict[str, tuple[np.ndarray, ...]]:
@@ -114,9 +107,8 @@ def read_mat_cells(path: Path, variables: Sequence[str]) -> dict[str, tuple[np.n
             something else.
     """
     listed = _listed_level_5(path)
-    found = [name for name, _, kind in listed if kind == "cell" and name in variables]
-    loaded = _guarded(path, "MATLAB file", lambda: scipy.io.loadmat(str(path), variable_names=found)) if found else {}
-    cells = {name: tuple(loaded[name].ravel()) for name in found}
+    found = [one.name for one in listed if one.kind == "cell" and one.name in variables]
+    cells = {name: tuple(_loaded(path, name, listed).ravel()) for name in found}
     for name, matrices in cells.items():
         if not all(isinstance(matrix, np.ndarray) and matrix.dtype.kind in "fiub" for matrix in matrices):
             raise DataError(f"{path}: a cell of {name!r} holds something else than numbers; fetch it again")
@@ -152,16 +144,9 @@ def hdf5_shapes(path: Path, *, reverse_axes: bool = False) -> dict[str, tuple[in
     check_file(path)
 
     def look() -> dict[str, tuple[int, ...]]:
-        shapes: dict[str, tuple[int, ...]] = {}
-
-        def note(name: str, item: h5py.Group | h5py.Dataset) -> None:
-            if isinstance(item, h5py.Dataset) and item.dtype.kind in "fiub":
-                shapes[name] = item.shape[::-1] if reverse_axes else item.shape
-
         with h5py.File(path, "r") as file:
-            refuse_links(path, file)
-            file.visititems(note)
-        return shapes
+            numeric = [(name, item.shape) for name, item in datasets_inside(path, file) if item.dtype.kind in "fiub"]
+        return {name: shape[::-1] if reverse_axes else shape for name, shape in numeric}
 
     return _guarded(path, "HDF5 file", look)
 
@@ -193,8 +178,7 @@ def read_hdf5_texts(path: Path, name: str) -> tuple[str, ...] | None:
             found = file.get(name)
             if not isinstance(found, h5py.Dataset) or h5py.check_string_dtype(found.dtype) is None:
                 return None
-            _check_bytes(path, repr(name), found.size * found.dtype.itemsize)
-            return tuple(str(text).rstrip("\0 ") for text in np.atleast_1d(found.asstr()[()]).ravel())
+            return _texts(path, name, found)
 
     return _guarded(path, "HDF5 file", load)
 
@@ -219,57 +203,81 @@ def read_json(path: Path) -> Any:
     """The content of a JSON file.
 
     Raises:
-        DataError: the file is missing, empty, too large or not JSON.
+        DataError: the file is missing, empty or not JSON, or holds an integer of more than 64 bits.
     """
     check_file(path)
-    _check_bytes(path, "the file", path.stat().st_size)
+    data = path.read_bytes()
+    # Looked at only where there may be one: a call for each integer would take as long as all the rest.
+    parse_int = _integer if LONG_NUMBER.search(data) else None
     try:
-        return json.loads(path.read_bytes())
+        return json.loads(data, parse_int=parse_int)
+    except _LongIntegerError as error:
+        raise DataError(f"{path}: has an integer of {error} digits; expected at most {INTEGER_DIGITS}") from error
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: is truncated or not JSON ({error}); fetch it again") from error
 
 
-def _listed_level_5(path: Path) -> list[tuple[str, tuple[int, ...], str]]:
-    """Name, shape and kind of the variables of a MATLAB file that is small enough to be built of Python objects."""
+class _LongIntegerError(Exception):
+    pass
+
+
+def _integer(text: str) -> int:
+    if len(text.lstrip("-")) > INTEGER_DIGITS:
+        raise _LongIntegerError(f"{len(text.lstrip('-')):,}")
+    return int(text)
+
+
+def allowance(path: Path, times: int = 1) -> int:
+    """Bytes of memory that reading a label file may take: so many times its size, and a quarter of a gigabyte.
+
+    Whatever a file claims, it is read within this; the label files of the field are far from it.
+    """
+    return times * path.stat().st_size + FREE_BYTES
+
+
+def _listed_level_5(path: Path) -> tuple[Variable, ...]:
     check_file(path)
     if h5py.is_hdf5(path):
         raise DataError(f"{path}: is of MATLAB's format 7.3; open it there and save it with save(..., '-v7')")
-    listed = _guarded(path, "MATLAB file", lambda: scipy.io.whosmat(str(path)))
-    inflated = _guarded(path, "MATLAB file", lambda: _inflated_size(path))
-    if inflated > MOST_STRUCT_BYTES:
-        raise DataError(
-            f"{path}: inflates to more than {MOST_STRUCT_BYTES / 2**30:.0f} GiB; no label file is that large"
-        )
-    return listed
+    return _variables(path)
 
 
-def _inflated_size(path: Path) -> int:
-    """Bytes of a MATLAB file's variables, compressed ones inflated and thrown away piece by piece."""
-    total, end = 0, path.stat().st_size
-    with path.open("rb") as file:
-        order = "<" if file.read(MAT_HEADER_BYTES)[126:128] == b"IM" else ">"
-        while file.tell() + 8 <= end and total <= MOST_STRUCT_BYTES:
-            kind, size = struct.unpack(f"{order}II", file.read(8))
-            after = file.tell() + size
-            total += _inflate(file.read(size)) if kind == MAT_COMPRESSED else size
-            file.seek(after)
-    return total
+def _variables(path: Path) -> tuple[Variable, ...]:
+    return _guarded(path, "MATLAB file", lambda: list_variables(path))
 
 
-def _inflate(data: bytes) -> int:
-    inflater, total = zlib.decompressobj(), 0
-    while data and not inflater.eof and total <= MOST_STRUCT_BYTES:
-        total += len(inflater.decompress(data, 2**20))
-        data = inflater.unconsumed_tail
-    return total
+def _loaded(path: Path, name: str, listed: Sequence[Variable], *, simplify: bool = False) -> Any:
+    variable = next(one for one in listed if one.name == name)
+    most = allowance(path, STRUCT_TIMES if simplify else 1)
+    return _guarded(path, "MATLAB file", lambda: load_variable(path, variable, most, simplify=simplify))
 
 
 def _read_hdf5_array(path: Path, name: str) -> np.ndarray:
     def load() -> np.ndarray:
         with h5py.File(path, "r") as file:
-            return np.asarray(file[name])
+            dataset: Any = file[name]
+            # A chunk is unpacked as a whole, however few of its numbers belong to the dataset.
+            if dataset.chunks:
+                _check_bytes(path, f"a chunk of {name!r}", prod(dataset.chunks) * dataset.dtype.itemsize)
+            return np.asarray(dataset)
 
     return _guarded(path, "HDF5 file", load)
+
+
+def _texts(path: Path, name: str, found: h5py.Dataset) -> tuple[str, ...]:
+    """The texts of a dataset, a few rows at a time: many rows may hold one long text."""
+    texts: list[str] = []
+    held = found.size * (OBJECT_BYTES + found.dtype.itemsize)
+    _check_bytes(path, repr(name), held)
+    if found.ndim == 0:
+        return (str(found.asstr()[()]).rstrip("\0 "),)
+    step = max(1, min(4096, FREE_BYTES // (4 * path.stat().st_size)))
+    for first in range(0, found.shape[0], step):
+        part = [str(text).rstrip("\0 ") for text in np.ravel(found.asstr()[first : first + step])]
+        held += sum(map(len, part))
+        _check_bytes(path, repr(name), held)
+        texts += part
+    return tuple(texts)
 
 
 def _check_listed(path: Path, name: str, shapes: Mapping[str, tuple[int, ...]], shape: Shape) -> None:
@@ -280,12 +288,16 @@ def _check_listed(path: Path, name: str, shapes: Mapping[str, tuple[int, ...]], 
     if not fits:
         wanted = " x ".join("any" if size is None else str(size) for size in shape)
         raise DataError(f"{path}: {name!r} is {' x '.join(map(str, found))}, expected {wanted}")
+    # In double precision, as every adapter goes on with it.
     _check_bytes(path, repr(name), 8 * prod(found))
 
 
 def _check_bytes(path: Path, what: str, size: int) -> None:
-    if size > MOST_BYTES:
-        raise DataError(f"{path}: {what} claims {size / 2**30:.0f} GiB; no label file of this kind is that large")
+    most = allowance(path, 2)
+    if size > most:
+        raise DataError(
+            f"{path}: {what} takes {size:,} bytes of memory, far more than the file's {path.stat().st_size:,}; refused"
+        )
 
 
 def _guarded(path: Path, kind: str, read: Callable[[], T]) -> T:
@@ -293,6 +305,8 @@ def _guarded(path: Path, kind: str, read: Callable[[], T]) -> T:
         return read()
     except DataError:
         raise
+    except ExcessError as error:
+        raise DataError(f"{path}: {error}; refused, get it from its owners") from error
     # On damaged bytes scipy and h5py raise whatever the parser happened to stumble over.
     except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -171,10 +171,15 @@ def _picture_sizes(folder: Path, split: str) -> tuple[tuple[int, int], ...]:
 def _stores_of(recipe: Path) -> tuple[str, ...]:
     """What a JSON file names as `store`, at any depth; nothing where it is no recipe."""
     try:
-        content = json.loads(recipe.read_bytes()) if recipe.stat().st_size <= MOST_RECIPE_BYTES else None
+        content = json.loads(recipe.read_bytes()) if _may_be_recipe(recipe) else None
     except (OSError, ValueError, RecursionError):
         return ()
     return tuple(dict.fromkeys(_named_stores(content))) if isinstance(content, Mapping) else ()
+
+
+def _may_be_recipe(path: Path) -> bool:
+    # A named pipe never ends.
+    return path.is_file() and path.stat().st_size <= MOST_RECIPE_BYTES
 
 
 def _named_stores(value: Any) -> Iterator[str]:

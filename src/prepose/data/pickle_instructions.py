@@ -12,15 +12,18 @@ from typing import Any
 from prepose.data.pickle_literals import binary_long, escaped, integer, latin1, long, quoted, utf8
 from prepose.data.pickle_machine import Machine
 from prepose.data.pickle_names import Named, Refusal, named
-from prepose.data.pickle_values import Unfinished, call, check_keys, finish, make
+from prepose.data.pickle_values import PAIR_BYTES, Budget, Unfinished, call, check_keys, finish, make
 
 STOP = ord(".")
+# What values take in memory beside what they hold, as `sys.getsizeof` has it.
+NUMBER_BYTES, TEXT_BYTES, MARK_BYTES, TUPLE_BYTES = 32, 56, 72, 64
 
 
-def _packed(form: str) -> Callable[[Machine], None]:
+def _packed(form: str, held: int = NUMBER_BYTES) -> Callable[[Machine], None]:
     unpack, size = struct.Struct(form).unpack_from, struct.calcsize(form)
 
     def act(machine: Machine) -> None:
+        machine.budget.hold(held)
         machine.stack.append(unpack(machine.data, machine.at)[0])
         machine.at += size
 
@@ -34,16 +37,22 @@ def _sized(form: str, build: Callable[[bytes], Any]) -> Callable[[Machine], None
     def act(machine: Machine) -> None:
         length = unpack(machine.data, machine.at)[0]
         machine.at += size
+        machine.budget.hold(TEXT_BYTES)
         machine.stack.append(build(machine.take(length)))
 
     return act
 
 
 def _from_line(build: Callable[[bytes], Any]) -> Callable[[Machine], None]:
-    return lambda machine: machine.stack.append(build(machine.line()))
+    def act(machine: Machine) -> None:
+        machine.budget.hold(TEXT_BYTES)
+        machine.stack.append(build(machine.line()))
+
+    return act
 
 
 def _mark(machine: Machine) -> None:
+    machine.budget.hold(MARK_BYTES)
     machine.marks.append(machine.stack)
     machine.stack = []
 
@@ -63,6 +72,7 @@ def _tuple_of(count: int) -> Callable[[Machine], None]:
         stack = machine.stack
         if len(stack) < count:
             raise EOFError
+        machine.budget.hold(TUPLE_BYTES + 8 * count)
         stack[-count:] = [tuple(stack[-count:])]
 
     return act
@@ -70,26 +80,32 @@ def _tuple_of(count: int) -> Callable[[Machine], None]:
 
 def _tuple(machine: Machine) -> None:
     items = tuple(machine.since_mark())
+    machine.budget.hold(TUPLE_BYTES + 8 * len(items))
     machine.stack.append(items)
 
 
-def _marked(build: Callable[[list], Any]) -> Callable[[Machine], None]:
+def _marked(build: Callable[[list, Budget], Any]) -> Callable[[Machine], None]:
     def act(machine: Machine) -> None:
-        machine.push_container(build(machine.since_mark()))
+        machine.push_container(build(machine.since_mark(), machine.budget))
 
     return act
 
 
-def _dict_of(items: list) -> dict:
+def _list_of(items: list, budget: Budget) -> list:
+    return items
+
+
+def _dict_of(items: list, budget: Budget) -> dict:
     filled: dict = {}
-    _set_pairs(filled, items)
+    _set_pairs(filled, items, budget)
     return filled
 
 
-def _set_pairs(target: Any, items: list) -> None:
+def _set_pairs(target: Any, items: list, budget: Budget) -> None:
     if type(target) not in (dict, OrderedDict) or len(items) % 2:
         raise ValueError("not a dict, or a key without value")
-    check_keys(items[::2])
+    budget.hold(PAIR_BYTES * len(items) // 2)
+    check_keys(items[::2], budget)
     for key, value in zip(items[::2], items[1::2], strict=True):
         target[key] = value
 
@@ -112,16 +128,17 @@ def _appends(machine: Machine) -> None:
 
 def _set_item(machine: Machine) -> None:
     value, key = machine.stack.pop(), machine.stack.pop()
-    _set_pairs(machine.stack[-1], [key, value])
+    _set_pairs(machine.stack[-1], [key, value], machine.budget)
 
 
 def _set_items(machine: Machine) -> None:
     items = machine.since_mark()
-    _set_pairs(machine.stack[-1], items)
+    _set_pairs(machine.stack[-1], items, machine.budget)
 
 
-def _frozen(items: list) -> frozenset:
-    check_keys(items)
+def _frozen(items: list, budget: Budget) -> frozenset:
+    budget.hold(PAIR_BYTES * len(items))
+    check_keys(items, budget)
     return frozenset(items)
 
 
@@ -129,7 +146,8 @@ def _add_items(machine: Machine) -> None:
     items = machine.since_mark()
     if type(machine.stack[-1]) is not set:
         raise ValueError("not a set")
-    check_keys(items)
+    machine.budget.hold(PAIR_BYTES * len(items))
+    check_keys(items, machine.budget)
     machine.stack[-1].update(items)
 
 
@@ -140,6 +158,7 @@ def _remember(machine: Machine, index: int) -> None:
     elif 0 <= index < len(memo):
         memo[index] = value
     else:  # Python 2 numbered from 1; a list as long as the number asked for would be a memory bomb
+        machine.budget.hold(PAIR_BYTES)
         machine.memo_far[index] = value
 
 
@@ -245,7 +264,7 @@ _INSTRUCTIONS: dict[bytes, Callable[[Machine], None]] = {
     b"I": _from_line(integer),
     b"L": _from_line(long),
     b"J": _packed("<i"),
-    b"K": _packed("<B"),
+    b"K": _packed("<B", 0),
     b"M": _packed("<H"),
     b"G": _packed(">d"),
     b"\x8a": _sized("<B", binary_long),
@@ -266,7 +285,7 @@ _INSTRUCTIONS: dict[bytes, Callable[[Machine], None]] = {
     b"\x87": _tuple_of(3),
     b"t": _tuple,
     b"]": lambda machine: machine.push_container([]),
-    b"l": _marked(list),
+    b"l": _marked(_list_of),
     b"}": lambda machine: machine.push_container({}),
     b"d": _marked(_dict_of),
     b"\x8f": lambda machine: machine.push_container(set()),

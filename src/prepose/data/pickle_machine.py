@@ -2,25 +2,41 @@
 
 from typing import Any
 
-from prepose.data.pickle_names import Refusal
-from prepose.data.pickle_values import Budget, Unfinished
+from prepose.data.pickle_values import SET_BYTES, Budget, Unfinished
 
-MOST_CONTAINERS = 10_000_000
+# What they take in memory, and what points to them.
+EMPTY_BYTES = {list: 72, dict: 80, set: SET_BYTES, frozenset: SET_BYTES}
+# Numbers and lists of two take up to twelve times their place in the file.
+FREE_BYTES, TIMES = 2**28, 12
+
+
+def allowance(size: int) -> int:
+    """Bytes of memory that the values in a file of so many bytes may take."""
+    return FREE_BYTES + TIMES * size
 
 
 class Machine:
-    """The stack machine's memory."""
+    """The stack machine's memory.
 
-    __slots__ = ("at", "budget", "containers", "data", "marks", "memo", "memo_far", "stack", "unfinished")
+    Args:
+        data: The program.
+        memory: Bytes that its values may take; None: what a file of that size may.
+    """
 
-    def __init__(self, data: bytes) -> None:
+    __slots__ = ("at", "budget", "data", "marks", "memo", "memo_far", "stack", "unfinished")
+
+    def __init__(self, data: bytes, memory: int | None = None) -> None:
         self.data, self.at = data, 0
         self.stack: list[Any] = []
         self.marks: list[list[Any]] = []
         self.memo: list[Any] = []
         self.memo_far: dict[int, Any] = {}
-        self.budget = Budget(4 * len(data) + 2**20)
-        self.containers = self.unfinished = 0
+        self.budget = Budget(4 * len(data) + 2**20, allowance(len(data)) if memory is None else memory)
+        self.unfinished = 0
+
+    def forget(self) -> None:
+        """Let go of what was only needed while the program ran."""
+        self.memo, self.memo_far, self.stack, self.marks = [], {}, [], []
 
     def take(self, size: int) -> bytes:
         """The next bytes of the program."""
@@ -49,9 +65,7 @@ class Machine:
 
     def push_container(self, value: Any) -> None:
         """Push a list, dict or set."""
-        self.containers += 1
-        if self.containers > MOST_CONTAINERS:
-            raise Refusal(f"holds more than {MOST_CONTAINERS:,} lists and dicts")
+        self.budget.hold(EMPTY_BYTES[type(value)])
         self.stack.append(value)
 
     def push_made(self, value: Any) -> None:

@@ -24,6 +24,9 @@ LATIN_1 = ("latin1", "latin-1")
 PLAIN_DTYPE = re.compile(r"\|?b1|[iufc](1|2|4|8|16)|[SU]\d{1,6}|\?")
 MOST_AXES = 32
 KEY_TYPES = frozenset([str, bytes, int, float, bool, type(None)])
+MOST_ALIKE, SHORT = 16, 2**60
+# What values take in memory, with what points to them.
+KEY_BYTES, PAIR_BYTES, SET_BYTES, ARRAY_BYTES, SPARSE_BYTES, CALL_BYTES = 150, 100, 232, 160, 3000, 100
 
 
 SPARSE = MappingProxyType(
@@ -46,20 +49,53 @@ class Unfinished:
 
 
 class Budget:
-    """Bytes that may still be copied while a pickle is read: honest ones copy each of theirs up to three times."""
+    """What may still be copied and held in memory while a pickle is read.
 
-    def __init__(self, left: int) -> None:
-        self.left = left
+    Args:
+        left: Bytes that may be copied: honest pickles copy each of theirs up to three times.
+        memory: Bytes that values may take in memory: they take many times their bytes in the file.
+    """
+
+    __slots__ = ("_hashes", "left", "memory")
+
+    def __init__(self, left: int, memory: int = 2**28) -> None:
+        self.left, self.memory = left, memory
+        self._hashes: dict[int, list] = {}
 
     def charge(self, size: int) -> None:
-        """Take from what is left.
+        """Take from what may be copied.
 
         Raises:
-            Refusal: nothing is.
+            Refusal: nothing is left.
         """
         self.left -= size
         if self.left < 0:
             raise Refusal("unpacks to far more than it holds (one value is copied over and over)")
+
+    def hold(self, size: int) -> None:
+        """Take from what may be held.
+
+        Raises:
+            Refusal: nothing is left.
+        """
+        self.memory -= size
+        if self.memory < 0:
+            raise Refusal("takes far more memory than the file has")
+
+    def note_key(self, key: Any) -> None:
+        """Note the hash of a key that its maker could choose: a dict of keys of one hash is searched from end to end.
+
+        Raises:
+            Refusal: too many different keys have this hash.
+        """
+        alike = self._hashes.get(hash(key))
+        if alike is None:
+            self.hold(KEY_BYTES)
+            self._hashes[hash(key)] = [key]
+        elif key not in alike:
+            if len(alike) == MOST_ALIKE:
+                raise Refusal(f"holds more than {MOST_ALIKE} keys of the same hash")
+            alike.append(key)
 
 
 def call(what: object, arguments: object, budget: Budget) -> Any:
@@ -71,6 +107,7 @@ def call(what: object, arguments: object, budget: Budget) -> Any:
     build = _CALLS.get(what.kind) if isinstance(what, Named) else None
     if build is None or not isinstance(arguments, tuple):
         raise Refusal(f"calls {_spelled(what)}, which no label file needs")
+    budget.hold(CALL_BYTES)
     try:
         return build(arguments, budget)
     except (ValueError, TypeError, IndexError, OverflowError, UnicodeError) as error:
@@ -111,17 +148,21 @@ def finish(thing: Unfinished, state: Any, budget: Budget, take: Callable[[int], 
         raise Refusal(f"holds a {kind} with {_reason(error)}") from error
 
 
-def check_keys(keys: Any) -> None:
-    """Make sure that keys are quick to hash: text, numbers and flat tuples of them.
+def check_keys(keys: Any, budget: Budget) -> None:
+    """Make sure that keys are quick to hash and to find: text, numbers and flat tuples of them.
 
     Raises:
         Refusal: one is not.
     """
     for key in keys:
+        # Hashes of text differ from run to run, so that nobody can choose them; those of short integers are themselves.
+        if type(key) in (str, bytes) or (type(key) is int and abs(key) < SHORT):
+            continue
         flat = key if type(key) is tuple else (key,)
         for part in flat:
             if type(part) not in KEY_TYPES and not isinstance(part, np.generic):
                 raise Refusal(f"uses a {type(part).__name__} as a key")
+        budget.note_key(key)
 
 
 def _spelled(what: object) -> str:
@@ -162,6 +203,7 @@ def _filled(shape: object, dtype: object, data: bytes | bytearray, order: object
     if prod(shape) * dtype.itemsize != len(data):
         raise ValueError(f"a shape of {' x '.join(map(str, shape))} but {len(data)} bytes")
     budget.charge(len(data))
+    budget.hold(ARRAY_BYTES + 8 * len(shape) + len(data))
     if dtype.itemsize == 0:
         return np.zeros(shape, dtype)
     return np.frombuffer(data, dtype).reshape(shape, order=order).copy(order=order)
@@ -243,7 +285,8 @@ def _members(arguments: tuple, budget: Budget) -> list:
 
 def _set(arguments: tuple, budget: Budget) -> set:
     members = _members(arguments, budget)
-    check_keys(members)
+    check_keys(members, budget)
+    budget.hold(SET_BYTES + PAIR_BYTES * len(members))
     return set(members)
 
 
@@ -255,7 +298,8 @@ def _ordered(arguments: tuple, budget: Budget) -> OrderedDict:
     pairs = _members(arguments, budget)
     if not all(type(pair) in (list, tuple) and len(pair) == 2 for pair in pairs):
         raise ValueError("something other than pairs")
-    check_keys(key for key, _ in pairs)
+    check_keys((key for key, _ in pairs), budget)
+    budget.hold(2 * SET_BYTES + 2 * PAIR_BYTES * len(pairs))
     return OrderedDict((key, value) for key, value in pairs)
 
 
@@ -274,6 +318,7 @@ def _sparse(kind: str, state: Any, budget: Budget) -> Any:
     if parts[0].dtype.kind not in "biufc" or any(part.dtype.kind != "i" for part in parts[1:]):
         raise ValueError("parts of another type")
     budget.charge(sum(part.nbytes for part in parts))
+    budget.hold(SPARSE_BYTES + sum(part.nbytes for part in parts))
     matrix = SPARSE[kind](tuple(parts), shape=shape, copy=True)
     # Indices beyond the shape would be read and written beyond the memory that the matrix has.
     matrix.check_format(full_check=True)

@@ -20,10 +20,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from prepose.body.skeleton import Skeleton
 from prepose.body.skeletons import SKELETONS
-from prepose.data.columns import Block, pack, read_block, write_block
+from prepose.data.columns import Block, check_values, pack, read_block, write_block
 from prepose.data.sample import PoseSample
 from prepose.errors import DataError
-from prepose.files import read_object, read_object_if_any
+from prepose.files import inside, read_object, read_object_if_any
 
 FORMAT_VERSION = 1
 
@@ -133,9 +133,9 @@ def read_split_record(folder: Path, split: str) -> SplitRecord | None:
     """The content of a split's `split.json`; None where there is no such split.
 
     Raises:
-        DataError: the file is damaged.
+        DataError: the file is damaged, or the split is a link.
     """
-    path = folder / split / "split.json"
+    path = inside(folder, f"{split}/split.json")
     content = read_object_if_any(path, advice="write the store again")
     return None if content is None else _validated(SplitRecord, content, path)
 
@@ -149,6 +149,8 @@ def write_record(path: Path, record: BaseModel) -> None:
     with _disk(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         aside = path.with_suffix(".partial")
+        # One that is a link would be written to.
+        aside.unlink(missing_ok=True)
         aside.write_text(record.model_dump_json(indent=1), encoding="utf-8")
         _settle(aside, path)
 
@@ -162,6 +164,7 @@ def write_shard(folder: Path, number: int, samples: list[PoseSample], skeleton: 
     path = folder / f"shard-{number:05d}.arrow"
     aside = path.with_suffix(".partial")
     with _disk(path):
+        aside.unlink(missing_ok=True)
         write_block(aside, pack(samples, len(skeleton)))
         size, digest = aside.stat().st_size, sha256_of(aside)
         _settle(aside, path)
@@ -172,12 +175,16 @@ def open_shard(folder: Path, shard: ShardRecord, skeleton: Skeleton) -> Block:
     """A shard, memory-mapped.
 
     Raises:
-        DataError: it is missing, truncated or not a shard.
+        DataError: it is missing, truncated, not a shard, or holds invalid numbers.
     """
     path = check_shard(folder, shard)
     block = read_block(path, len(skeleton))
     if len(block) != shard.samples:
         raise DataError(f"{path}: holds {len(block)} samples instead of {shard.samples}; write the store again")
+    try:
+        check_values(block)
+    except ValueError as error:
+        raise DataError(f"{path}: {error}; write the store again") from error
     return block
 
 
@@ -185,9 +192,9 @@ def check_shard(folder: Path, shard: ShardRecord) -> Path:
     """The path of a shard whose file has the size it was written with.
 
     Raises:
-        DataError: it is missing or truncated.
+        DataError: it is missing or truncated, or `split.json` names a file elsewhere.
     """
-    path = folder / shard.file
+    path = inside(folder, shard.file, named_by=folder / "split.json")
     size = path.stat().st_size if path.is_file() else None
     if size != shard.bytes:
         found = "is missing" if size is None else f"is {size} bytes long instead of {shard.bytes}"

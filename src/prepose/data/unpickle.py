@@ -19,14 +19,16 @@ import scipy.sparse
 
 from prepose.data.intake import check_file
 from prepose.data.pickle_instructions import run
-from prepose.data.pickle_machine import Machine
+from prepose.data.pickle_machine import Machine, allowance
 from prepose.data.pickle_names import Named, Refusal
+from prepose.data.pickle_values import Budget
 from prepose.errors import DataError
 
 MOST_BYTES = 2 * 2**30  # the largest pickle of the field has a third of a gigabyte
 MOST_VALUES = 200_000_000  # with repeated ones counted each time they are met
 MOST_DEPTH = 64
-INFLATED_FREELY, MOST_INFLATION = 64 * 2**20, 100
+INFLATED_FREELY, MOST_INFLATION = 64 * 2**20, 16
+COUNTED_AGAIN, NOTE_BYTES = 32, 200
 LEAF_TYPES = frozenset([str, bytes, bytearray, int, float, bool, complex, type(None), np.ndarray])
 CONTAINER_TYPES = frozenset([list, tuple, dict, OrderedDict, set, frozenset])
 
@@ -43,9 +45,10 @@ def read_pickle(path: Path) -> Any:
         raise DataError(f"{path}: has {size / 2**30:.0f} GiB; no pickle of labels is that large")
     machine = None
     try:
-        machine = Machine(_inflated(path.read_bytes()))
+        machine = Machine(_inflated(path.read_bytes()), allowance(size))
         value = run(machine)
-        check_size(value)
+        machine.forget()
+        check_size(value, machine.budget)
         return value
     except Refusal as refusal:
         raise DataError(
@@ -57,16 +60,20 @@ def read_pickle(path: Path) -> Any:
         raise DataError(f"{path}: is truncated, damaged or not a pickle{where}; fetch it again") from error
 
 
-def check_size(value: Any) -> None:
+def check_size(value: Any, budget: Budget) -> None:
     """Make sure that a value is plain, not too deep, and not too large with its repetitions written out.
+
+    Args:
+        value: The value.
+        budget: What may be held in memory, for what is noted of its parts.
 
     Raises:
         Refusal: it is not.
     """
-    _measure(value, 0, {})
+    _measure(value, 0, {}, budget)
 
 
-def _measure(value: Any, depth: int, known: dict[int, tuple[int, int]]) -> tuple[int, int]:
+def _measure(value: Any, depth: int, known: dict[int, tuple[int, int]], budget: Budget) -> tuple[int, int]:
     """(values, depth) of a value."""
     if type(value) in LEAF_TYPES:
         return 1, 0
@@ -82,12 +89,19 @@ def _measure(value: Any, depth: int, known: dict[int, tuple[int, int]]) -> tuple
         if type(child) in LEAF_TYPES:
             values += 1
             continue
-        more, below = _measure(child, depth + 1, known)
+        more, below = _measure(child, depth + 1, known, budget)
         values, height = values + more, max(height, below + 1)
+    # A short list of plain values is counted again as fast as it is found.
+    if height or values > COUNTED_AGAIN:
+        _check_count(values, budget)
+        known[id(value)] = values, height
+    return values, height
+
+
+def _check_count(values: int, budget: Budget) -> None:
     if values > MOST_VALUES:
         raise Refusal("unpacks to far more than it holds (it repeats its parts over and over)")
-    known[id(value)] = values, height
-    return values, height
+    budget.hold(NOTE_BYTES)
 
 
 def _measure_rare(value: Any) -> tuple[int, int]:
