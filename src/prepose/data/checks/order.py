@@ -9,7 +9,7 @@ from jaxtyping import Float
 from prepose.body.skeleton import Skeleton, joint_map, mirror_name
 from prepose.body.skeletons import SKELETONS
 from prepose.data.checks.finding import Finding, Severity, indices_of, named, soft_severity
-from prepose.data.checks.human import PLACES, human_bones, length_ratios
+from prepose.data.checks.human import PLACES, human_bones, length_ratios, other_side
 from prepose.data.checks.records import Records
 
 # Disorder is the mean squared log of bone lengths over the pose's own scale. No posture reaches these: in the image a
@@ -131,7 +131,7 @@ def _split(skeleton: Skeleton, joints: np.ndarray, what: str) -> list[Finding]:
     # A median is as sure as its bone's lengths are many and alike (in the image every bone is foreshortened at times).
     spread = 1.48 * np.nanmedian(np.abs(logs - usual[there]), axis=0)
     error[there] = 1.25 * spread / np.sqrt(count[there])
-    other = [bones.index((mirror_name(a), mirror_name(b))) for a, b in bones]
+    other = other_side(bones)
     pair_error = np.hypot(error, error[other])
     views = np.zeros((1, len(bones))) if joints.shape[2] == 3 else _views(bones)
     single = np.where(there, usual - views, 0.0)
