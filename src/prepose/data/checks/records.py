@@ -39,6 +39,7 @@ class Records:
         pictures: What was seen of the pictures that were looked at, by sample.
         digests: A digest of the encoded picture of those samples whose bytes were read.
         others: Digest of each picture of the other splits -> split.
+        split: The name of the split.
         full_from_img: (N, 3, 3) from px of person chips to px of the photographs that they were cut from; None where
             every picture is a photograph.
     """
@@ -61,6 +62,7 @@ class Records:
     pictures: dict[int, Picture] = field(default_factory=dict)
     digests: dict[int, bytes] = field(default_factory=dict)
     others: dict[bytes, str] = field(default_factory=dict)
+    split: str = ""
     full_from_img: Float[np.ndarray, "N 3 3"] | None = None
 
     def __len__(self) -> int:
@@ -168,5 +170,6 @@ def read_records(
         pictures=pictures or {},
         digests=digests or {},
         others=others or {},
+        split=dataset.split,
         full_from_img=None if (full_from_img == np.eye(3)).all() else full_from_img,
     )
