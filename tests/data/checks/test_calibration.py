@@ -8,6 +8,7 @@ from prepose.data.checks.calibration import check_calibration
 from prepose.data.checks.pictures import look_at
 from prepose.data.checks.records import read_records
 from prepose.data.dataset import dataset_of
+from prepose.data.sample import JointState
 
 
 @pytest.fixture(scope="module")
@@ -45,3 +46,14 @@ def test_labels_of_another_resolution_are_a_fault(dataset):
     (finding,) = check_calibration(replace(records, joints_img=records.joints_img * 4))
     assert "different sizes or releases" in finding.cause
     assert len(finding.samples) >= 18
+
+
+def test_whoever_is_cut_off_has_joints_far_outside_that_are_marked_so(dataset):
+    records = read_records(dataset)
+    joints, states = records.joints_img.copy(), records.states.copy()
+    ankle = records.skeleton.index("r_ankle")
+    joints[4, ankle, 1] = 2.5 * SIZE_PX
+    (finding,) = check_calibration(replace(records, joints_img=joints))
+    assert finding.samples == (4,)
+    states[4, ankle] = JointState.OUTSIDE
+    assert check_calibration(replace(records, joints_img=joints, states=states)) == []
