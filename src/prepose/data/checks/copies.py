@@ -70,7 +70,7 @@ def _one_label_many_pictures(records: Records) -> list[Finding]:
     if not found:
         return []
     samples = indices_of(np.array(sorted(found)))
-    cause = "labels were repeated to fill a gap, or pictures and labels were paired wrongly"
+    cause = "labels were repeated to fill a gap, or images and labels were paired wrongly"
     text = (
         f"{len(samples)} samples have another sample's 2D joints under a different picture ({named(samples)}): {cause}"
     )

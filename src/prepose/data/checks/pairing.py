@@ -1,4 +1,4 @@
-"""Whether labels belong to their pictures: a body's colours differ from those beside it, where the labels say it is.
+"""Whether labels belong to their images: a body's colours differ from those beside it, where the labels say it is.
 
 The labels of other samples, laid over the same image, say what the figure is by chance. One sample says little: in 4 to
 6 % of sound real photos some other label fits clearly better. What tells exchanged images from clutter is how *badly*
@@ -67,8 +67,8 @@ Move = Callable[[np.ndarray, np.ndarray], np.ndarray]
 # What else may be wrong with the place of a label: (joints px, picture's size px) -> where they would belong.
 MOVES: Mapping[str, Move] = MappingProxyType(
     {
-        "y is counted from the bottom of the picture": lambda joints, size: joints * [1, -1] + [0, size[1] - 1],
-        "x is counted from the right of the picture": lambda joints, size: joints * [-1, 1] + [size[0] - 1, 0],
+        "y is counted from the bottom of the image": lambda joints, size: joints * [1, -1] + [0, size[1] - 1],
+        "x is counted from the right of the image": lambda joints, size: joints * [-1, 1] + [size[0] - 1, 0],
         "x and y are exchanged": lambda joints, size: joints[..., ::-1],
     }
 )
@@ -76,7 +76,7 @@ MOVES: Mapping[str, Move] = MappingProxyType(
 
 @dataclass(frozen=True, eq=False)
 class _Fits:
-    """How labels fit pictures.
+    """How labels fit images.
 
     Attributes:
         tried: (M,) samples whose picture was tried.
@@ -91,13 +91,13 @@ class _Fits:
 
     @property
     def rank(self) -> Float[np.ndarray, "M"]:
-        """Share of the other labels that fit a picture worse than its own."""
+        """Share of the other labels that fit an image worse than its own."""
         known = np.isfinite(self.others)
         return ((self.others < self.own[:, None]) & known).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
 
 
 def check_pairing(records: Records) -> list[Finding]:
-    """Labels against their own pictures, against others' labels, and numbers of frames against names of files."""
+    """Labels against their own images, against others' labels, and numbers of frames against names of files."""
     return [*_by_picture(records), *_by_number(records)]
 
 
@@ -216,7 +216,7 @@ def _share_image(records: Records, one: int, other: int) -> bool:
 
 
 def _fit(records: Records, picture: int, label: int, moved: Move | None = None) -> float:
-    """How well a label, moved within the picture or as it is, fits a picture."""
+    """How well a label, moved within the image or as it is, fits an image."""
     seen = records.pictures[picture]
     if seen.thumb is None:
         return float("nan")
@@ -229,13 +229,13 @@ def _fit(records: Records, picture: int, label: int, moved: Move | None = None) 
 
 
 def _whole_split(records: Records, fits: _Fits, below_half: float) -> Finding:
-    """The finding about a split whose labels fit their pictures no better than others do."""
-    cause = "labels and pictures are shuffled, or the 2D labels are of another size or place than the pictures"
+    """The finding about a split whose labels fit their images no better than others do."""
+    cause = "labels and images are shuffled, or the 2D labels are of another size or place than the images"
     judged = np.isfinite(fits.own)
     chosen = np.flatnonzero(judged)[:MOST_EXPLAINED]
     typical, tried = np.nanmedian(fits.others[chosen], axis=1), fits.tried[chosen].tolist()
     ways = {
-        f"a picture's label is {abs(step)} sample(s) {'later' if step > 0 else 'earlier'} (they are shifted)": np.array(
+        f"an image's label is {abs(step)} sample(s) {'later' if step > 0 else 'earlier'} (they are shifted)": np.array(
             [_fit(records, index, (index + step) % len(records)) for index in tried]
         )
         for step in NEIGHBOURS
@@ -246,11 +246,11 @@ def _whole_split(records: Records, fits: _Fits, below_half: float) -> Finding:
     if worse[best] < MOST_BELOW_HALF / 2:
         cause = best
     text = (
-        f"{below_half:.0%} of {int(judged.sum())} pictures fit their own label worse than half of the other labels "
+        f"{below_half:.0%} of {int(judged.sum())} images fit their own label worse than half of the other labels "
         f"(by chance 50%, expected below {MOST_BELOW_HALF:.0%}): {cause}"
     )
     expected = f"below {MOST_BELOW_HALF}"
-    return Finding("pairing", "fault", (), below_half, "of pictures", expected, cause, text)
+    return Finding("pairing", "fault", (), below_half, "of images", expected, cause, text)
 
 
 def _single_samples(records: Records, fits: _Fits) -> list[Finding]:
@@ -343,13 +343,13 @@ def _misplaced(
 ) -> Finding:
     samples = tuple(sorted({*misplaced, *far_off}))
     way, times = Counter(misplaced.values()).most_common(1)[0] if misplaced else (0, 0)
-    cause = "pictures and labels were exchanged among these samples"
+    cause = "images and labels were exchanged among these samples"
     if times > 1 and 2 * times >= len(samples):
-        cause = way if isinstance(way, str) else f"pictures and labels are shifted by {abs(way)} among these samples"
+        cause = way if isinstance(way, str) else f"images and labels are shifted by {abs(way)} among these samples"
     if severity == "note":
         cause = f"{cause}, or their bodies are hard to tell from the background"
     text = (
-        f"of {tried} pictures looked at, {len(far_off)} fit their own label worse than four in five others and "
+        f"of {tried} images looked at, {len(far_off)} fit their own label worse than four in five others and "
         f"{len(misplaced)} fit another label, or their own elsewhere, clearly better (p = {chance:.1g} in a sound set; "
         f"{named(samples)}): {cause}"
     )
@@ -357,7 +357,7 @@ def _misplaced(
 
 
 def _elsewhere(records: Records, picture: int, label: int, fit_of: dict[int, float]) -> float:
-    """How well a label fits a picture, or -1 where it fits its own picture about as well."""
+    """How well a label fits an image, or -1 where it fits its own image about as well."""
     if label not in fit_of and label in records.pictures:
         fit_of[label] = _fit(records, label, label)
     fit = _fit(records, picture, label)
@@ -380,6 +380,6 @@ def _by_number(records: Records) -> list[Finding]:
     if not odd:
         return []
     samples = indices_of(np.array(sorted(odd)))
-    cause = "frames were counted wrongly when pictures and labels were paired"
+    cause = "frames were counted wrongly when images and labels were paired"
     text = f"{len(samples)} samples have another frame number than their file's name says ({named(samples)}): {cause}"
     return [Finding("pairing", "fault", samples, len(samples), "samples", "0 samples", cause, text)]
