@@ -73,7 +73,7 @@ def test_splits_that_select_the_same_people_are_noted_and_hide_no_other_overlap(
     assert [finding.check for finding in by_split["train"].findings] == ["copies"]
     leaking = store_of(tmp_path / "leaking", **{**meant, "test": samples[18:]})
     train, train_all = (examine_store(leaking, split=split)[0] for split in ("train", "train-all"))
-    assert [(each.severity, each.samples) for each in train.findings][0] == ("fault", (18, 19))
+    assert (train.findings[0].severity, train.findings[0].samples) == ("fault", (18, 19))
     assert not train_all.is_clean
 
 
