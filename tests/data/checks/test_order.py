@@ -128,3 +128,14 @@ def test_a_skeleton_with_a_bone_across_the_body_is_judged(records, across):
     )
     assert [finding.text for finding in check_order(shown) if finding.severity == "fault"] == []
     assert [finding.text for finding in check_bones(shown)] == []
+
+
+@pytest.mark.parametrize(("wrong", "severity"), [(2, "note"), (5, "fault")])
+def test_two_contorted_poses_among_a_hundred_2d_labels_are_a_note(wrong, severity):
+    samples = labels_2d(list(simple_samples(100)))
+    records = read_records(dataset_of(samples, skeleton=samples[0].skeleton))
+    joints = records.joints_img.copy()
+    joints[:wrong] = np.roll(joints[:wrong], 1, axis=1)
+    found = check_order(replace(records, joints_img=joints))
+    assert {finding.severity for finding in found} == {severity}
+    assert {sample for finding in found for sample in finding.samples} <= set(range(wrong))
