@@ -81,7 +81,8 @@ def test_people_who_are_all_filmed_from_one_side_are_in_order(skeleton, degrees)
     exchanged = np.arange(len(skeleton))
     a, b = skeleton.index("r_ankle"), skeleton.index("r_elbow")
     exchanged[[a, b]] = b, a
-    assert check_order(replace(records, joints_img=records.joints_img[:, exchanged]))[0].severity == "fault"
+    found = check_order(replace(records, joints_img=records.joints_img[:, exchanged]))
+    assert "fault" in {finding.severity for finding in found}
 
 
 def test_disorder_ignores_size_place_and_direction(records):
