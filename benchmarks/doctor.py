@@ -1,25 +1,44 @@
-"""What the doctor finds: each mistake planted into sound samples, in all of them and in 5 %; and its false alarms.
+"""What the doctor finds: each mistake planted into sound samples, in all of them and in a few; and its false alarms.
 
-`python benchmarks/doctor.py [SAMPLES [DRAWS]]` prints the table of docs/doctor.md.
+`python benchmarks/doctor.py [SAMPLES [DRAWS]]` prints the first table of docs/doctor.md, of the synthetic worlds.
+`python benchmarks/doctor.py [SAMPLES [DRAWS]] --store STORE --split SPLIT` prints the same for a store of one's own:
+what is found in it as it is, and the mistakes planted into all, half and 5 % of SAMPLES of its samples (0: of all).
 """
 
+import argparse
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
+from dataclasses import replace
+
 import numpy as np
 
 from planted import FAULTS, FAULTS_2D, SIZE_PX, Fault, contaminated, labels_2d, sound_samples
+from prepose.data.checks.finding import Finding
+from prepose.data.checks.pictures import digests_of, look_at
+from prepose.data.checks.records import read_records
 from prepose.data.dataset import dataset_of
-from prepose.data.doctor import examine
+from prepose.data.doctor import CHECKS, MOST_IMAGES, examine, images_to_see
 from prepose.data.sample import PoseSample
+from prepose.data.store import open_store
+
+SEEING = {"files", "calibration", "boxes", "pairing"}
+
+
+def findings_of(samples: list[PoseSample], checks: tuple[str, ...]) -> list[Finding]:
+    """What some of the checks find; the pictures are looked at only where one of them needs it."""
+    dataset = dataset_of(samples, skeleton=samples[0].skeleton)
+    seen = images_to_see(len(samples), MOST_IMAGES).tolist() if SEEING & set(checks) else []
+    digests = digests_of(dataset, range(len(samples))) if "copies" in checks else {}
+    records = read_records(dataset, pictures=look_at(dataset, seen), digests=digests)
+    return [finding for check in checks for finding in CHECKS[check](records)]
 
 
 def outcome(samples: list[PoseSample], rows: np.ndarray, checks: tuple[str, ...]) -> tuple[bool, float, str]:
     """Whether a right check reports a fault, the share of the bad samples it names, and the cause it gives."""
-    findings = examine(dataset_of(samples, skeleton=samples[0].skeleton)).findings
-    right = [finding for finding in findings if finding.check in checks and finding.severity == "fault"]
+    right = [finding for finding in findings_of(samples, checks) if finding.severity == "fault"]
     named = {sample for finding in right for sample in (finding.samples or range(len(samples)))}
     return bool(right), float(np.isin(rows, list(named)).mean()), right[0].cause if right else "-"
 
@@ -55,8 +74,40 @@ def mistakes(sets: dict[str, list[PoseSample]], draws: int) -> None:
         print(f"\n{title}: found {hit} of {tried} ({hit / tried:.1%})")
 
 
+def of_the_store(folder: Path, split: str, count: int, draws: int) -> None:
+    """What is found in a store as it is, and the mistakes that are planted into it."""
+    dataset = open_store(folder, split)
+    findings = examine(dataset).findings
+    print(f"{dataset.name}/{split}: {len(dataset)} samples; as they are:\n")
+    for finding in findings:
+        print(f"- {finding.severity} {finding.check}: {finding.text}")
+    rows = images_to_see(len(dataset), count or None).tolist()
+    samples = [replace(dataset[row], image=dataset.image_bytes(row)) for row in rows]
+    in_3d = all(sample.camera is not None and sample.has_3d for sample in samples)
+    print(f"\n| mistake in {len(samples)} samples | all | 50 % | 5 % ({draws} draws, share of the bad ones named) |")
+    print("|---|---|---|---|")
+    for name, fault in (FAULTS if in_3d else FAULTS_2D).items():
+        try:
+            whole, half = (outcome(*contaminated(samples, fault, share, 0), fault.checks)[0] for share in (1.0, 0.5))
+            few = [outcome(*contaminated(samples, fault, 0.05, seed), fault.checks) for seed in range(draws)]
+        except ValueError as error:  # a mistake that this skeleton cannot have
+            print(f"| {name} | {error} | | |", flush=True)
+            continue
+        told = f"{sum(hit for hit, _, _ in few)}/{draws} ({np.mean([share for _, share, _ in few]):.0%})"
+        print(f"| {name} | {'yes' if whole else 'NO'} | {'yes' if half else 'NO'} | {told} |", flush=True)
+
+
 def main() -> None:
-    count, draws = (int(text) for text in (*sys.argv[1:3], *("150", "3")[len(sys.argv) - 1 :]))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("count", type=int, nargs="?", default=150)
+    parser.add_argument("draws", type=int, nargs="?", default=3)
+    parser.add_argument("--store", type=Path)
+    parser.add_argument("--split", default="train")
+    asked = parser.parse_args()
+    count, draws = asked.count, asked.draws
+    if asked.store:
+        of_the_store(asked.store, asked.split, count, draws)
+        return
     whole = {world: list(sound_samples(world, count)) for world in ("lab", "wild", "occluded")}
     sets = {f"{world} 3D": samples for world, samples in whole.items()}
     sets |= {f"{world} 2D": labels_2d(samples) for world, samples in whole.items()}

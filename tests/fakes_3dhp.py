@@ -54,6 +54,9 @@ def fake_recording(generator: np.random.Generator, person: Proportions, *, frame
 
 def _placed(generator: np.random.Generator, person: Proportions) -> np.ndarray:
     joints = turned(fake_posed(generator, MPI_INF_3DHP_28, person), generator.uniform(-np.pi, np.pi))
+    # The real files have the joint `head` a third of the way from the neck to the top of the head.
+    neck, head, top = (MPI_INF_3DHP_28.index(name) for name in ("neck", "head", "head_top"))
+    joints[head] = joints[neck] + (joints[top] - joints[neck]) / 3
     return joints + np.array([*generator.uniform(-300, 300, 2), 0])
 
 

@@ -65,6 +65,18 @@ def test_pictures_in_two_splits_are_found_from_either(tmp_path):
     assert not one.is_clean
 
 
+def test_splits_that_select_the_same_people_are_noted_and_hide_no_other_overlap(tmp_path):
+    samples = list(simple_samples(30))
+    meant = {"train": samples[:20], "train-all": samples[:24], "test": samples[24:]}
+    by_split = {each.split: each for each in examine_store(store_of(tmp_path / "meant", **meant))}
+    assert all(each.is_clean for each in by_split.values())
+    assert [finding.check for finding in by_split["train"].findings] == ["copies"]
+    leaking = store_of(tmp_path / "leaking", **{**meant, "test": samples[18:]})
+    train, train_all = (examine_store(leaking, split=split)[0] for split in ("train", "train-all"))
+    assert (train.findings[0].severity, train.findings[0].samples) == ("fault", (18, 19))
+    assert not train_all.is_clean
+
+
 def test_the_number_of_pictures_is_limited_but_not_that_of_labels():
     samples = FAULTS["metres for mm"].plant(list(simple_samples(40)), np.array([7]))
     seen = []

@@ -1,4 +1,5 @@
 import io
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -49,3 +50,16 @@ def test_a_clean_store_has_a_sheet_too(tmp_path):
     samples = list(simple_samples(12))
     write_store(tmp_path / "store", StoreDescription("sticks", samples[0].skeleton), "train", samples, total=12)
     assert write_sheet(tmp_path / "store", tmp_path / "sheet.jpg", examine_store(tmp_path / "store")).exists()
+
+
+def test_each_tile_carries_the_name_of_what_was_found(store, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("prepose.data.contact_sheet.draw_text", lambda picture, text, *_, **__: drawn.append(text))
+    examinations = examine_store(store)
+    write_sheet(store, tmp_path / "sheet.png", examinations)
+    assert drawn == ["3 bones", "8 bones"]
+    also = replace(examinations[0].findings[0], check="sides", samples=(8,))
+    both = replace(examinations[0], findings=(*examinations[0].findings, also))
+    drawn.clear()
+    write_sheet(store, tmp_path / "sheet.png", (both,))
+    assert drawn == ["3 bones", "8 bones, sides"]

@@ -1,5 +1,6 @@
 """A sheet of samples to look at: each person with skeleton and box, number and action, and the side view in 3D."""
 
+from collections.abc import Mapping
 from math import ceil
 
 import numpy as np
@@ -25,6 +26,7 @@ def contact_sheet(
     columns: int = 6,
     cell_px: int = 224,
     generator: np.random.Generator | None = None,
+    titles: Mapping[int, str] | None = None,
 ) -> ImageRgb:
     """Samples of a dataset side by side.
 
@@ -37,6 +39,7 @@ def contact_sheet(
         columns: Cells in a row.
         cell_px: Side of a cell, px.
         generator: Draws the samples; without it they are spread evenly over the dataset.
+        titles: Sample's number in the store -> what to write behind it instead of the action.
 
     Raises:
         ValueError: the dataset is empty, or a number is not positive.
@@ -57,7 +60,9 @@ def contact_sheet(
     sheet = np.full((rows * step + GAP, columns * step + GAP, 3), PAPER, np.uint8)
     for place, index in enumerate(indices.tolist()):
         top, left = GAP + place // columns * step, GAP + place % columns * step
-        cell = draw_sample(dataset[index], dataset.image_bytes(index), size=cell_px, title=_title(dataset, index))
+        cell = draw_sample(
+            dataset[index], dataset.image_bytes(index), size=cell_px, title=_title(dataset, index, titles or {})
+        )
         sheet[top : top + cell_px, left : left + cell_px] = cell
     return sheet
 
@@ -97,7 +102,7 @@ def _emptiest_corner(joints: Joints2D, size: int, inset: int) -> tuple[int, int]
     return corners[int(np.argmin(hidden))]
 
 
-def _title(dataset: PoseDataset, index: int) -> str:
+def _title(dataset: PoseDataset, index: int, titles: Mapping[int, str]) -> str:
     number = int(dataset.rows[index])
-    action = dataset.texts("action", [index])[0]
-    return f"{number} {action}".strip()
+    what = titles.get(number) or dataset.texts("action", [index])[0]
+    return f"{number} {what}".strip()

@@ -15,7 +15,7 @@ import numpy as np
 from prepose.data.checks.bones import check_bones
 from prepose.data.checks.boxes import check_boxes
 from prepose.data.checks.calibration import check_calibration
-from prepose.data.checks.copies import check_copies
+from prepose.data.checks.copies import check_copies, overlap_by_name
 from prepose.data.checks.files import check_files
 from prepose.data.checks.finding import Finding
 from prepose.data.checks.numbers import check_numbers
@@ -132,11 +132,17 @@ def examine_store(
             datasets[name],
             most_images=most_images,
             digests=digests[name],
-            others={digest: other for other in splits if other != name for digest in digests[other].values()},
+            others=_of_other_splits(name, digests),
             progress=progress,
         )
         for name in (splits if split is None else (split,))
     )
+
+
+def _of_other_splits(name: str, digests: Mapping[str, Mapping[int, bytes]]) -> dict[bytes, str]:
+    """Digest of each picture of the other splits -> its split; of several, one that should not have it."""
+    others = sorted((other for other in digests if other != name), key=lambda other: not overlap_by_name(name, other))
+    return {digest: other for other in others for digest in digests[other].values()}
 
 
 def images_to_see(count: int, most: int | None) -> np.ndarray:

@@ -46,4 +46,9 @@ def write_sheet(store: Path, out: Path, examinations: Sequence[Examination]) -> 
     sound = [sample for sample in range(worst.samples) if sample not in broken]
     spread = np.unique(np.linspace(0, len(sound) - 1, min(MOST_SHOWN, len(sound))).astype(int))
     indices = chosen[:MOST_SHOWN] or [sound[place] for place in spread]
-    return write_sheet_of(open_store(store, worst.split).select(sorted(indices)), out)
+    # A sample may be named by several checks, and is shown with all of them.
+    titles = {
+        index: ", ".join(dict.fromkeys(finding.check for finding in worst.findings if index in finding.samples))
+        for index in indices
+    }
+    return write_sheet_of(open_store(store, worst.split).select(sorted(indices)), out, titles=titles)

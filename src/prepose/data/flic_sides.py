@@ -18,6 +18,8 @@ WITHOUT_DOUBTFUL_SIDES = frozenset(["train", "test-clean"])
 # A pair of joints tells its order where it is farther apart than this share of the torso's length.
 CLEAR_SHARE = MappingProxyType({"eye": 0.04, "shoulder": 0.15, "hip": 0.1})
 LEAST_CLEAR = 20
+# Of the people in train.h5 so many are seen from behind: those whose order train_personcentric.h5 has the other way.
+BEHIND, OF_PEOPLE = 184, 3971
 
 
 def side_orders(joints_img: Float[np.ndarray, "N J 2"], skeleton: Skeleton) -> Int[np.ndarray, "N 3"]:
@@ -39,7 +41,8 @@ def mark_sides(people: LabelledPeople, skeleton: Skeleton) -> tuple[LabelledPeop
     `contradictory`: eyes, shoulders and hips are clearly not in one order, which no untwisted body is. `from behind?`:
     the face is not labelled, and the order is that of somebody facing the viewer, in a file that knows no other order.
     A file is observer-centric where (nearly) everybody has left on the picture's right. A swap cannot be proved from
-    the labels alone, so nobody is swapped.
+    the labels alone, so nobody is swapped; and where faces are labelled even on the backs of heads, as in the public
+    11-joint files, nothing in the labels tells who is mirrored, and the note says how many are.
     """
     orders = side_orders(people.joints_img, skeleton)
     contradictory = np.asarray((orders == 1).any(axis=1) & (orders == -1).any(axis=1))
@@ -53,9 +56,11 @@ def mark_sides(people: LabelledPeople, skeleton: Skeleton) -> tuple[LabelledPeop
     details[contradictory] = json.dumps({"sides": "contradictory"})
     notes = [f"{facing} of {clear} people whose order is clear have left on the picture's right"]
     if observers:
+        share = BEHIND / OF_PEOPLE
         notes.append(
-            "the sides are the viewer's: whoever is seen from behind is mirrored, which the "
-            f"{int(behind.sum())} people without a labelled face may be (marked in details)"
+            f"the sides are the viewer's: whoever is seen from behind is mirrored, about {share:.1%} of FLIC's people "
+            f"(some {share * len(people):.0f} of these {len(people)}); the labels tell {int(behind.sum())} of them, "
+            "without a labelled face (marked in details), and only the _personcentric.h5 files tell the others"
         )
     if contradictory.any():
         notes.append(f"{int(contradictory.sum())} people have contradictory sides (marked in details)")

@@ -1,6 +1,7 @@
 """A contact sheet of a store as a picture file."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import cv2
@@ -21,7 +22,7 @@ def write_contact_sheet(store: Path, out: Path, *, split: str | None, count: int
     Args:
         store: The store.
         out: The picture to write (PNG or JPEG); an older sheet is replaced.
-        split: Which split; None for the first.
+        split: Which split; None for `train`, or the first where there is none.
         count: How many samples at most.
         seed: Which samples are drawn.
 
@@ -32,21 +33,26 @@ def write_contact_sheet(store: Path, out: Path, *, split: str | None, count: int
     splits = store_splits(store)
     if not splits:
         raise DataError(f"{store}: holds no split yet; add or synthesize one")
-    dataset = open_store(store, split or splits[0])
+    dataset = open_store(store, split or ("train" if "train" in splits else splits[0]))
     if len(dataset) == 0:
         raise DataError(f"{store}: split {dataset.split!r} has no samples to show")
     _write(contact_sheet(dataset, count=count, generator=np.random.default_rng(seed)), out)
     return out
 
 
-def write_sheet_of(dataset: PoseDataset, out: Path) -> Path:
+def write_sheet_of(dataset: PoseDataset, out: Path, *, titles: Mapping[int, str] | None = None) -> Path:
     """Draw every sample of a (short) dataset and write the sheet.
+
+    Args:
+        dataset: What to draw.
+        out: The picture to write; an older sheet is replaced.
+        titles: Sample's number in the store -> what to write behind it instead of the action.
 
     Raises:
         DataError: an image is broken, or `out` names no picture.
     """
     _check_suffix(out)
-    _write(contact_sheet(dataset, count=len(dataset)), out)
+    _write(contact_sheet(dataset, count=len(dataset), titles=titles), out)
     return out
 
 

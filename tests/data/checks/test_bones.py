@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from planted import FAULTS, simple_samples
+from prepose.body.skeletons import MPI_INF_3DHP_17, PREPOSE_27, SMPL_24
 from prepose.data.checks.bones import UNITS, check_bones
+from prepose.data.checks.human import human_bones, other_side
 from prepose.data.checks.records import read_records
 from prepose.data.dataset import dataset_of
 
@@ -53,3 +55,35 @@ def test_a_long_bone_names_the_bone():
 
 def test_unlabelled_3d_is_not_judged(records):
     assert check_bones(replace(records, joints_cam=np.full_like(records.joints_cam, np.nan))) == []
+
+
+def measured(samples, noise_mm, seed=0):
+    """The same people, as multi-view capture without a fitted skeleton gives their joints."""
+    generator = np.random.default_rng(seed)
+    shape = samples[0].joints_cam.shape
+    return [replace(each, joints_cam=each.joints_cam + generator.normal(0, noise_mm, shape)) for each in samples]
+
+
+def test_noise_of_a_capture_is_a_note_with_its_size():
+    (finding,) = check_bones(records_of(measured(list(simple_samples(60)), 6.0)))
+    assert finding.severity == "note"
+    assert finding.figure > 0.08
+    assert "without a skeleton of fixed bone lengths" in finding.text
+
+
+def test_a_misplaced_joint_is_a_fault_within_a_capture_too():
+    samples = FAULTS["a thigh half as long again"].plant(measured(list(simple_samples(60)), 6.0), np.array([4, 9, 30]))
+    faults = [finding for finding in check_bones(records_of(samples)) if finding.severity == "fault"]
+    assert {sample for finding in faults for sample in finding.samples} == {4, 9, 30}
+
+
+def test_a_bone_across_the_body_is_its_own_other_side():
+    bones = (("r_hip", "r_knee"), ("l_hip", "l_knee"), ("r_hip", "l_hip"), ("r_hip", "l_shoulder"))
+    assert other_side(bones).tolist() == [1, 0, 2, 3]
+
+
+@pytest.mark.parametrize("skeleton", [PREPOSE_27, MPI_INF_3DHP_17, SMPL_24], ids=lambda skeleton: skeleton.name)
+def test_where_between_neck_and_crown_the_head_is_does_not_count(skeleton):
+    bones = human_bones(skeleton)
+    assert not any("head" in bone for bone in bones)
+    assert any("head_top" in bone for bone in bones) == ("head_top" in skeleton.joints)

@@ -68,3 +68,14 @@ def test_a_place_in_the_image_beyond_the_lens_is_a_fault(dataset):
     # Without a place in the image they are as they should be.
     joints_img = np.where(beyond[..., None], np.nan, records.joints_img)
     assert check_calibration(replace(records, camera_distortion=lens, joints_img=joints_img)) == []
+
+
+def test_whoever_is_cut_off_has_joints_far_outside_that_are_marked_so(dataset):
+    records = read_records(dataset)
+    joints, states = records.joints_img.copy(), records.states.copy()
+    ankle = records.skeleton.index("r_ankle")
+    joints[4, ankle, 1] = 2.5 * SIZE_PX
+    (finding,) = check_calibration(replace(records, joints_img=joints))
+    assert finding.samples == (4,)
+    states[4, ankle] = JointState.OUTSIDE
+    assert check_calibration(replace(records, joints_img=joints, states=states)) == []

@@ -1,9 +1,10 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from planted import simple_samples
-from prepose.data.checks.copies import check_copies
+from prepose.data.checks.copies import check_copies, overlap_by_name
 from prepose.data.checks.pictures import digests_of
 from prepose.data.checks.records import read_records
 from prepose.data.dataset import dataset_of
@@ -49,3 +50,22 @@ def test_a_picture_of_another_split_is_a_fault():
     (finding,) = findings_of(train, dict.fromkeys(digests.values(), "test"))
     assert finding.samples == (5,)
     assert "in split test, too" in finding.text
+
+
+def test_a_few_repeats_among_many_are_a_note():
+    samples = [
+        replace(sample, image=b"%d" % number, subject=f"person {number}")
+        for number, sample in enumerate(simple_samples(150))
+    ]
+    (finding,) = findings_of([*samples, samples[2], samples[7]])
+    assert (finding.severity, finding.samples) == ("note", (150, 151))
+    (finding,) = findings_of([*samples, *samples[:8]])
+    assert finding.severity == "fault"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "meant"),
+    [("train", "train-all", True), ("test-clean", "test", True), ("all", "test", True), ("train", "test", False)],
+)
+def test_splits_that_are_meant_to_overlap_are_told_by_name(one, other, meant):
+    assert overlap_by_name(one, other) is overlap_by_name(other, one) is meant

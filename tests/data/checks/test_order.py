@@ -5,11 +5,14 @@ import pytest
 
 from fake_people import fake_camera, fake_posed, turned
 from planted import labels_2d, simple_samples
-from prepose.body.skeleton import joint_map
+from prepose.body.skeleton import Skeleton, joint_map
 from prepose.body.skeletons import COCO_17, H36M_17, LSP_14, MPI_INF_3DHP_17, MPII_16, SKELETONS, SMPL_24
+from prepose.data.checks.bones import check_bones
 from prepose.data.checks.order import check_order, disorder_of, exchanges, file_orders
 from prepose.data.checks.records import read_records
 from prepose.data.dataset import dataset_of
+
+LIMB_PARTS = (("shoulder", "elbow"), ("hip", "knee"), ("knee", "ankle"))
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +81,8 @@ def test_people_who_are_all_filmed_from_one_side_are_in_order(skeleton, degrees)
     exchanged = np.arange(len(skeleton))
     a, b = skeleton.index("r_ankle"), skeleton.index("r_elbow")
     exchanged[[a, b]] = b, a
-    assert check_order(replace(records, joints_img=records.joints_img[:, exchanged]))[0].severity == "fault"
+    found = check_order(replace(records, joints_img=records.joints_img[:, exchanged]))
+    assert "fault" in {finding.severity for finding in found}
 
 
 def test_disorder_ignores_size_place_and_direction(records):
@@ -97,3 +101,42 @@ def test_orders_of_every_skeleton_keep_its_size(skeleton):
         assert order(joints).shape == joints.shape
     assert len(file_orders(H36M_17)) == 7
     assert any(MPI_INF_3DHP_17.name in name for name in file_orders(H36M_17))
+
+
+@pytest.mark.parametrize("across", [("r_hip", "l_hip"), ("r_hip", "l_shoulder")])
+def test_a_skeleton_with_a_bone_across_the_body_is_judged(records, across):
+    kept = (
+        "r_hip",
+        "l_hip",
+        "r_knee",
+        "l_knee",
+        "r_ankle",
+        "l_ankle",
+        "r_shoulder",
+        "l_shoulder",
+        "r_elbow",
+        "l_elbow",
+    )
+    limbs = tuple((f"{side}_{a}", f"{side}_{b}") for side in "rl" for a, b in LIMB_PARTS)
+    own = Skeleton("own", kept, (across, ("r_hip", "r_shoulder"), *limbs), None)
+    columns = [records.skeleton.index(name) for name in kept]
+    shown = replace(
+        records,
+        skeleton=own,
+        joints_cam=records.joints_cam[:, columns],
+        joints_img=records.joints_img[:, columns],
+        states=records.states[:, columns],
+    )
+    assert [finding.text for finding in check_order(shown) if finding.severity == "fault"] == []
+    assert [finding.text for finding in check_bones(shown)] == []
+
+
+@pytest.mark.parametrize(("wrong", "severity"), [(2, "note"), (5, "fault")])
+def test_two_contorted_poses_among_a_hundred_2d_labels_are_a_note(wrong, severity):
+    samples = labels_2d(list(simple_samples(100)))
+    records = read_records(dataset_of(samples, skeleton=samples[0].skeleton))
+    joints = records.joints_img.copy()
+    joints[:wrong] = np.roll(joints[:wrong], 1, axis=1)
+    found = check_order(replace(records, joints_img=joints))
+    assert {finding.severity for finding in found} == {severity}
+    assert {sample for finding in found for sample in finding.samples} <= set(range(wrong))

@@ -10,6 +10,7 @@ from prepose.body.skeletons import H36M_17, LSP_14, OCCLUSION_PERSON_15
 from prepose.data.checks.records import read_records
 from prepose.data.checks.sides import LEAST_WEIGHT, body_score, check_sides, face_score
 from prepose.data.dataset import dataset_of
+from prepose.data.sides import ARMS, LEGS, exchanged
 
 COUNT = 120
 
@@ -84,3 +85,42 @@ def test_without_faces_a_split_that_turns_its_back_is_suspected(backwards, found
     samples = [replace(sample, skeleton=LSP_14, joints_img=person, **blank) for person in people]
     records = read_records(dataset_of(samples, skeleton=LSP_14))
     assert [finding.check for finding in check_sides(records)] == found
+
+
+def lsp_people(people):
+    blank = {"states": np.zeros(14, np.uint8), "joints_cam": np.full((14, 3), np.nan), "camera": None}
+    sample = simple_samples(1)[0]
+    samples = [replace(sample, skeleton=LSP_14, joints_img=person, **blank) for person in people]
+    return read_records(dataset_of(samples, skeleton=LSP_14))
+
+
+@pytest.mark.parametrize(("share", "severity"), [(0.03, "note"), (0.2, "fault"), (1.0, "fault")])
+@pytest.mark.parametrize("part", [LEGS, ARMS], ids=["legs", "arms"])
+def test_arms_against_legs_in_2d_are_weighed_against_the_slips_of_real_labels(share, severity, part):
+    generator = np.random.default_rng(0)
+    people = standing_people(LSP_14, 200, generator)
+    away = generator.random(200) < 0.3
+    people[away] = people[away][:, LSP_14.mirror]
+    rows = np.arange(round(share * 200))
+    people[rows] = people[rows][:, exchanged(LSP_14, part)]
+    (finding,) = [each for each in check_sides(lsp_people(people)) if "alone" in each.cause]
+    assert finding.severity == severity
+    assert set(finding.samples) <= set(rows.tolist())
+    assert len(finding.samples) > len(rows) / 2
+    assert ("in the whole split" in finding.cause) == (share == 1)
+
+
+def test_a_slip_does_not_hide_a_split_that_turns_its_back():
+    generator = np.random.default_rng(0)
+    people = standing_people(LSP_14, 200, generator)[:, LSP_14.mirror]
+    people[0] = people[0][exchanged(LSP_14, LEGS)]
+    assert [each.severity for each in check_sides(lsp_people(people))] == ["note", "fault"]
+
+
+@pytest.mark.parametrize(("behind", "noted"), [(0, True), (9, False)])
+def test_nobody_seen_from_behind_is_worth_a_note(behind, noted):
+    people = standing_people(LSP_14, 200, np.random.default_rng(0))
+    people[:behind] = people[:behind][:, LSP_14.mirror]
+    findings = check_sides(lsp_people(people))
+    assert [each.severity for each in findings] == ["note"] * noted
+    assert all("the viewer's" in each.cause for each in findings)

@@ -43,7 +43,9 @@ def _centre_outside(records: Records) -> list[Finding]:
     size = records.camera_size_wh.astype(float)
     known = (size > 0).all(axis=1) & records.has_2d.any(axis=1)
     unseen = np.array([index not in records.pictures for index in range(len(records))])
-    reach = np.where(records.has_2d[..., None], records.joints_img, -np.inf).max(axis=1)
+    # Who is cut off by the border has joints far beyond it that are marked as outside.
+    judged = records.has_2d & (records.states != JointState.OUTSIDE)
+    reach = np.where(judged[..., None], records.joints_img, -np.inf).max(axis=1)
     wrong = known & unseen & (reach > size * (1 + 5 * MOST_OUTSIDE)).any(axis=1)
     if not wrong.any():
         return []

@@ -4,7 +4,7 @@ from collections import defaultdict
 
 import numpy as np
 
-from prepose.data.checks.finding import Finding, indices_of, named
+from prepose.data.checks.finding import Finding, Severity, indices_of, named, soft_severity
 from prepose.data.checks.records import Records
 
 # Joints this near, over the size of the pose, are one label; two people's never are.
@@ -30,7 +30,8 @@ def _repeated(records: Records) -> list[Finding]:
         f"{len(samples)} samples repeat the picture and person of another, of {len(records.digests)} compared "
         f"({named(samples)}): {cause}"
     )
-    return [Finding("copies", "fault", samples, len(samples), "samples", "0 samples", cause, text)]
+    severity = soft_severity(len(samples), len(records.digests))
+    return [Finding("copies", severity, samples, len(samples), "samples", "0 samples", cause, text)]
 
 
 def _same_person(records: Records, group: list[int]) -> list[int]:
@@ -69,7 +70,7 @@ def _one_label_many_pictures(records: Records) -> list[Finding]:
     if not found:
         return []
     samples = indices_of(np.array(sorted(found)))
-    cause = "labels were repeated to fill a gap, or pictures and labels were paired wrongly"
+    cause = "labels were repeated to fill a gap, or images and labels were paired wrongly"
     text = (
         f"{len(samples)} samples have another sample's 2D joints under a different picture ({named(samples)}): {cause}"
     )
@@ -81,10 +82,19 @@ def _in_other_split(records: Records) -> list[Finding]:
     findings = []
     for split in sorted(set(shared.values())):
         samples = indices_of(np.array(sorted(index for index, other in shared.items() if other == split)))
+        own = overlap_by_name(records.split, split)
         cause = "the splits overlap: what is trained on would be scored"
+        if own:
+            cause = "by their names both are selections of the same people; train on one, and score on neither"
         text = f"{len(samples)} pictures are in split {split}, too ({named(samples)}): {cause}"
-        findings.append(Finding("copies", "fault", samples, len(samples), "pictures", "0 pictures", cause, text))
+        severity: Severity = "note" if own else "fault"
+        findings.append(Finding("copies", severity, samples, len(samples), "pictures", "0 pictures", cause, text))
     return findings
+
+
+def overlap_by_name(one: str, other: str) -> bool:
+    """Whether two splits are meant to overlap: `train` and `train-all`, or `all` and any."""
+    return "all" in (one, other) or one.partition("-")[0] == other.partition("-")[0]
 
 
 def _groups(keys: dict[int, bytes]) -> list[list[int]]:

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
-from prepose.body.skeleton import Skeleton
+from prepose.body.skeleton import Skeleton, mirror_name
 
 # x to the person's right, y forward, z up, mm; the left side follows.
 _MIDDLE = {
@@ -61,9 +61,21 @@ LIMBS = tuple(
 
 
 def human_bones(skeleton: Skeleton) -> tuple[tuple[str, str], ...]:
-    """The bones of a skeleton whose ends have a place in the average adult, and no shorter than a hand."""
-    bones = [(a, b) for a, b in skeleton.bones if a in PLACES and b in PLACES]
-    return tuple(bone for bone in bones if usual_length(bone) >= 50)
+    """The bones of a skeleton whose ends have a place in the average adult, and no shorter than a hand.
+
+    Where between neck and crown a dataset has its joint `head` is its own choice (MPI-INF-3DHP a third of the way, SMPL
+    at the base of the skull), so that both parts are measured as one, and one alone is not.
+    """
+    above = {b: a for a, b in skeleton.bones}
+    bones = [(above.get("head", "") if a == "head" else a, b) for a, b in skeleton.bones if b != "head"]
+    known = [(a, b) for a, b in bones if a in PLACES and b in PLACES]
+    return tuple(bone for bone in known if usual_length(bone) >= 50)
+
+
+def other_side(bones: tuple[tuple[str, str], ...]) -> Int[np.ndarray, "E"]:
+    """For each bone the index of that of the body's other side; its own where there is none (across the body, say)."""
+    number = {frozenset(bone): place for place, bone in enumerate(bones)}
+    return np.array([number.get(frozenset(map(mirror_name, bone)), place) for place, bone in enumerate(bones)], int)
 
 
 def limbs_of(skeleton: Skeleton) -> tuple[tuple[str, str], ...]:

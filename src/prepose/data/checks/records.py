@@ -39,6 +39,7 @@ class Records:
         pictures: What was seen of the pictures that were looked at, by sample.
         digests: A digest of the encoded picture of those samples whose bytes were read.
         others: Digest of each picture of the other splits -> split.
+        split: The name of the split.
         full_from_img: (N, 3, 3) from px of person chips to px of the photographs that they were cut from; None where
             every picture is a photograph.
         projected: (N,) whether a sample's 2D joints are its projected 3D joints and not labels; None where none is.
@@ -62,6 +63,7 @@ class Records:
     pictures: dict[int, Picture] = field(default_factory=dict)
     digests: dict[int, bytes] = field(default_factory=dict)
     others: dict[bytes, str] = field(default_factory=dict)
+    split: str = ""
     full_from_img: Float[np.ndarray, "N 3 3"] | None = None
     projected: Bool[np.ndarray, "N"] | None = None
 
@@ -171,6 +173,7 @@ def read_records(
         pictures=pictures or {},
         digests=digests or {},
         others=others or {},
+        split=dataset.split,
         full_from_img=None if (full_from_img == np.eye(3)).all() else full_from_img,
         projected=projected if projected.any() else None,
     )
