@@ -3,7 +3,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prepose.body.skeleton import APPROXIMATIONS, MIDPOINTS, Provenance, Skeleton, joint_map, mirror_name
+from prepose.body.skeleton import (
+    APPROXIMATIONS,
+    MIDPOINTS,
+    Provenance,
+    Skeleton,
+    canonical_joint_name,
+    joint_map,
+    mirror_name,
+)
 from prepose.body.skeletons import H36M_17, LSP_14, MPII_16, OCCLUSION_PERSON_15, PREPOSE_27, SKELETONS
 from prepose.errors import SkeletonMismatch
 
@@ -183,3 +191,46 @@ def test_unknown_joint_and_missing_root_are_skeleton_mismatches():
         LSP_14.index("pelvis")
     with pytest.raises(SkeletonMismatch, match=r"lsp-14 has no root joint; map it to one that has"):
         _ = LSP_14.root_index
+
+
+SPELLINGS = {
+    "r_ankle": "right_ankle right-ankle Right_Ankle RIGHT_ANKLE RightAnkle rightAnkle rAnkle RAnkle R_ankle R-Ankle "
+    "ankle_r ankle.R ankle_right AnkleRight ANKLE_RIGHT ankleR rightankle rankle RANKLE",
+    "l_knee": "left_knee L_knee knee_l LeftKnee lKnee LKnee left.knee knee:left leftknee lknee",
+    "l_big_toe": "LBigToe left_big_toe big_toe_l",
+    "l_eye_inner": "left_eye_inner LeftEyeInner",
+    "r_mouth": "mouth_right",
+    "r_up_leg": "RightUpLeg",
+    "head_top": "HeadTop head-top head_top",
+    "spine1": "Spine1 spine1",
+    # Vertebrae, and words that only begin or end with a side's letter.
+    "l5": "L5",
+    "t12": "T12",
+    "pelvis": "Pelvis PELVIS",
+    "root": "root",
+    "label": "label",
+    "upper_neck": "upperNeck",
+    "left": "left",
+    "left_right": "left_right",
+}
+
+
+@pytest.mark.parametrize(
+    ("spelling", "canonical"), [(one, name) for name, several in SPELLINGS.items() for one in several.split()]
+)
+def test_the_usual_spellings_of_a_side_are_understood(spelling, canonical):
+    assert canonical_joint_name(spelling) == canonical
+
+
+def test_names_with_spaces_are_understood():
+    assert canonical_joint_name("Right Knee") == "r_knee"
+    assert canonical_joint_name(" head top ") == "head_top"
+
+
+def test_the_names_of_every_skeleton_are_canonical(skeleton):
+    assert tuple(map(canonical_joint_name, skeleton.joints)) == skeleton.joints
+
+
+@given(st.text(st.characters(codec="ascii"), max_size=20))
+def test_a_canonical_name_stays_as_it_is(name):
+    assert canonical_joint_name(canonical_joint_name(name)) == canonical_joint_name(name)

@@ -1,5 +1,6 @@
 """A skeleton: named joints, their tree, their mirror image; and the map from one skeleton to another."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -50,6 +51,17 @@ APPROXIMATIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "r_toe": ("r_foot",),
     }
 )
+
+SIDES: Mapping[str, str] = MappingProxyType({"l": "l", "left": "l", "r": "r", "right": "r"})
+# Parts of the body that a side may be written before without a separator (`leftknee`, `RKNEE`).
+SIDED_PARTS = frozenset(
+    {
+        "clavicle", "collar", "shoulder", "elbow", "wrist", "hand", "thumb",
+        "hip", "knee", "ankle", "foot", "heel", "toe", "eye", "ear",
+    }
+)  # fmt: skip
+# One word of a joint's name: `RightUpLeg` has three, `LKnee` two, `L5` (a vertebra) and `spine1` one.
+WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[^\WA-Z_\d]+\d*|[A-Z]+\d*|\d+")
 
 
 @dataclass(frozen=True)
@@ -132,6 +144,32 @@ def mirror_name(joint: str) -> str:
     if joint.startswith("r_"):
         return "l_" + joint[2:]
     return joint
+
+
+def canonical_joint_name(name: str) -> str:
+    """A joint's name as this package spells it: lower case, words joined by `_`, the side in front as `l_` or `r_`.
+
+    The usual spellings of sides are understood: `right_ankle`, `right-ankle`, `Right Ankle`, `RightAnkle`, `rAnkle`,
+    `RAnkle`, `R_ankle`, `ankle_r`, `ankle.R`, `AnkleRight`, `rightankle`. A name that already is canonical stays as it
+    is, and so does the meaning of a name without a side: only its spelling is changed (`HeadTop` becomes `head_top`).
+    """
+    words = [word.lower() for word in WORD.findall(name)]
+    if len(words) == 1:
+        words = _without_separator(words[0])
+    sided = [index for index, word in enumerate(words) if word in SIDES]
+    # A single letter is a side at either end only; a name with two sides says none.
+    if len(sided) == 1 and len(words) > 1:
+        at = sided[0]
+        if at in (0, len(words) - 1) or len(words[at]) > 1:
+            words = [SIDES[words[at]], *words[:at], *words[at + 1 :]]
+    return "_".join(words) or name
+
+
+def _without_separator(word: str) -> list[str]:
+    for side in sorted(SIDES, key=len, reverse=True):
+        if word.startswith(side) and word.removeprefix(side) in SIDED_PARTS:
+            return [side, word.removeprefix(side)]
+    return [word]
 
 
 @dataclass(frozen=True, eq=False)
