@@ -7,6 +7,7 @@ run code from a file.
 import json
 import struct
 import zlib
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from pathlib import Path
@@ -17,6 +18,7 @@ import numpy as np
 import scipy.io
 
 from prepose.data.hdf5_links import refuse_links
+from prepose.data.pickle_names import printable
 from prepose.errors import DataError
 
 # Far above any label file of the field, far below what a crafted header can claim.
@@ -216,15 +218,26 @@ def read_image_names(path: Path, count: int, beside: Path) -> tuple[str, ...]:
 
 
 def read_json(path: Path) -> Any:
-    """The content of a JSON file.
+    """The content of a JSON file, in which no object has a key twice (of two values, one would be lost).
 
     Raises:
-        DataError: the file is missing, empty, too large or not JSON.
+        DataError: the file is missing, empty, too large or not JSON, or an object has a key twice.
     """
     check_file(path)
     _check_bytes(path, "the file", path.stat().st_size)
+
+    def distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        content = dict(pairs)
+        if len(content) < len(pairs):
+            key = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+            raise DataError(
+                f"{path}: the key {printable(key, 60)!r} occurs twice in one object (with "
+                f"{printable(', '.join(content), 120)}); keep one of the two"
+            )
+        return content
+
     try:
-        return json.loads(path.read_bytes())
+        return json.loads(path.read_bytes(), object_pairs_hook=distinct)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: is truncated or not JSON ({error}); fetch it again") from error
 

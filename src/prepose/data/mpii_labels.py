@@ -210,15 +210,40 @@ def with_head_boxes(root: Path, path: Path, labels: MpiiLabels) -> MpiiLabels:
         return replace(labels, head_xyxy=_truth_head_boxes(truth, labels))
     if official is None:
         return labels
-    owners = read_official_labels(official)
-    of_place = dict(zip(_places(owners), owners.head_xyxy, strict=True))
+    boxes, unclear = head_boxes_by_place(read_official_labels(official))
     nothing = np.full(4, np.nan)
-    return replace(labels, head_xyxy=np.array([of_place.get(place, nothing) for place in _places(labels)]))
+    heads = [nothing if place is None else boxes.get(place, nothing) for place in _places(labels)]
+    several = sum(place in unclear for place in _places(labels))
+    note = (
+        (
+            f"{path.name}: {several} people get no head box, as {official.name} has several people with other head "
+            "boxes in their image and at their centre",
+        )
+        if several
+        else ()
+    )
+    return replace(labels, head_xyxy=np.array(heads), notes=(*labels.notes, *note))
 
 
-def _places(labels: MpiiLabels) -> list[tuple[str, float, float]]:
-    rounded = np.where(np.isfinite(labels.center), labels.center, -1).round()
-    return [(name, float(x), float(y)) for name, (x, y) in zip(labels.images, rounded, strict=True)]
+Place = tuple[str, float, float]
+
+
+def head_boxes_by_place(owners: MpiiLabels) -> tuple[dict[Place, np.ndarray], frozenset[Place]]:
+    """Head boxes by image and centre, and the places where people with different head boxes stand."""
+    boxes: dict[Place, np.ndarray] = {}
+    unclear = set()
+    for place, box in zip(_places(owners), owners.head_xyxy, strict=True):
+        if place is not None and not np.array_equal(boxes.setdefault(place, box), box, equal_nan=True):
+            unclear.add(place)
+    return {place: box for place, box in boxes.items() if place not in unclear}, frozenset(unclear)
+
+
+def _places(labels: MpiiLabels) -> list[Place | None]:
+    """Image and centre of each person, the latter to whole px; None where there is no centre."""
+    known = np.isfinite(labels.center).all(axis=1)
+    rounded = np.where(known[:, None], labels.center, 0).round()
+    places = zip(labels.images, known, rounded, strict=True)
+    return [(name, float(x), float(y)) if there else None for name, there, (x, y) in places]
 
 
 def _truth_head_boxes(path: Path, labels: MpiiLabels) -> np.ndarray:

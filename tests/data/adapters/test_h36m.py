@@ -417,3 +417,11 @@ def test_resized_images_are_refused(tmp_path):
     write_metadata_xml(tmp_path / "metadata.xml", np.concatenate([LAB.w0[:264], LAB.w0[264:] * 4]))
     with pytest.raises(DataError, match="is 250 x 250 px, but the centre of its camera lies at"):
         h36m(tmp_path, "test", partial=False)
+
+
+def test_two_images_of_one_frame_are_refused(tmp_path):
+    write_fetched(tmp_path, FEW)
+    folder = next((tmp_path / "S9").iterdir())
+    shutil.copytree(folder, folder.with_name(folder.name.replace("-", "_")))
+    with pytest.raises(DataError, match=r"frames of recordings have several images \(S9/"):
+        h36m(tmp_path, "test", partial=False)

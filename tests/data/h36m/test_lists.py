@@ -127,3 +127,25 @@ def test_image_names_say_where_they_are_from(name, where):
 def test_other_names_are_refused(name):
     with pytest.raises(DataError, match=r"x\.npz: the image name .* says no subject, action and camera"):
         where_of(name, Path("x.npz"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "line"),
+    [
+        ("data", lambda data: data["images"][1].update(id=0), "the image id 0 occurs twice"),
+        (
+            "data",
+            lambda data: data["annotations"][1].update(image_id=0),
+            "the image_id of an annotation 0 occurs twice",
+        ),
+        ("camera", lambda data: data.update({"01": data["1"]}), "the camera 1 occurs twice"),
+    ],
+)
+def test_a_key_that_should_be_unique_is_refused_twice(tmp_path, kind, change, line):
+    write_lists(tmp_path, LAB)
+    path = tmp_path / f"annotations/Human36M_subject9_{kind}.json"
+    data = json.loads(path.read_text())
+    change(data)
+    path.write_text(json.dumps(data))
+    with pytest.raises(DataError, match=rf"subject9_{kind}\.json: {line}"):
+        read_lists(tmp_path, TEST, partial=False)

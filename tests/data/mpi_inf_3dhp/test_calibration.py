@@ -94,3 +94,9 @@ def test_the_pinhole_of_the_labels_is_found(seed):
         fit_pinhole(joints, -places, (160, 120), "TS1")
     with pytest.raises(DataError, match="TS1: only 0 joints are before the camera"):
         fit_pinhole(-joints, places, (160, 120), "TS1")
+
+
+def test_a_camera_that_is_described_twice_is_refused(path):
+    path.write_text(path.read_text().replace("name          3", "name          2", 1))
+    with pytest.raises(DataError, match=r"camera\.calibration: describes camera 2 twice"):
+        read_calibration(path)

@@ -86,6 +86,7 @@ def h36m(root: Path, split: str, *, partial: bool) -> FoundDataset:
     part, layout = SPLITS[split], find_layout(root)
     frames = LAYOUTS[layout](root, part, partial=partial)
     check_labelled_once(frames.images, root)
+    _check_each_frame_once(frames, root)
     frames = _whole(_peopled(frames, root, part, partial=partial), str(root), partial=partial)
     frames = frames if frames.rooted else frames.told(*recordings_note(frames, part))
     # All that is found out, is found out on whole recordings, so that splits of one release cannot be read in two ways.
@@ -137,6 +138,27 @@ def _peopled(frames: Frames, root: Path, part: Part, *, partial: bool) -> Frames
             f"--partial to do without"
         )
     return frames.told(f"nothing of {', '.join(lacking)} is there") if lacking else frames
+
+
+def _check_each_frame_once(frames: Frames, root: Path) -> None:
+    """Make sure that no two images are the same frame of a recording: one of them would be dropped as too near.
+
+    Raises:
+        DataError: some are.
+    """
+    _, first, again = np.unique(frames.where, axis=0, return_index=True, return_counts=True)
+    if frames.rooted or (again == 1).all():
+        return
+    shared = int(again.argmax())
+    names = [
+        name
+        for name, one in zip(frames.images, frames.where, strict=True)
+        if (one == frames.where[first[shared]]).all()
+    ]
+    raise DataError(
+        f"{root}: {int((again > 1).sum())} frames of recordings have several images ({', '.join(names[:2])}); keep one "
+        "copy of each recording"
+    )
 
 
 def _people(part: Part) -> str:

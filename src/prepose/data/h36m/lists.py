@@ -2,7 +2,8 @@
 
 import re
 import zipfile
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,11 @@ def read_lists(root: Path, part: Part, *, partial: bool) -> Frames:
 def _subject(subject: int, files: Mapping[str, Any], paths: Mapping[str, Path]) -> Frames:
     data = files["data"]
     try:
-        boxes = {record["image_id"]: record["bbox"] for record in data["annotations"] if "bbox" in record}
+        _check_unique([record["id"] for record in data["images"]], "image id", paths["data"])
+        boxed = [record for record in data["annotations"] if "bbox" in record]
+        # One person an image: with two boxes nobody could say whose joints these are.
+        _check_unique([record["image_id"] for record in boxed], "image_id of an annotation", paths["data"])
+        boxes = {record["image_id"]: record["bbox"] for record in boxed}
         rows = [
             (record["file_name"], boxes.get(record["id"], [np.nan] * 4), record["action_idx"], record["subaction_idx"],
              record["cam_idx"], record["frame_idx"])
@@ -61,6 +66,7 @@ def _subject(subject: int, files: Mapping[str, Any], paths: Mapping[str, Path]) 
         joints = files["joint_3d"]
         poses = np.array([joints[str(a)][str(b)][str(frame)] for _, _, a, b, _, frame in rows], float)
         where = np.array([(subject, a, b, camera - 1, frame) for _, _, a, b, camera, frame in rows], int)
+        _check_unique([int(name) for name in files["camera"]], "camera", paths["camera"])
         cameras = {(subject, int(name) - 1): _camera(numbers) for name, numbers in files["camera"].items()}
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(
@@ -78,6 +84,13 @@ def _subject(subject: int, files: Mapping[str, Any], paths: Mapping[str, Path]) 
         joints_world=world,
         cameras=cameras,
     )
+
+
+def _check_unique(keys: Sequence[int], what: str, path: Path) -> None:
+    again = [key for key, count in Counter(keys).items() if count > 1]
+    if again:
+        more = f" (and {len(again) - 1} more)" if len(again) > 1 else ""
+        raise DataError(f"{path}: the {what} {again[0]}{more} occurs twice; it must be unique")
 
 
 def _camera(numbers: Mapping[str, Any]) -> RawCamera:

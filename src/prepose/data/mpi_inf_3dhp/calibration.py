@@ -61,7 +61,10 @@ def read_calibration(path: Path) -> Mapping[int, Calibrated]:
                 f"{path}: a camera has the lines {', '.join(names)}, expected name, {', '.join(FIELDS)}; it is "
                 f"truncated or damaged, fetch it again"
             )
-        cameras[_number(block[0], path)] = _calibrated(block, path)
+        number = _number(block[0], path)
+        if number in cameras:
+            raise DataError(f"{path}: describes camera {number} twice; keep one of the two")
+        cameras[number] = _calibrated(block, path)
     return cameras
 
 
