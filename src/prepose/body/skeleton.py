@@ -1,7 +1,8 @@
 """A skeleton: named joints, their tree, their mirror image; and the map from one skeleton to another."""
 
 import re
-from collections.abc import Mapping
+from collections import defaultdict, deque
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cached_property, lru_cache
@@ -59,6 +60,11 @@ SIDED_PARTS = frozenset(
         "clavicle", "collar", "shoulder", "elbow", "wrist", "hand", "thumb",
         "hip", "knee", "ankle", "foot", "heel", "toe", "eye", "ear",
     }
+)  # fmt: skip
+# Where a tree of bones starts that has no root, best first.
+TRUNK = (
+    "pelvis", "spine", "thorax", "neck", "upper_neck", "nose", "head",
+    "r_shoulder", "l_shoulder", "r_hip", "l_hip",
 )  # fmt: skip
 # One word of a joint's name: `RightUpLeg` has three, `LKnee` two, `L5` (a vertebra) and `spine1` one.
 WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[^\WA-Z_\d]+\d*|[A-Z]+\d*|\d+")
@@ -170,6 +176,55 @@ def _without_separator(word: str) -> list[str]:
         if word.startswith(side) and word.removeprefix(side) in SIDED_PARTS:
             return [side, word.removeprefix(side)]
     return [word]
+
+
+def hung_from_root(
+    joints: Sequence[str], edges: Sequence[tuple[str, str]], root: str | None
+) -> tuple[tuple[tuple[str, str], ...], int]:
+    """Bones (parent, child) of edges that may point either way and close loops, as COCO's `skeleton` lists them.
+
+    Args:
+        joints: Names of joints.
+        edges: Pairs of them. If they already are bones that hang from the root, they come back as they are.
+        root: The joint to hang them from. Without one, and for parts that are not joined to it, the trunk's middle
+            comes first, then the order of the joints.
+
+    Returns:
+        The bones, and how many edges repeat another one or close a loop, and are left out.
+    """
+    if _hang(edges, root):
+        return tuple(edges), 0
+    beside: dict[str, list[str]] = defaultdict(list)
+    for one, other in edges:
+        beside[one].append(other)
+        beside[other].append(one)
+    starts = [joint for joint in (root, *TRUNK, *joints) if joint in beside]
+    bones: list[tuple[str, str]] = []
+    reached: set[str] = set()
+    for start in starts:
+        queue = deque([start] if start not in reached else [])
+        reached.add(start)
+        while queue:
+            parent = queue.popleft()
+            children = [child for child in dict.fromkeys(beside[parent]) if child not in reached]
+            bones += [(parent, child) for child in children]
+            reached.update(children)
+            queue.extend(children)
+    return tuple(bones), len(edges) - len(bones)
+
+
+def _hang(edges: Sequence[tuple[str, str]], root: str | None) -> bool:
+    """Whether edges are bones: each joint but a top one is the child of one, no loop, and the root is a top one."""
+    parent = {child: one for one, child in edges}
+    if len(parent) < len(edges) or root in parent:
+        return False
+    for child in parent:
+        above, steps = child, 0
+        while above in parent and steps <= len(parent):
+            above, steps = parent[above], steps + 1
+        if above in parent:
+            return False
+    return True
 
 
 @dataclass(frozen=True, eq=False)

@@ -176,3 +176,21 @@ def test_nan_is_not_labelled(tmp_path, generator):
     joints = all_of(tmp_path)[1].joints_img
     assert np.isnan(joints[[MPII_16.index("pelvis"), MPII_16.index("thorax")]]).all()
     assert np.isnan(joints).any(axis=1).sum() == 2
+
+
+def test_what_is_never_labelled_or_named_is_said(tmp_path, generator):
+    fake_custom(tmp_path, generator)
+
+    def forget(content):
+        content["samples"][0]["action"] = ""
+        for sample in content["samples"]:
+            sample["subject"] = ""
+            for part in ("joints_2d", "joints_3d"):
+                sample[part].pop("head_top")
+                sample[part].pop("r_wrist")
+
+    change(tmp_path, forget)
+    notes = custom(tmp_path, "train", partial=False).notes
+    assert "2 of 16 joints are labelled on nobody of this split: head_top, r_wrist" in notes
+    assert "1 of 4 samples name no action, and count in none" in notes
+    assert not any("name no subject" in note for note in notes)

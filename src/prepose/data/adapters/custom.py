@@ -75,7 +75,7 @@ def custom(root: Path, split: str, *, partial: bool) -> FoundDataset:
     if len(checked.kept) < len(chosen):
         chosen = [chosen[row] for row in checked.kept.tolist()]
         people = _people(labels, chosen)
-    notes = (*pairing.notes, *checked.notes, *_told(labels, people))
+    notes = (*pairing.notes, *checked.notes, *labels.notes, *_told(labels, people))
     facts = {"labels": labels.path.name, "unit": labels.description.unit, "title": labels.description.title}
     names = tuple(there[row] for row in chosen)
     samples = bound(_samples, checked.images, names, labels.skeleton, people)
@@ -193,6 +193,17 @@ def _check_nobody_twice(records: tuple[SampleRecord, ...], joints_img: np.ndarra
 def _told(labels: CustomLabels, people: _People) -> tuple[str, ...]:
     in_2d, in_3d = (~np.isnan(table).any(axis=2) for table in (people.joints_img, people.joints_cam))
     notes = [f"{int(in_2d.sum())} of {in_2d.size} joints are labelled in 2D, {int(in_3d.sum())} in 3D"]
+    never = [
+        joint for joint, there in zip(labels.skeleton.joints, (in_2d | in_3d).any(axis=0), strict=True) if not there
+    ]
+    if never:
+        notes.append(
+            f"{len(never)} of {len(labels.skeleton)} joints are labelled on nobody of this split: {', '.join(never)}"
+        )
+    for what in ("subject", "action"):
+        without = sum(not getattr(record, what) for record in people.records)
+        if 0 < without < len(people.records):
+            notes.append(f"{without} of {len(people.records)} samples name no {what}, and count in none")
     pairs = zip(people.joints_img, people.joints_cam, people.cameras, strict=True)
     apart = [np.linalg.norm(camera.project(cam) - img, axis=1) for img, cam, camera in pairs if camera is not None]
     known = np.concatenate(apart)[~np.isnan(np.concatenate(apart))] if apart else np.empty(0)
