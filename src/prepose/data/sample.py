@@ -124,13 +124,7 @@ def check_sample(sample: PoseSample, skeleton: Skeleton, where: str) -> None:
     _check_boxes(sample, where)
     if sample.camera is not None:
         _check_camera(sample.camera, where)
-    if not -MOST_FRAME <= sample.frame <= MOST_FRAME:
-        raise DataError(f"{where}: its frame has {len(str(abs(sample.frame)))} digits; expected at most 18")
-    if not np.isfinite(sample.full_from_img).all():
-        raise DataError(f"{where}: full_from_img must be finite, found {sample.full_from_img.tolist()}")
-    for name in ("subject", "action", "source", "details"):
-        if _surrogates(getattr(sample, name)):
-            raise DataError(f"{where}: its {name} is not Unicode text: {getattr(sample, name)!a:.60}")
+    _check_facts(sample, where)
 
 
 def _check_joints(sample: PoseSample, where: str) -> None:
@@ -139,8 +133,8 @@ def _check_joints(sample: PoseSample, where: str) -> None:
         if infinite.any():
             joint = int(infinite.argmax())
             raise DataError(
-                f"{where}: {sample.skeleton.joints[joint]} is infinite or too large in {name}, found "
-                f"{getattr(sample, name)[joint].tolist()}; a joint that is not labelled must be NaN"
+                f"{where}: a joint is infinite or too large, {name} of {sample.skeleton.joints[joint]} is "
+                f"{np.asarray(getattr(sample, name))[joint].tolist()}; a joint that is not labelled must be NaN"
             )
     known = np.isin(sample.states, list(JointState))
     if not known.all():
@@ -151,12 +145,23 @@ def _check_boxes(sample: PoseSample, where: str) -> None:
     box, head = as_stored(sample.box_xywh), as_stored(sample.head_box_xywh)
     if box.shape != (4,) or not np.isfinite(box).all() or (box[2:] < LEAST_BOX_SIDE).any():
         raise DataError(
-            f"{where}: the box must be x, y, width, height, finite with positive sides, found "
-            f"{np.asarray(sample.box_xywh).tolist()}"
+            f"{where}: the box must be finite with positive sides, found {np.asarray(sample.box_xywh).tolist()}"
         )
     # Some owners give head boxes without a side, which PCKh cannot use, but nothing else is wrong with them.
     if head.shape != (4,) or np.isinf(head).any():
-        raise DataError(f"{where}: the head box must be finite, or NaN, found {np.asarray(sample.head_box_xywh).tolist()}")
+        raise DataError(
+            f"{where}: the head box must be finite, or NaN, found {np.asarray(sample.head_box_xywh).tolist()}"
+        )
+
+
+def _check_facts(sample: PoseSample, where: str) -> None:
+    if not -MOST_FRAME <= sample.frame <= MOST_FRAME:
+        raise DataError(f"{where}: its frame has {len(str(abs(sample.frame)))} digits; expected at most 18")
+    if not np.isfinite(sample.full_from_img).all():
+        raise DataError(f"{where}: full_from_img must be finite, found {sample.full_from_img.tolist()}")
+    for name in ("subject", "action", "source", "details"):
+        if _surrogates(getattr(sample, name)):
+            raise DataError(f"{where}: its {name} is not Unicode text: {getattr(sample, name)!a:.60}")
 
 
 def _check_camera(camera: Camera, where: str) -> None:
