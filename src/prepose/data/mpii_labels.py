@@ -32,7 +32,7 @@ from prepose.data.intake import (
     read_mat_struct,
     records_of,
 )
-from prepose.data.sample import JointState
+from prepose.data.sample import JointState, as_stored
 from prepose.errors import DataError
 
 FILE_OF_SPLIT: Mapping[str, str] = MappingProxyType({"train": "train", "validation": "valid"})
@@ -87,7 +87,7 @@ def read_json_labels(path: Path) -> MpiiLabels:
         raise DataError(f"{path}: expected a list of records, each with image, joints, joints_vis, center and scale")
     joints, flag = (_column(path, records, name, shape) for name, shape in (("joints", (J, 2)), ("joints_vis", (J,))))
     labelled = (flag > 0) & ~(joints == -1).all(axis=2)
-    broken = (labelled & ~np.isfinite(joints).all(axis=2)).any(axis=1)
+    broken = (labelled & ~np.isfinite(as_stored(joints)).all(axis=2)).any(axis=1)
     if broken.any():
         raise DataError(f"{path}: {broken.sum()} records hold NaN or infinite joints, the first is {broken.argmax()}")
     images = [record.get("image") for record in records]
@@ -240,7 +240,7 @@ def head_boxes_by_place(owners: MpiiLabels) -> tuple[dict[Place, np.ndarray], fr
 
 def _places(labels: MpiiLabels) -> list[Place | None]:
     """Image and centre of each person, the latter to whole px; None where there is no centre."""
-    known = np.isfinite(labels.center).all(axis=1)
+    known = np.asarray(np.isfinite(labels.center).all(axis=1))
     rounded = np.where(known[:, None], labels.center, 0).round()
     places = zip(labels.images, known, rounded, strict=True)
     return [(name, float(x), float(y)) if there else None for name, there, (x, y) in places]

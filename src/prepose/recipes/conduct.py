@@ -164,8 +164,9 @@ def _carry_out(
         start = Snapshot(Position(), None, None, random_state())
     restore_random_state(start.random)
     _announce(run, nets.net, start.position, fabric=fabric, console=console)
-    for line in () if console is None else unused_labels(recipe, sources):
-        console.print(line, highlight=False, soft_wrap=True)
+    if console is not None:
+        for line in unused_labels(recipe, sources):
+            console.print(line, highlight=False, soft_wrap=True)
     log = RunLog(run.folder, log_columns(recipe), after_step=start.position.step) if fabric.is_global_zero else None
     try:
         with stop_requests() as stopping:

@@ -200,7 +200,7 @@ def test_ids_of_annotations_and_categories_are_unique_too(tmp_path, generator):
         coco(tmp_path, "validation", partial=True)
     change(tmp_path, lambda content: content["categories"].pop())
     change(tmp_path, lambda content: content["annotations"][1].update(id=8))
-    with pytest.raises(DataError, match=r"1 annotation ids belong to several annotations \(8\)"):
+    with pytest.raises(DataError, match=r"1 labels have the id of another one \(8\)"):
         coco(tmp_path, "validation", partial=True)
     change(tmp_path, lambda content: content["annotations"][1].update(id=9))
     change(tmp_path, lambda content: content["images"][1].update(id=8.5))
@@ -225,4 +225,22 @@ def test_labels_of_images_that_the_list_does_not_name_are_left_out_if_partial(tm
     assert "1 of 4 labels are of images that its list does not name (77) and are left out" in found.notes
     change(tmp_path, lambda content: [one.update(image_id=77) for one in content["annotations"]])
     with pytest.raises(DataError, match="4 of 4 labels are of images that its list does not name"):
+        coco(tmp_path, "validation", partial=True)
+
+
+@pytest.mark.parametrize("box", [[0, 0, 1e-50, 9], [0, 0, 9, 0], [3, 4, -5, 9]])
+def test_boxes_that_a_store_would_keep_without_area_are_drawn_about_the_joints(tmp_path, generator, box):
+    fake_coco(tmp_path, generator)
+    change(tmp_path, lambda content: content["annotations"][0].update(bbox=box))
+    found = coco(tmp_path, "validation", partial=False)
+    assert "1 boxes have no area and are drawn about the labelled joints instead" in found.notes
+    assert (next(found.samples(0, 1)).box_xywh[2:] >= 16).all()
+
+
+@pytest.mark.parametrize(("box", "joint", "what"), [([0, 0, 1e39, 9], 5, "box"), ([0, 0, 9, 9], 1e39, "joint")])
+def test_numbers_that_a_store_would_keep_as_infinite_are_an_error(tmp_path, generator, box, joint, what):
+    fake_coco(tmp_path, generator)
+    change(tmp_path, lambda content: content["annotations"][1].update(bbox=box))
+    change(tmp_path, lambda content: content["annotations"][1]["keypoints"].__setitem__(slice(0, 3), [joint, 5, 2]))
+    with pytest.raises(DataError, match=rf"annotation 9: a {what} is infinite or too large"):
         coco(tmp_path, "validation", partial=True)

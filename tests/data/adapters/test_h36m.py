@@ -425,3 +425,24 @@ def test_two_images_of_one_frame_are_refused(tmp_path):
     shutil.copytree(folder, folder.with_name(folder.name.replace("-", "_")))
     with pytest.raises(DataError, match=r"frames of recordings have several images \(S9/"):
         h36m(tmp_path, "test", partial=False)
+
+
+def test_the_challenges_train_folder_alone_is_added_if_partial(tmp_path):
+    write_challenge(tmp_path / "root", FEW)
+    shutil.rmtree(tmp_path / "root" / "Val")
+    with pytest.raises(
+        DataError, match="Val: the challenge's images are missing; .*--partial to add train, validation"
+    ):
+        add_dataset("h36m", tmp_path / "root", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    added = add_dataset("h36m", tmp_path / "root", tmp_path / "out", partial=True)
+    assert [one.split for one in added] == ["train", "validation"]
+    assert any(note.startswith("split test is not there and is left out") for note in added[0].notes)
+
+
+def test_a_truncated_npz_is_not_taken_for_a_missing_split(tmp_path):
+    write_npz(tmp_path, FEW)
+    path = tmp_path / "h36m_train.npz"
+    path.write_bytes(path.read_bytes()[:-30])
+    with pytest.raises(DataError, match=r"h36m_train\.npz: is truncated, damaged or not an npz file"):
+        add_dataset("h36m", tmp_path, tmp_path / "out", partial=True)

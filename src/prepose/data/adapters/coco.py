@@ -15,10 +15,10 @@ import numpy as np
 
 from prepose.body.skeletons import COCO_17
 from prepose.data.entry import CatalogEntry
-from prepose.data.found import FoundDataset
+from prepose.data.found import FoundDataset, SplitMissing
 from prepose.data.intake import read_json
 from prepose.data.labelled_people import LabelledPeople, found_people, people_of
-from prepose.data.sample import JointState
+from prepose.data.sample import LEAST_BOX_SIDE, JointState, as_stored
 from prepose.errors import DataError
 
 COCO_SPLITS = ("train", "validation")
@@ -81,7 +81,7 @@ def _find(root: Path, name: str) -> tuple[Path, Path]:
     ]
     there = next(((path, images) for path, images in places if path.is_file()), None)
     if there is None:
-        raise DataError(f"{root}: holds no key-points of that split; expected {places[0][0].relative_to(root)}")
+        raise SplitMissing(f"{root}: holds no key-points of that split; expected {places[0][0].relative_to(root)}")
     path, images = there
     folders = (root / images, root / "images" / images, root / "images", root)
     return path, next(folder for folder in folders if folder.is_dir())
@@ -136,8 +136,8 @@ def _annotations(path: Path, content: dict[str, Any]) -> list[Annotation]:
     again = [number for number, count in numbers.items() if count > 1]
     if again:
         raise DataError(
-            f"{path}: {len(again)} annotation ids belong to several annotations ({again[0]}); annotation ids must be "
-            "unique: where two files were merged, renumber one of them"
+            f"{path}: {len(again)} labels have the id of another one ({again[0]}); annotation ids must be unique: "
+            "where two files were merged, renumber one of them"
         )
     return chosen
 
@@ -204,11 +204,14 @@ def _people(path: Path, annotations: list[Annotation], names: dict[int, str]) ->
     )
     # Boxes are measured from the corner of the first pixel, as a box here covers x - 0.5 on: the numbers are the same.
     boxes = np.array([one["bbox"] for one in annotations], float)
-    boxes[(boxes[:, 2:] <= 0).any(axis=1)] = np.nan
+    without_area = (as_stored(boxes[:, 2:]) < LEAST_BOX_SIDE).any(axis=1)
+    boxes[without_area] = np.nan
     low, high = boxes[:, None, :2] - 0.5, boxes[:, None, :2] + boxes[:, None, 2:] - 0.5
     grown = ((people.joints_img < low) | (people.joints_img > high)).any(axis=(1, 2))
     occluded, labelled = int((flags == 1).sum()), int((flags > 0).sum())
     notes = [f"{occluded} of {labelled} labelled joints are occluded; {flags.size - labelled} are not labelled"]
+    if without_area.any():
+        notes.append(f"{int(without_area.sum())} boxes have no area and are drawn about the labelled joints instead")
     if grown.any():
         notes.append(f"{int(grown.sum())} boxes miss a labelled joint and are grown to contain it")
     # Areas are those of the outline; OKS needs them, and who shares an image.

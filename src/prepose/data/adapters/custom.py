@@ -23,7 +23,7 @@ from prepose.data.custom_labels import (
 from prepose.data.entry import CatalogEntry
 from prepose.data.found import FoundDataset, box_of_joints
 from prepose.data.pairing import LabelledImages, check_images, pair_images
-from prepose.data.sample import JointState, PoseSample
+from prepose.data.sample import LEAST_BOX_SIDE, JointState, PoseSample, as_stored
 from prepose.errors import DataError
 
 # From shoulder to hip, mm, from a small child to a giant: a wrong unit is off by ten or more.
@@ -153,16 +153,16 @@ def _box(record: SampleRecord, joints_img: Float[np.ndarray, "J 2"], source: str
             raise DataError(f"{source}: has neither a box nor 2D joints, nor a camera that sees its 3D joints")
         return box_of_joints(joints_img)
     box = np.array(record.box_xywh, float)
-    if not np.isfinite(box).all() or (box[2:] <= 0).any():
+    if not np.isfinite(as_stored(box)).all() or (as_stored(box[2:]) < LEAST_BOX_SIDE).any():
         raise DataError(f"{source}: a box is x, y, width, height with positive sides, found {record.box_xywh}")
     return box - np.array([first_pixel, first_pixel, 0, 0])
 
 
 def _check_numbers(joints_img: np.ndarray, joints_cam: np.ndarray, sources: tuple[str, ...]) -> None:
     for what, table in (("2D", joints_img), ("3D", joints_cam)):
-        infinite = np.isinf(table).any(axis=(1, 2))
+        infinite = np.isinf(as_stored(table)).any(axis=(1, 2))
         if infinite.any():
-            raise DataError(f"{sources[int(infinite.argmax())]}: a {what} joint is infinite")
+            raise DataError(f"{sources[int(infinite.argmax())]}: a {what} joint is infinite or too large")
 
 
 def _check_unit(skeleton: Skeleton, joints_cam: Float[np.ndarray, "N J 3"], sources: tuple[str, ...]) -> None:

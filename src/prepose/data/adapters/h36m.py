@@ -40,7 +40,7 @@ from prepose.data.h36m.lists import json_root, npz_files, read_lists, read_npz
 from prepose.data.h36m.projection import with_cameras
 from prepose.data.h36m.sequences import fetched_root, read_fetched, read_recordings, recordings_root
 from prepose.data.pairing import check_labelled_once
-from prepose.data.sample import JointState, PoseSample
+from prepose.data.sample import JointState, PoseSample, as_stored
 from prepose.errors import DataError
 
 
@@ -168,7 +168,7 @@ def _people(part: Part) -> str:
 def _whole(frames: Frames, where: str, *, partial: bool) -> Frames:
     """The frames whose pose is there; some releases have frames with NaN."""
     joints = frames.joints_cam if frames.joints_world is None else frames.joints_world
-    good = np.asarray(np.isfinite(joints).all(axis=(1, 2)))
+    good = np.asarray(np.isfinite(as_stored(joints)).all(axis=(1, 2)))
     if good.all():
         return frames
     first = frames.images[int(np.flatnonzero(~good)[0])]

@@ -27,7 +27,7 @@ from prepose.data.length_unit import LengthUnit, length_unit
 from prepose.data.pairing import check_labelled_once
 from prepose.data.record_camera import NO_CAMERA, RecordCamera, camera_of, extrinsics_of, reprojection_px
 from prepose.data.records import check_list, check_mapping, numbers, text
-from prepose.data.sample import JointState, PoseSample
+from prepose.data.sample import LEAST_BOX_SIDE, JointState, PoseSample, as_stored
 from prepose.data.sides_note import sides_note
 from prepose.data.unpickle import read_pickle
 from prepose.errors import DataError
@@ -153,7 +153,7 @@ def _agreeing(
 
 def _column(path: Path, rows: list[Mapping[str, Any]], key: str, shape: tuple[int | None, ...]) -> np.ndarray:
     column = np.stack([numbers(row[key], shape, f"{path}: record {i}: {key}") for i, row in enumerate(rows)])
-    return np.where(np.isfinite(column), column, np.nan)
+    return np.where(np.isfinite(as_stored(column)), column, np.nan)
 
 
 def _flags(path: Path, rows: list[Mapping[str, Any]], key: str) -> np.ndarray:
@@ -180,8 +180,9 @@ def _box(row: Mapping[str, Any], joints_img: np.ndarray) -> BoxXywh:
     found = row.get("box")
     if isinstance(found, (list, tuple, np.ndarray)) and len(found) == 4:
         x1, y1, x2, y2 = numbers(found, (4,), "box")
-        if np.isfinite([x1, y1, x2, y2]).all() and x2 > x1 and y2 > y1:
-            return np.array([x1, y1, x2 - x1, y2 - y1])
+        box = np.array([x1, y1, x2 - x1, y2 - y1])
+        if np.isfinite(as_stored(box)).all() and (as_stored(box[2:]) >= LEAST_BOX_SIDE).all():
+            return box
     return box_of_joints(joints_img)
 
 

@@ -20,7 +20,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 from prepose.body.skeletons import SMPL_24 as SKELETON
 from prepose.camera.camera import Camera
 from prepose.data.entry import CatalogEntry
-from prepose.data.found import FoundDataset, box_of_joints
+from prepose.data.found import FoundDataset, SplitMissing, box_of_joints
 from prepose.data.image_source import ImageSource, find_images, image_reader, pair_source, size_of, strangers
 from prepose.data.sample import JointState, PoseSample
 from prepose.data.sides_note import sides_note
@@ -58,7 +58,7 @@ def threedpw(root: Path, split: str, *, partial: bool) -> FoundDataset:
     folder = root / "sequenceFiles" / split
     paths = sorted(folder.glob("*.pkl"))
     if not paths:
-        raise DataError(f"{folder}: holds no sequence (*.pkl); unpack sequenceFiles.zip into {root}")
+        raise SplitMissing(f"{folder}: holds no sequence (*.pkl); unpack sequenceFiles.zip into {root}")
     files = [read_sequence(path) for path in paths]
     _check_sequences(folder, paths, files)
     actors = tuple(actor for file in files for actor in file.actors)

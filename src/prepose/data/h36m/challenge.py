@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from prepose.data.found import SplitMissing
 from prepose.data.h36m.frames import Frames, Part, h36m_17
 from prepose.data.intake import check_file
 from prepose.data.pairing import check_labelled_once, pair_images, turned_note
@@ -43,7 +44,7 @@ def read_challenge(root: Path, part: Part, *, partial: bool) -> Frames:
     base = challenge_root(root)
     folder = (base or root) / part.folder
     if not (folder / "IMG").is_dir():
-        raise DataError(f"{folder}: the challenge's images are missing; expected {folder.name}/IMG/00001.jpg, ...")
+        raise SplitMissing(f"{folder}: the challenge's images are missing; expected {folder.name}/IMG/00001.jpg, ...")
     cache = _find_cache(root, part.folder)
     poses = sorted((folder / "POSE").glob("*.csv"))
     if cache is None and not partial:

@@ -102,7 +102,7 @@ def _camera(numbers: Mapping[str, Any]) -> RawCamera:
 def npz_files(root: Path) -> list[Path]:
     """The npz files at the root or one level below it that hold lists of this layout, found by their members' names."""
     found = []
-    for path in sorted({*root.glob("*.npz"), *root.glob("*/*.npz")}):
+    for path in _npz_paths(root):
         try:
             with zipfile.ZipFile(path) as archive:
                 members = {member.removesuffix(".npy") for member in archive.namelist()}
@@ -114,6 +114,10 @@ def npz_files(root: Path) -> list[Path]:
     return found
 
 
+def _npz_paths(root: Path) -> list[Path]:
+    return sorted({*root.glob("*.npz"), *root.glob("*/*.npz")})
+
+
 def read_npz(root: Path, part: Part, *, partial: bool) -> Frames:
     """Layout e: `imgname`, `part` (N, 17, 3: px and confidence), `S` (N, 17, 4: camera frame and confidence).
 
@@ -122,6 +126,9 @@ def read_npz(root: Path, part: Part, *, partial: bool) -> Frames:
     """
     tables = [_npz(path) for path in npz_files(root)]
     tables = [table.take(np.isin(table.where[:, 0], part.subjects)) for table in tables]
+    damaged = [path for path in _npz_paths(root) if not zipfile.is_zipfile(path)]
+    if damaged and not any(map(len, tables)):
+        raise DataError(f"{damaged[0]}: is truncated, damaged or not an npz file, and no other holds {_named(part)}")
     frames = stack(
         tables, nothing=f"{root}: its npz files hold no images of {_named(part)}, which this split is made of"
     )

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int
 from prepose.body.skeleton import Skeleton
 from prepose.camera.camera import Camera
 from prepose.data.length_unit import length_unit
+from prepose.data.sample import as_stored
 from prepose.errors import DataError
 
 # The owners' 2D joints are projections of their 3D joints (to 0.01 px in the training set); a wrong camera, or 2D and
@@ -126,7 +127,7 @@ def univ_scale_of(true: Float[np.ndarray, "N J 3"], univ: Float[np.ndarray, "N J
 
 def _finite(view: View, *, partial: bool) -> View:
     joints = np.concatenate([view.joints_cam, view.joints_img], axis=-1)
-    good = np.asarray(np.isfinite(joints).all(axis=(1, 2)))
+    good = np.asarray(np.isfinite(as_stored(joints)).all(axis=(1, 2)))
     if good.all():
         return view
     if not partial:
