@@ -431,7 +431,7 @@ def test_the_challenges_train_folder_alone_is_added_if_partial(tmp_path):
     write_challenge(tmp_path / "root", FEW)
     shutil.rmtree(tmp_path / "root" / "Val")
     with pytest.raises(
-        DataError, match="Val: the challenge's images are missing; .*--partial to add train, validation"
+        DataError, match=r"Val: the challenge's images are missing; .*--partial to add train, validation"
     ):
         add_dataset("h36m", tmp_path / "root", tmp_path / "out")
     assert not (tmp_path / "out").exists()
