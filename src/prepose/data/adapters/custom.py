@@ -193,9 +193,8 @@ def _check_nobody_twice(records: tuple[SampleRecord, ...], joints_img: np.ndarra
 def _told(labels: CustomLabels, people: _People) -> tuple[str, ...]:
     in_2d, in_3d = (~np.isnan(table).any(axis=2) for table in (people.joints_img, people.joints_cam))
     notes = [f"{int(in_2d.sum())} of {in_2d.size} joints are labelled in 2D, {int(in_3d.sum())} in 3D"]
-    never = [
-        joint for joint, there in zip(labels.skeleton.joints, (in_2d | in_3d).any(axis=0), strict=True) if not there
-    ]
+    anywhere = np.asarray((in_2d | in_3d).any(axis=0))
+    never = [joint for joint, there in zip(labels.skeleton.joints, anywhere, strict=True) if not there]
     if never:
         notes.append(
             f"{len(never)} of {len(labels.skeleton)} joints are labelled on nobody of this split: {', '.join(never)}"

@@ -36,7 +36,7 @@ from prepose.data.h36m.frames import (
     keep_or_drop_misplaced,
     recordings_note,
 )
-from prepose.data.h36m.lists import json_root, npz_files, read_lists, read_npz
+from prepose.data.h36m.lists import foreign_npz, json_root, npz_files, read_lists, read_npz
 from prepose.data.h36m.projection import with_cameras
 from prepose.data.h36m.sequences import fetched_root, read_fetched, read_recordings, recordings_root
 from prepose.data.pairing import check_labelled_once
@@ -126,7 +126,9 @@ def find_layout(root: Path) -> str:
     for lacking, pattern in LABELS_OF_IMAGES.items():
         if next(root.glob(pattern), None) is not None:
             raise DataError(f"{root}: has images of Human3.6M but not their labels ({lacking}); unpack them there")
-    raise DataError(f"{root}: holds no layout of Human3.6M; expected {'; or '.join(ENTRY.layouts)}")
+    foreign = foreign_npz(root)
+    what = f"; {foreign}" if foreign else ""
+    raise DataError(f"{root}: holds no layout of Human3.6M{what}; expected {'; or '.join(ENTRY.layouts)}")
 
 
 def _peopled(frames: Frames, root: Path, part: Part, *, partial: bool) -> Frames:

@@ -13,6 +13,7 @@ from prepose.data.archive import read_npz as read_npz_arrays
 from prepose.data.h36m.cameras import CAMERA_IDS, RawCamera
 from prepose.data.h36m.frames import Frames, Part, action_index, h36m_17, paired, relocated, stack
 from prepose.data.intake import read_json
+from prepose.data.pickle_names import printable
 from prepose.errors import DataError
 
 KINDS = ("data", "camera", "joint_3d")
@@ -100,7 +101,33 @@ def _camera(numbers: Mapping[str, Any]) -> RawCamera:
 
 
 def npz_files(root: Path) -> list[Path]:
-    """The npz files at the root or one level below it that hold lists of this layout, found by their members' names."""
+    """The npz files at the root or one level below it that hold lists of this layout, by their members and image names.
+
+    Lists of other datasets have the same members (those of MPI-INF-3DHP as MMPose keeps them).
+    """
+    return [path for path in npz_lists(root) if _first_image(path) in (None, "") or _where(_first_image(path) or "")]
+
+
+def foreign_npz(root: Path) -> str:
+    """What to say of an npz list of another dataset's images; nothing where there is none."""
+    for path in npz_lists(root):
+        name = _first_image(path)
+        if name and _where(name) is None:
+            return f"{path.name} lists images of another dataset ({printable(name, 60)})"
+    return ""
+
+
+def _first_image(path: Path) -> str | None:
+    """The first image that an npz list names; None where it cannot be read, which is told when it is."""
+    try:
+        names = read_npz_arrays(path, NPZ_KEYS[:1])[NPZ_KEYS[0]]
+    except DataError:
+        return None
+    return str(names[0]) if names.ndim == 1 and len(names) else ""
+
+
+def npz_lists(root: Path) -> list[Path]:
+    """The npz files at the root or one level below it with the members of this layout, whatever they list."""
     found = []
     for path in _npz_paths(root):
         try:
@@ -166,6 +193,16 @@ def where_of(name: str, path: Path) -> tuple[int, int, int, int, int]:
     Raises:
         DataError: the name is of another kind.
     """
+    where = _where(name)
+    if where is None:
+        raise DataError(
+            f"{path}: the image name {name!r} says no subject, action and camera; expected such as "
+            f"S1_Directions_1.54138969_000001.jpg"
+        )
+    return where
+
+
+def _where(name: str) -> tuple[int, int, int, int, int] | None:
     last = name.replace("\\", "/").rsplit("/", 1)[-1]
     numbered = NUMBERED.fullmatch(last)
     if numbered:
@@ -173,10 +210,7 @@ def where_of(name: str, path: Path) -> tuple[int, int, int, int, int]:
         return subject, action, subaction, camera - 1, frame
     named = NAMED.fullmatch(last)
     if named is None or not action_index(named[2]) or named[4] not in CAMERA_IDS:
-        raise DataError(
-            f"{path}: the image name {name!r} says no subject, action and camera; expected such as "
-            f"S1_Directions_1.54138969_000001.jpg"
-        )
+        return None
     subaction = -1 - int(named[3] or 0)
     return int(named[1]), action_index(named[2]), subaction, CAMERA_IDS.index(named[4]), int(named[5])
 
