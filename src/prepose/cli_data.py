@@ -86,7 +86,7 @@ def data_list(
 @data_app.command("show")
 def data_show(
     store: Annotated[Path, typer.Argument(help="A dataset store.")],
-    split: Annotated[str | None, typer.Option(help="Which split; the first without it.")] = None,
+    split: Annotated[str | None, typer.Option(help="Which split; train without it, else the first.")] = None,
     out: Annotated[Path, typer.Option("--out", help="The picture to write.")] = Path("contact-sheet.png"),
     count: Annotated[int, typer.Option(min=1, help="Samples on the sheet.")] = 36,
     seed: Annotated[int, typer.Option(min=0, help="Which samples.")] = 0,

@@ -168,3 +168,11 @@ def test_plain_values_hold_everything_that_is_printed(evaluation):
 def test_what_was_not_scored_is_null(evaluation):
     headless = replace(evaluation, head_boxes_xywh=np.full((COUNT, 4), np.nan))
     assert as_plain(headless)["overall"]["pckh_50"] is None
+
+
+def test_subjects_that_the_split_lacks_and_the_actions_averaged_over_are_said(evaluation):
+    protocol = replace(evaluation.protocol, subjects=("S1", "S2", "S9"), averaging="actions")
+    text = printed(replace(evaluation, protocol=protocol))
+    assert "of the protocol's 3 subjects there are no samples of S9\n" in text
+    assert "mean over 2 actions: sit, walk\n" in text
+    assert "no samples of" not in printed(evaluation) and "actions:" not in printed(evaluation)

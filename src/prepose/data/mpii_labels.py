@@ -164,7 +164,7 @@ def read_official_labels(path: Path) -> MpiiLabels:
     images, training = records_of(release.get("annolist")), np.atleast_1d(release.get("img_train", []))
     if not images or len(training) != len(images):
         raise DataError(
-            f"{path}: RELEASE holds {len(images)} images and {len(training)} training flags; fetch it again"
+            f"{path}: RELEASE holds {len(images)} images and {len(training)} training flags; expected one flag an image"
         )
     rows = [
         (str(records_of(image.get("image"))[0].get("name", "")), index, person)
@@ -174,7 +174,7 @@ def read_official_labels(path: Path) -> MpiiLabels:
     ]
     labelled = [row for row in rows if _points(row[2])]
     if not labelled:
-        raise DataError(f"{path}: no person of RELEASE has annopoints; fetch it again")
+        raise DataError(f"{path}: no person of RELEASE has annopoints")
     joints = np.full((len(labelled), J, 2), np.nan)
     states = np.zeros((len(labelled), J), np.uint8)
     for row, (_, index, person) in enumerate(labelled):

@@ -21,7 +21,7 @@ def write_contact_sheet(store: Path, out: Path, *, split: str | None, count: int
     Args:
         store: The store.
         out: The picture to write (PNG or JPEG); an older sheet is replaced.
-        split: Which split; None for the first.
+        split: Which split; None for `train`, or the first where there is none.
         count: How many samples at most.
         seed: Which samples are drawn.
 
@@ -32,7 +32,7 @@ def write_contact_sheet(store: Path, out: Path, *, split: str | None, count: int
     splits = store_splits(store)
     if not splits:
         raise DataError(f"{store}: holds no split yet; add or synthesize one")
-    dataset = open_store(store, split or splits[0])
+    dataset = open_store(store, split or ("train" if "train" in splits else splits[0]))
     if len(dataset) == 0:
         raise DataError(f"{store}: split {dataset.split!r} has no samples to show")
     _write(contact_sheet(dataset, count=count, generator=np.random.default_rng(seed)), out)

@@ -95,6 +95,12 @@ def heading(evaluation: Evaluation) -> tuple[str, ...]:
     lines.append(f"{'; '.join(figures)} ({protocol.averaging_text})")
     if "approximate_joints" in evaluation.facts:
         lines.append(f"approximate, of the joints that count: {evaluation.facts['approximate_joints']}")
+    absent = [subject for subject in protocol.subjects if subject and subject not in evaluation.subjects]
+    if absent:
+        lines.append(f"of the protocol's {len(protocol.subjects)} subjects there are no samples of {', '.join(absent)}")
+    if protocol.averaging == "actions":
+        actions = sorted(set(evaluation.actions) - {""})
+        lines.append(f"mean over {len(actions)} actions: {', '.join(actions)}")
     return tuple(lines)
 
 

@@ -356,9 +356,9 @@ def test_partial_takes_what_is_complete_and_counts_the_rest(tmp_path):
 @pytest.mark.parametrize(
     ("writer", "labels", "line"),
     [
-        (write_recordings, "s_*/matlab_meta.mat", "has images of Human3.6M but not their labels"),
-        (write_fetched, "S*/*/annot.h5", r"has images of Human3.6M but not their labels \(annot.h5\)"),
-        (write_npz, "*.npz", r"has images of Human3.6M but not their labels \(npz"),
+        (write_recordings, "s_*/matlab_meta.mat", "has images of Human3.6M, but their labels are not found"),
+        (write_fetched, "S*/*/annot.h5", r"has images of Human3.6M, but their labels are not found \(annot.h5\)"),
+        (write_npz, "*.npz", r"has images of Human3.6M, but their labels are not found \(npz"),
     ],
 )
 def test_images_without_any_labels_are_recognised(tmp_path, writer, labels, line):

@@ -37,9 +37,9 @@ def test_lists_hold_world_joints_boxes_and_cameras(tmp_path):
 @pytest.mark.parametrize(
     ("kind", "change", "line"),
     [
-        ("joint_3d", lambda data: {}, r"the files of S9 are damaged, truncated or do not fit .* \(KeyError"),
-        ("camera", lambda data: {"1": {}}, "the files of S9 are damaged"),
-        ("data", lambda data: [1, 2], "the files of S9 are damaged"),
+        ("joint_3d", lambda data: {}, r"the files of S9 lack a field or do not fit .* \(KeyError"),
+        ("camera", lambda data: {"1": {}}, "the files of S9 lack a field"),
+        ("data", lambda data: [1, 2], "the files of S9 lack a field"),
         ("data", lambda data: {"images": [], "annotations": []}, "labelled images|no complete files"),
     ],
 )

@@ -177,7 +177,7 @@ def _check_unit(skeleton: Skeleton, joints_cam: Float[np.ndarray, "N J 3"], sour
         first = sources[int((~np.isnan(torso)).any(axis=1).argmax())]
         raise DataError(
             f"{first} and others: by their unit, people have {np.median(known):.3g} mm from shoulder to hip, expected "
-            f"{LEAST_TORSO:.0f} to {MOST_TORSO:.0f} mm; the unit is wrong"
+            f"{LEAST_TORSO:.0f} to {MOST_TORSO:.0f} mm; check the unit"
         )
 
 

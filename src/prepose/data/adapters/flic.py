@@ -78,7 +78,7 @@ def flic_full(root: Path, split: str, *, partial: bool) -> FoundDataset:
     path = root / "examples.mat"
     examples = records_of(read_mat_struct(path, "examples"))
     if not examples:
-        raise DataError(f"{path}: holds no examples; fetch it again")
+        raise DataError(f"{path}: holds no examples")
     flags = {name: _flags(examples, name) for name in ("istest", "isbad", "isunchecked")}
     chosen = {
         "train": ~flags["istest"] & ~flags["isbad"],
@@ -161,7 +161,7 @@ def _read_hdf5_people(path: Path) -> LabelledPeople:
 def _differing(people: LabelledPeople, other: LabelledPeople, path: Path, plain: Path) -> str:
     if len(people) != len(other):
         raise DataError(
-            f"{path}: holds {len(people)} people, and {plain.name} beside it {len(other)}; fetch both again"
+            f"{path}: holds {len(people)} people, and {plain.name} beside it {len(other)}; expected the same"
         )
     apart = np.abs(people.joints_img - other.joints_img) > 1
     return f"{path.name}: the sides of {int(apart.any(axis=(1, 2)).sum())} people differ from those of {plain.name}"

@@ -125,7 +125,9 @@ def find_layout(root: Path) -> str:
         )
     for lacking, pattern in LABELS_OF_IMAGES.items():
         if next(root.glob(pattern), None) is not None:
-            raise DataError(f"{root}: has images of Human3.6M but not their labels ({lacking}); unpack them there")
+            raise DataError(
+                f"{root}: has images of Human3.6M, but their labels are not found ({lacking}); add them there"
+            )
     foreign = foreign_npz(root)
     what = f"; {foreign}" if foreign else ""
     raise DataError(f"{root}: holds no layout of Human3.6M{what}; expected {'; or '.join(ENTRY.layouts)}")
@@ -136,7 +138,7 @@ def _peopled(frames: Frames, root: Path, part: Part, *, partial: bool) -> Frames
     lacking = [] if frames.rooted else [f"S{who}" for who in part.subjects if who not in frames.where[:, 0]]
     if lacking and not partial:
         raise DataError(
-            f"{root}: this split is {_people(part)}, but nothing of {', '.join(lacking)} is there; unpack it, or pass "
+            f"{root}: this split is {_people(part)}, but nothing of {', '.join(lacking)} is there; add it, or pass "
             f"--partial to do without"
         )
     return frames.told(f"nothing of {', '.join(lacking)} is there") if lacking else frames
@@ -176,8 +178,8 @@ def _whole(frames: Frames, where: str, *, partial: bool) -> Frames:
     first = frames.images[int(np.flatnonzero(~good)[0])]
     if not partial or not good.any():
         raise DataError(
-            f"{where}: {int((~good).sum())} of {len(frames)} poses hold NaN or infinite joints ({first}, ...); fetch "
-            f"them again, or pass --partial to leave those out"
+            f"{where}: {int((~good).sum())} of {len(frames)} poses hold NaN or infinite joints ({first}, ...); "
+            f"pass --partial to leave those out"
         )
     return frames.take(good).told(f"{int((~good).sum())} poses with NaN or infinite joints are left out ({first}, ...)")
 

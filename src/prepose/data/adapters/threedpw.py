@@ -64,7 +64,7 @@ def threedpw(root: Path, split: str, *, partial: bool) -> FoundDataset:
     actors = tuple(actor for file in files for actor in file.actors)
     rows = np.array([(number, row) for number, actor in enumerate(actors) for row in range(len(actor.frames))], int)
     if not len(rows):
-        raise DataError(f"{folder}: no frame of its {len(paths)} sequences has a valid camera; fetch them again")
+        raise DataError(f"{folder}: no frame of its {len(paths)} sequences has a valid camera")
     names = [f"{actors[number].sequence}/image_{actors[number].frames[row]:05d}.jpg" for number, row in rows]
     source = find_images((root / "imageFiles",), names, folder)
     pairing = pair_source(source, partial=partial)

@@ -45,7 +45,7 @@ def read_lists(root: Path, part: Part, *, partial: bool) -> Frames:
             tables.append(_subject(subject, {kind: read_json(path) for kind, path in paths.items()}, paths))
         elif there and not partial:
             lacking = next(path for path in paths.values() if not path.is_file())
-            raise DataError(f"{lacking}: is missing beside the other files of S{subject}; unpack it, or pass --partial")
+            raise DataError(f"{lacking}: is missing beside the other files of S{subject}; add it, or pass --partial")
     frames = stack(tables, nothing=f"{base}: holds no complete files of {_named(part)}, which this split is made of")
     frames = relocated(frames, (base.parent / "images", base / "images", base, base.parent))
     return paired(frames, partial=partial, unlabelled_expected=True)
@@ -71,8 +71,8 @@ def _subject(subject: int, files: Mapping[str, Any], paths: Mapping[str, Path]) 
         cameras = {(subject, int(name) - 1): _camera(numbers) for name, numbers in files["camera"].items()}
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(
-            f"{paths['data'].parent}: the files of S{subject} are damaged, truncated or do not fit each other "
-            f"({type(error).__name__} {error}); fetch them again"
+            f"{paths['data'].parent}: the files of S{subject} lack a field or do not fit each other "
+            f"({type(error).__name__} {error})"
         ) from error
     world = h36m_17(poses.reshape(len(rows), -1, 3) if rows else np.zeros((0, 17, 3)), paths["joint_3d"])
     return Frames(

@@ -156,7 +156,7 @@ def _view(recording: _Recording, camera: int, pictures: Pictures, wanted: Wanted
     folder, annotations = recording.folder, recording.annotations
     name = f"{folder.parent.name}/{folder.name} camera {camera}"
     if camera not in recording.calibration:
-        raise DataError(f"{folder / 'camera.calibration'}: has no camera {camera}; it is truncated, fetch it again")
+        raise DataError(f"{folder / 'camera.calibration'}: has no camera {camera}")
     lens, other_size = camera_of(recording.calibration[camera], pictures.size_wh, name)
     beyond = check_length(pictures, int(annotations.frames[-1]) + 1, name, partial=partial)
     unlabelled = {NO_LABEL: max(0, pictures.count - int(annotations.frames[-1]) - 1)}

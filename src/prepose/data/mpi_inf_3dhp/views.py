@@ -132,8 +132,8 @@ def _finite(view: View, *, partial: bool) -> View:
         return view
     if not partial:
         raise DataError(
-            f"{view.name}: {int((~good).sum())} of {len(view)} frames hold NaN or infinite joints; fetch the labels "
-            f"again, or pass --partial to leave those frames out"
+            f"{view.name}: {int((~good).sum())} of {len(view)} frames hold NaN or infinite joints; pass "
+            f"--partial to leave those frames out"
         )
     return view.take(good, BROKEN)
 
@@ -151,6 +151,6 @@ def _check_projection(view: View) -> None:
     median = float(np.nanmedian(apart))
     if median > MOST_APART * max(view.camera.size_wh):
         raise DataError(
-            f"{view.name}: 3D joints project {median:.1f} px (median) beside the 2D joints; annot3 was exchanged with "
-            f"univ_annot3, or the camera is another one's; take the owners' files"
+            f"{view.name}: 3D joints project {median:.1f} px (median) beside the 2D joints; check that they "
+            f"are annot3, not univ_annot3, and that the camera is this recording's"
         )
