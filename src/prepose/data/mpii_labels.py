@@ -134,7 +134,7 @@ def read_hdf5_labels(path: Path) -> MpiiLabels:
     joints = read_hdf5(path, "part", (None, J, 2)).astype(float)
     count = len(joints)
     flag, scale = read_hdf5(path, "visible", (count, J)), read_hdf5(path, "scale", (count,)).astype(float)
-    labelled = np.isfinite(joints).all(axis=2) & ~((joints == 0) | (joints == -1)).all(axis=2)
+    labelled = ~np.isnan(joints).any(axis=2) & ~((joints == 0) | (joints == -1)).all(axis=2)
     states = np.where(flag > 0, JointState.VISIBLE, JointState.OCCLUDED)
     center, scale = undo_loaders_shift(read_hdf5(path, "center", (count, 2)).astype(float), scale)
     hidden = int((labelled & (flag <= 0)).sum())

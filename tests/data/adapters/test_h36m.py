@@ -390,11 +390,12 @@ def test_files_of_another_dataset_are_called_by_their_name(tmp_path):
         add_dataset("h36m", tmp_path / "root", tmp_path / "out")
 
 
-def test_poses_with_nan_are_refused_or_left_out(tmp_path):
+@pytest.mark.parametrize(("name", "value"), [("S", np.nan), ("S", np.inf), ("S", 1e39), ("part", np.inf)])
+def test_poses_with_nan_are_refused_or_left_out(tmp_path, name, value):
     write_npz(tmp_path, FEW)
     with np.load(tmp_path / "h36m_valid.npz") as file:
         arrays = dict(file)
-    arrays["S"][3, 5, 1] = np.nan
+    arrays[name][3, 5, 1] = value
     np.savez(tmp_path / "h36m_valid.npz", **arrays)
     with pytest.raises(DataError, match="1 of 24 poses hold NaN or infinite joints"):
         h36m(tmp_path, "test", partial=False)

@@ -487,7 +487,7 @@ def test_labels_without_univ_poses_are_enough(copy):
 def test_a_half_layout_is_refused_unless_partial(copy):
     (copy / "S8/Seq2/annot.mat").unlink()
     with pytest.raises(
-        DataError, match=r"this split is S8/Seq1, S8/Seq2, but there is no annot\.mat of S8/Seq2; unpack"
+        DataError, match=r"this split is S8/Seq1, S8/Seq2, but there is no annot\.mat of S8/Seq2; add it"
     ):
         mpi_inf_3dhp(copy, "validation", partial=False)
     assert mpi_inf_3dhp(copy, "validation", partial=True).notes[0] == "nothing of S8/Seq2 is there"

@@ -19,7 +19,7 @@ from prepose.body.skeleton import Skeleton
 from prepose.body.skeletons import FLIC_11, FLIC_29
 from prepose.data.entry import CatalogEntry
 from prepose.data.flic_sides import keep_or_drop_doubtful_sides, mark_sides
-from prepose.data.found import FoundDataset, box_of_joints
+from prepose.data.found import FoundDataset, SplitMissing, box_of_joints
 from prepose.data.intake import hdf5_shapes, number_of, read_hdf5, read_image_names, read_mat_struct, records_of
 from prepose.data.labelled_people import LabelledPeople, found_people, labelled_joints, people_of
 from prepose.data.recognise import hdf5_people_of
@@ -131,7 +131,7 @@ def _annotation_files(root: Path, name: str) -> tuple[Path, Path]:
     plain, own = folder / f"{name}.h5", folder / f"{name}_personcentric.h5"
     if not plain.is_file() and not own.is_file():
         hint = "; it holds examples.mat: add it as flic-full" if (root / "examples.mat").is_file() else ""
-        raise DataError(f"{folder}: holds neither {own.name} nor {plain.name}{hint}")
+        raise SplitMissing(f"{folder}: holds neither {own.name} nor {plain.name}{hint}")
     return plain, own
 
 

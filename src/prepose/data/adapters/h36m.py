@@ -173,6 +173,8 @@ def _whole(frames: Frames, where: str, *, partial: bool) -> Frames:
     """The frames whose pose is there; some releases have frames with NaN."""
     joints = frames.joints_cam if frames.joints_world is None else frames.joints_world
     good = np.asarray(np.isfinite(as_stored(joints)).all(axis=(1, 2)))
+    # A joint may lack a place in the image (NaN), but none lies at infinity.
+    good &= ~np.isinf(as_stored(frames.joints_img)).any(axis=(1, 2))
     if good.all():
         return frames
     first = frames.images[int(np.flatnonzero(~good)[0])]
