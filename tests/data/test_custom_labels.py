@@ -187,6 +187,9 @@ def test_usual_spellings_of_sides_are_the_same_joints(root, spell):
     # The same names serve a known skeleton.
     change(root, lambda content: content.update(skeleton="mpii-16"))
     assert read_custom_labels(root).samples == as_named.samples
+    # Labels may spell the joints of the skeleton otherwise than the skeleton does.
+    change(root, lambda content: content.update(skeleton={"name": "ours", "joints": list(MPII_16.joints)}))
+    assert read_custom_labels(root).notes[0].startswith("12 of 16 joint names are read by their usual spelling here")
 
 
 def test_names_that_no_skeleton_knows_are_said(root):

@@ -244,7 +244,10 @@ def _spelling_note(spelled: Mapping[str, str]) -> tuple[str, ...]:
     other = [f"{name} as {canonical}" for name, canonical in spelled.items() if name != canonical]
     if not other:
         return ()
-    return (f"{len(other)} of {len(spelled)} joint names are read by their usual spelling here: {_few(other)}",)
+    return (
+        f"{len(other)} of {len(set(spelled.values()))} joint names are read by their usual spelling here: "
+        f"{_few(other)}",
+    )
 
 
 def _unknown_note(skeleton: Skeleton) -> tuple[str, ...]:
