@@ -3,8 +3,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prepose.body.skeleton import APPROXIMATIONS, MIDPOINTS, Provenance, Skeleton, joint_map, mirror_name
-from prepose.body.skeletons import H36M_17, LSP_14, MPII_16, OCCLUSION_PERSON_15, PREPOSE_27, SKELETONS
+from prepose.body.skeleton import (
+    APPROXIMATIONS,
+    MIDPOINTS,
+    Provenance,
+    Skeleton,
+    canonical_joint_name,
+    hung_from_root,
+    joint_map,
+    mirror_name,
+)
+from prepose.body.skeletons import COCO_17, H36M_17, LSP_14, MPII_16, OCCLUSION_PERSON_15, PREPOSE_27, SKELETONS
 from prepose.errors import SkeletonMismatch
 
 EXACT, MIDPOINT, APPROXIMATE, MISSING = Provenance
@@ -183,3 +192,78 @@ def test_unknown_joint_and_missing_root_are_skeleton_mismatches():
         LSP_14.index("pelvis")
     with pytest.raises(SkeletonMismatch, match=r"lsp-14 has no root joint; map it to one that has"):
         _ = LSP_14.root_index
+
+
+SPELLINGS = {
+    "r_ankle": "right_ankle right-ankle Right_Ankle RIGHT_ANKLE RightAnkle rightAnkle rAnkle RAnkle R_ankle R-Ankle "
+    "ankle_r ankle.R ankle_right AnkleRight ANKLE_RIGHT ankleR rightankle rankle RANKLE",
+    "l_knee": "left_knee L_knee knee_l LeftKnee lKnee LKnee left.knee knee:left leftknee lknee",
+    "l_big_toe": "LBigToe left_big_toe big_toe_l",
+    "l_eye_inner": "left_eye_inner LeftEyeInner",
+    "r_mouth": "mouth_right",
+    "r_up_leg": "RightUpLeg",
+    "head_top": "HeadTop head-top head_top",
+    "spine1": "Spine1 spine1",
+    # Vertebrae, and words that only begin or end with a side's letter.
+    "l5": "L5",
+    "t12": "T12",
+    "pelvis": "Pelvis PELVIS",
+    "root": "root",
+    "label": "label",
+    "upper_neck": "upperNeck",
+    "left": "left",
+    "left_right": "left_right",
+}
+
+
+@pytest.mark.parametrize(
+    ("spelling", "canonical"), [(one, name) for name, several in SPELLINGS.items() for one in several.split()]
+)
+def test_the_usual_spellings_of_a_side_are_understood(spelling, canonical):
+    assert canonical_joint_name(spelling) == canonical
+
+
+def test_names_with_spaces_are_understood():
+    assert canonical_joint_name("Right Knee") == "r_knee"
+    assert canonical_joint_name(" head top ") == "head_top"
+
+
+def test_the_names_of_every_skeleton_are_canonical(skeleton):
+    assert tuple(map(canonical_joint_name, skeleton.joints)) == skeleton.joints
+
+
+@given(st.text(st.characters(codec="ascii"), max_size=20))
+def test_a_canonical_name_stays_as_it_is(name):
+    assert canonical_joint_name(canonical_joint_name(name)) == canonical_joint_name(name)
+
+
+COCO_EDGES = (
+    [16, 14], [14, 12], [17, 15], [15, 13], [12, 13], [6, 12], [7, 13], [6, 7], [6, 8], [7, 9],
+    [8, 10], [9, 11], [2, 3], [1, 2], [1, 3], [2, 4], [3, 5], [4, 6], [5, 7],
+)  # fmt: skip
+
+
+def test_edges_that_close_loops_are_hung_from_the_trunk():
+    edges = [(COCO_17.joints[a - 1], COCO_17.joints[b - 1]) for a, b in COCO_EDGES]
+    bones, loops = hung_from_root(COCO_17.joints, edges, None)
+    assert (len(bones), loops) == (16, 3)
+    own = Skeleton("own", COCO_17.joints, bones, None)
+    assert bones[0] == ("nose", "l_eye")
+    assert ("l_knee", "l_ankle") in bones
+    assert {frozenset(map(mirror_name, bone)) for bone in own.bones} == set(map(frozenset, own.bones))
+
+
+def test_bones_that_hang_from_the_root_stay_as_they_are(skeleton):
+    assert hung_from_root(skeleton.joints, skeleton.bones, skeleton.root) == (skeleton.bones, 0)
+
+
+@given(st.permutations(MPII_16.bones), st.lists(st.booleans(), min_size=15, max_size=15))
+def test_the_same_tree_comes_of_its_edges_in_any_order_and_direction(bones, turned):
+    edges = [bone[::-1] if turn else bone for bone, turn in zip(bones, turned, strict=True)]
+    hung, loops = hung_from_root(MPII_16.joints, edges, "pelvis")
+    assert (set(hung), loops) == (set(MPII_16.bones), 0)
+
+
+def test_a_ring_and_a_joint_beside_itself_are_left_out():
+    assert hung_from_root("abc", [("a", "b"), ("b", "c"), ("c", "a")], None) == ((("a", "b"), ("a", "c")), 1)
+    assert hung_from_root("ab", [("a", "a"), ("b", "a"), ("b", "a")], "a") == ((("a", "b"),), 2)

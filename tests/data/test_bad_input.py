@@ -221,7 +221,7 @@ TWICE = [
     ("h36m-challenge-both", "*Train*.pkl", _twice_in_pickle, "1 images have two labels"),
     ("h36m-npz", "h36m_train.npz", _twice_in_npz, "1 images have two labels"),
     ("h36m-fetched", "S1/*/annot.h5", _twice_in_hdf5, "1 images have two labels"),
-    ("h36m-json", "annotations/*subject1_data.json", _twice_in_lists, "1 images have two labels"),
+    ("h36m-json", "annotations/*subject1_data.json", _twice_in_lists, "the image id 0 occurs twice"),
     ("occlusion-person-zip", "annot/*train.pkl", _twice_in_pickle, "1 images have two labels"),
     ("3dpw", "sequenceFiles/train/*.pkl", _twice_as_file, "both label the sequence courtyard_walk_00"),
     ("coco", "annotations/*train*.json", _twice_in_coco, "1 labels have the id of another one (0)"),

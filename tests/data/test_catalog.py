@@ -263,3 +263,24 @@ def test_another_dataset_does_not_enter_a_store(tmp_path, generator):
     add_dataset("lsp", tmp_path / "lsp", tmp_path / "out", splits=["train"])
     with pytest.raises(DataError, match="holds another dataset, 'lsp'"):
         add_dataset("lsp-extended", tmp_path / "extended", tmp_path / "out", splits=["all"])
+
+
+def test_a_split_that_is_not_there_is_left_out_if_partial_and_else_refused_before_anything_is_written(
+    tmp_path, generator
+):
+    fake_coco(tmp_path / "root", generator)
+    (tmp_path / "root" / "annotations" / "person_keypoints_val2017.json").unlink()
+    with pytest.raises(DataError, match=r"no key-points of that split; .*; or pass --partial to add train alone"):
+        add_dataset("coco", tmp_path / "root", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(DataError, match="no key-points of that split"):
+        add_dataset("coco", tmp_path / "root", tmp_path / "out", splits=["train", "validation"], partial=True)
+    assert not (tmp_path / "out").exists()
+    (added,) = add_dataset("coco", tmp_path / "root", tmp_path / "out", partial=True)
+    assert added.split == "train"
+    assert added.notes[0].startswith("split validation is not there and is left out (")
+
+
+def test_a_dataset_of_which_no_split_is_there_is_refused_also_if_partial(tmp_path):
+    with pytest.raises(DataError, match="no key-points of that split"):
+        add_dataset("coco", tmp_path, tmp_path / "out", partial=True)

@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 
 from fakes_custom import fake_custom, fake_custom_csv
+from prepose.body.skeleton import joint_map
+from prepose.body.skeletons import MPII_16
 from prepose.data.custom_labels import read_custom_labels
 from prepose.errors import DataError
 
@@ -149,3 +151,114 @@ def test_a_csv_that_was_cut_within_its_last_number_is_refused(tmp_path):
     path.write_bytes(path.read_bytes()[:-4])
     with pytest.raises(DataError, match=r"labels\.csv: ends within its last line, as a truncated file does"):
         read_custom_labels(path)
+
+
+def own(content, spell, **more) -> None:
+    """Give the fake a skeleton of its own whose joints are spelled otherwise."""
+    content["skeleton"] = {"name": "ours", "joints": [spell(joint) for joint in MPII_16.joints], **more}
+    for sample in content["samples"]:
+        for part in ("joints_2d", "joints_3d", "states"):
+            sample[part] = {spell(joint): value for joint, value in sample[part].items()}
+
+
+SIDE = {"l": "left", "r": "right"}
+SPELLINGS = {
+    "left_knee": lambda joint: f"{SIDE[joint[0]]}_{joint[2:]}" if joint[1] == "_" else joint,
+    "L_knee": lambda joint: joint[0].upper() + joint[1:] if joint[1] == "_" else joint,
+    "knee_l": lambda joint: f"{joint[2:]}_{joint[0]}" if joint[1] == "_" else joint,
+    "LeftKnee": lambda joint: f"{SIDE[joint[0]]}_{joint[2:]}".title().replace("_", "") if joint[1] == "_" else joint,
+    "Left Knee": lambda joint: f"{SIDE[joint[0]]} {joint[2:]}".title() if joint[1] == "_" else joint,
+}
+
+
+@pytest.mark.parametrize("spell", SPELLINGS.values(), ids=SPELLINGS)
+def test_usual_spellings_of_sides_are_the_same_joints(root, spell):
+    as_named = read_custom_labels(root)
+    change(root, lambda content: own(content, spell, root="pelvis"))
+    labels = read_custom_labels(root)
+    assert labels.skeleton.joints == MPII_16.joints
+    assert joint_map(labels.skeleton, MPII_16).truly_labelled.all()
+    assert (labels.skeleton.mirror == MPII_16.mirror).all()
+    assert labels.samples == as_named.samples
+    assert (
+        f"12 of 16 joint names are read by their usual spelling here: {spell('r_ankle')} as r_ankle" in labels.notes[0]
+    )
+    assert not any("bear a name that no known skeleton has" in note for note in labels.notes)
+    # The same names serve a known skeleton.
+    change(root, lambda content: content.update(skeleton="mpii-16"))
+    assert read_custom_labels(root).samples == as_named.samples
+    # Labels may spell the joints of the skeleton otherwise than the skeleton does.
+    change(root, lambda content: content.update(skeleton={"name": "ours", "joints": list(MPII_16.joints)}))
+    assert read_custom_labels(root).notes[0].startswith("12 of 16 joint names are read by their usual spelling here")
+
+
+def test_names_that_no_skeleton_knows_are_said(root):
+    change(root, lambda content: own(content, lambda joint: joint.replace("ankle", "malleolus")))
+    assert any(
+        note.startswith("2 of 16 joints bear a name that no known skeleton has") and "r_malleolus, l_malleolus" in note
+        for note in read_custom_labels(root).notes
+    )
+
+
+def test_two_names_of_one_joint_are_refused(root):
+    change(root, lambda c: c["samples"][2]["joints_2d"].update(left_knee=[1, 2]))
+    with pytest.raises(DataError, match=r"labels\.json\[2\]: joints_2d: the joints 'l_knee' and 'left_knee' are one"):
+        read_custom_labels(root)
+    change(root, lambda c: c["samples"][2]["joints_2d"].pop("left_knee"))
+    change(root, lambda c: own(c, lambda joint: joint))
+    change(root, lambda c: c["skeleton"]["joints"].append("R-Ankle"))
+    with pytest.raises(DataError, match=r"labels\.json: the joints 'r_ankle' and 'R-Ankle' are one"):
+        read_custom_labels(root)
+
+
+EDGES = [("r_ankle", "r_knee"), ("r_knee", "r_hip"), ("r_hip", "l_hip"), ("l_hip", "pelvis"), ("r_hip", "pelvis")]
+
+
+@pytest.mark.parametrize("key", ["bones", "edges", "skeleton"])
+@pytest.mark.parametrize("first", [None, 0, 1])
+def test_edges_are_read_as_bones(root, key, first):
+    edges = [*EDGES, ("thorax", "l_wrist"), ("r_ankle", "l_ankle")]
+    if first is not None:
+        edges = [[MPII_16.index(joint) + first for joint in edge] for edge in edges]
+    change(root, lambda content: own(content, lambda joint: joint, root="pelvis", **{key: edges}))
+    labels = read_custom_labels(root)
+    assert labels.skeleton.bones == (
+        ("pelvis", "l_hip"), ("pelvis", "r_hip"), ("r_hip", "r_knee"), ("r_knee", "r_ankle"),
+        ("r_ankle", "l_ankle"), ("thorax", "l_wrist"),
+    )  # fmt: skip
+    assert "bones are read as edges, which hang from pelvis; 1 close a loop or repeat another one" in labels.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("bones", "message"),
+    [
+        ([["pelvis", "tail"]], "a bone names 'tail', which is not among its joints"),
+        ([[1, 2]], "bones number joints from 1 to 2 of 16, so that it cannot be told whether from 0 or 1"),
+        ([[0, 16]], "bones number joints from 0 to 16 of 16"),
+        ([[-1, 16]], "bones number joints from -1 to 16 of 16"),
+    ],
+)
+def test_bones_that_cannot_be_read_are_named(root, bones, message):
+    change(root, lambda content: own(content, lambda joint: joint, bones=bones))
+    with pytest.raises(DataError, match=message):
+        read_custom_labels(root)
+
+
+@pytest.mark.parametrize("start", ["", "\ufeff"])
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_semicolons_and_tabs_separate_columns_too(tmp_path, delimiter, start):
+    fake_custom_csv(tmp_path, np.random.default_rng(4))
+    path = tmp_path / "labels.csv"
+    as_usual = read_custom_labels(path)
+    text = path.read_text(encoding="utf-8")
+    path.write_text(start + text.replace(",", delimiter), encoding="utf-8")
+    assert read_custom_labels(path).samples == as_usual.samples
+
+
+@pytest.mark.parametrize("delimiter", [",", ";"])
+def test_a_decimal_comma_is_named(tmp_path, delimiter):
+    with (tmp_path / "labels.csv").open("w", newline="", encoding="utf-8") as file:
+        rows = [["image", "skeleton", "pelvis.x", "pelvis.y"], ["a", "mpii-16", "12,5", "3"]]
+        csv.writer(file, delimiter=delimiter).writerows(rows)
+    with pytest.raises(DataError, match=r"line 2: pelvis\.x is '12,5'; write numbers with a decimal point"):
+        read_custom_labels(tmp_path)

@@ -197,3 +197,12 @@ def test_cells_of_something_else_or_too_large_are_refused(tmp_path, monkeypatch)
     monkeypatch.setattr(intake, "FREE_BYTES", -100)
     with pytest.raises(DataError, match=r"cells\.mat: takes more than"):
         read_mat_cells(path, ("joints",))
+
+
+@pytest.mark.parametrize(
+    "content", ['{"r_knee": [1, 2], "l_knee": null, "r_knee": [3, 4]}', '[{"a": {"r_knee": 1, "r_knee": 1}}]']
+)
+def test_a_key_that_an_object_has_twice_is_an_error(tmp_path, content):
+    (tmp_path / "labels.json").write_text(content)
+    with pytest.raises(DataError, match=r"labels\.json: the key 'r_knee' occurs twice in one object \(with r_knee"):
+        read_json(tmp_path / "labels.json")

@@ -63,7 +63,7 @@ def test_a_box_grows_no_more_than_it_must():
 
 def test_infinite_joints_are_an_error(people, tmp_path):
     people.joints_img[2, 3] = np.inf
-    with pytest.raises(DataError, match=r"c: a joint is infinite \(1 such records\)"):
+    with pytest.raises(DataError, match=r"c: a joint is infinite or too large \(1 such records\)"):
         found_people(people, MPII_16, tmp_path, partial=False, notes=(), facts={})
 
 

@@ -3,12 +3,13 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from prepose.body.pose import mirror
+from prepose.body.skeleton import Skeleton
 from prepose.body.skeletons import COCO_17, H36M_17, LSP_14, MPI_INF_3DHP_17, MPII_16, PREPOSE_27
 from prepose.camera.camera import Camera
 from prepose.camera.crop import Crop, transform
 from prepose.data.dataset import dataset_of
 from prepose.data.sample import PoseSample
-from prepose.data.target import image_targets, lift, px_per_mm
+from prepose.data.target import LabelUse, image_targets, label_use, lift, px_per_mm
 
 # The lens of Human3.6M's camera 54138969 on a picture of 1000 x 1000 px.
 LENS = np.array(
@@ -230,3 +231,17 @@ def test_large_datasets_are_mapped_in_parts_alike(monkeypatch):
     whole = targets_of(*samples)
     monkeypatch.setattr("prepose.data.target._CHUNK", 3)
     np.testing.assert_array_equal(targets_of(*samples), whole)
+
+
+def test_labels_that_a_skeleton_cannot_use_are_counted():
+    joints = np.arange(17 * 2, dtype=float).reshape(17, 2)
+    partly = joints.copy()
+    partly[:4] = np.nan
+    samples = [a_sample(COCO_17, joints_img=one, joints_cam=np.full((17, 3), np.nan)) for one in (joints, partly)]
+    use = label_use(dataset_of(samples, skeleton=COCO_17), MPII_16)
+    # Shoulders, elbows, wrists, knees and ankles; hips are defined otherwise, the face is not there.
+    assert use == LabelUse(30, 20, ("nose", "l_eye", "r_eye", "l_ear", "r_ear", "l_hip", "r_hip"))
+    assert label_use(dataset_of(samples, skeleton=COCO_17), COCO_17) == LabelUse(30, 30, ())
+    # A pelvis is the middle of the hips by definition: these two serve it though the target has no hips.
+    below = Skeleton("two", ("pelvis", "l_knee", "r_knee"), (), "pelvis")
+    assert label_use(dataset_of([a_sample(LSP_14)], skeleton=LSP_14), below).used == 4

@@ -170,3 +170,16 @@ def test_what_is_wrong_is_found_before_the_weights_are_read(tmp_path, store):
         evaluate_run(tmp_path, tmp_path / "nowhere")
     with pytest.raises(DataError, match="neither a run nor a folder with weights"):
         evaluate_run(tmp_path, store)
+
+
+@pytest.mark.parametrize("protocol", [None, "pck-box-10"])
+def test_a_network_that_the_datasets_own_protocol_does_not_fit_is_scored_on_its_split(weights, tmp_path, protocol):
+    people = people_of(get_protocol("pck-box-10"), skeleton=COCO_17, count=2)
+    samples = [replace(one, image=PICTURE, joints_cam=np.full((17, 3), np.nan)) for one in people]
+    for split in ("train", "validation"):
+        write_store(tmp_path / "store", StoreDescription("coco", COCO_17), split, samples, total=2)
+    evaluation = evaluate_run(weights, tmp_path / "store", protocol=protocol)
+    assert (evaluation.split, evaluation.protocol.name) == ("validation", "pck-box-10")
+    why = "the default of coco for a network of mpii-16 (the protocol coco-oks-ap-given-boxes scores"
+    assert evaluation.facts["protocol_is"].startswith(why if protocol is None else "asked for")
+    assert evaluate_run(weights, tmp_path / "store", split="train").protocol.name == "pck-box-10"

@@ -9,7 +9,7 @@ import pytest
 from prepose.data.store import open_store
 from prepose.recipes.builtin import RECIPES
 from prepose.recipes.overrides import override
-from prepose.recipes.sources import kept, open_sources
+from prepose.recipes.sources import kept, open_sources, unused_labels
 from prepose.recipes.stage import Recipe
 
 
@@ -47,3 +47,17 @@ def test_the_first_samples_can_be_kept_instead(stores: Path, on_stores: Callable
     whole = open_store(stores / "lab", "train")
     first = whole.array("joints_cam", np.arange(6))
     assert np.array_equal(sources["lab"].array("joints_cam"), first, equal_nan=True)
+
+
+def test_labels_that_the_network_does_not_learn_are_said(
+    stores: Path, on_stores: Callable[[Recipe, Path], Recipe]
+) -> None:
+    recipe = on_stores(RECIPES["mixed"](), stores)
+    sources = open_sources(recipe)
+    own = recipe.model_copy(update={"model": recipe.model.model_copy(update={"skeleton": "coco-17"})})
+    assert unused_labels(recipe, {"lab": sources["lab"]}) == []
+    lines = unused_labels(own, sources)
+    assert len(lines) == 2
+    count = int(np.isfinite(sources["lab"].array("joints_img")[:, :, 0]).sum())
+    assert f" of {count:,} labelled joints are not learnt, as coco-17 has no such joint or defines" in lines[1]
+    assert "head_top" in lines[1]

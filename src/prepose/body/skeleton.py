@@ -1,6 +1,8 @@
 """A skeleton: named joints, their tree, their mirror image; and the map from one skeleton to another."""
 
-from collections.abc import Mapping
+import re
+from collections import defaultdict, deque
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cached_property, lru_cache
@@ -50,6 +52,22 @@ APPROXIMATIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "r_toe": ("r_foot",),
     }
 )
+
+SIDES: Mapping[str, str] = MappingProxyType({"l": "l", "left": "l", "r": "r", "right": "r"})
+# Parts of the body that a side may be written before without a separator (`leftknee`, `RKNEE`).
+SIDED_PARTS = frozenset(
+    {
+        "clavicle", "collar", "shoulder", "elbow", "wrist", "hand", "thumb",
+        "hip", "knee", "ankle", "foot", "heel", "toe", "eye", "ear",
+    }
+)  # fmt: skip
+# Where a tree of bones starts that has no root, best first.
+TRUNK = (
+    "pelvis", "spine", "thorax", "neck", "upper_neck", "nose", "head",
+    "r_shoulder", "l_shoulder", "r_hip", "l_hip",
+)  # fmt: skip
+# One word of a joint's name: `RightUpLeg` has three, `LKnee` two, `L5` (a vertebra) and `spine1` one.
+WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[^\WA-Z_\d]+\d*|[A-Z]+\d*|\d+")
 
 
 @dataclass(frozen=True)
@@ -132,6 +150,81 @@ def mirror_name(joint: str) -> str:
     if joint.startswith("r_"):
         return "l_" + joint[2:]
     return joint
+
+
+def canonical_joint_name(name: str) -> str:
+    """A joint's name as this package spells it: lower case, words joined by `_`, the side in front as `l_` or `r_`.
+
+    The usual spellings of sides are understood: `right_ankle`, `right-ankle`, `Right Ankle`, `RightAnkle`, `rAnkle`,
+    `RAnkle`, `R_ankle`, `ankle_r`, `ankle.R`, `AnkleRight`, `rightankle`. A name that already is canonical stays as it
+    is, and so does the meaning of a name without a side: only its spelling is changed (`HeadTop` becomes `head_top`).
+    """
+    words = [word.lower() for word in WORD.findall(name)]
+    if len(words) == 1:
+        words = _without_separator(words[0])
+    sided = [index for index, word in enumerate(words) if word in SIDES]
+    # A single letter is a side at either end only; a name with two sides says none.
+    if len(sided) == 1 and len(words) > 1:
+        at = sided[0]
+        if at in (0, len(words) - 1) or len(words[at]) > 1:
+            words = [SIDES[words[at]], *words[:at], *words[at + 1 :]]
+    return "_".join(words) or name
+
+
+def _without_separator(word: str) -> list[str]:
+    for side in sorted(SIDES, key=len, reverse=True):
+        if word.startswith(side) and word.removeprefix(side) in SIDED_PARTS:
+            return [side, word.removeprefix(side)]
+    return [word]
+
+
+def hung_from_root(
+    joints: Sequence[str], edges: Sequence[tuple[str, str]], root: str | None
+) -> tuple[tuple[tuple[str, str], ...], int]:
+    """Bones (parent, child) of edges that may point either way and close loops, as COCO's `skeleton` lists them.
+
+    Args:
+        joints: Names of joints.
+        edges: Pairs of them. If they already are bones that hang from the root, they come back as they are.
+        root: The joint to hang them from. Without one, and for parts that are not joined to it, the trunk's middle
+            comes first, then the order of the joints.
+
+    Returns:
+        The bones, and how many edges repeat another one or close a loop, and are left out.
+    """
+    if _hang(edges, root):
+        return tuple(edges), 0
+    beside: dict[str, list[str]] = defaultdict(list)
+    for one, other in edges:
+        beside[one].append(other)
+        beside[other].append(one)
+    starts = [joint for joint in (root, *TRUNK, *joints) if joint in beside]
+    bones: list[tuple[str, str]] = []
+    reached: set[str] = set()
+    for start in starts:
+        queue = deque([start] if start not in reached else [])
+        reached.add(start)
+        while queue:
+            parent = queue.popleft()
+            children = [child for child in dict.fromkeys(beside[parent]) if child not in reached]
+            bones += [(parent, child) for child in children]
+            reached.update(children)
+            queue.extend(children)
+    return tuple(bones), len(edges) - len(bones)
+
+
+def _hang(edges: Sequence[tuple[str, str]], root: str | None) -> bool:
+    """Whether edges are bones: each joint but a top one is the child of one, no loop, and the root is a top one."""
+    parent = {child: one for one, child in edges}
+    if len(parent) < len(edges) or root in parent:
+        return False
+    for child in parent:
+        above, steps = child, 0
+        while above in parent and steps <= len(parent):
+            above, steps = parent[above], steps + 1
+        if above in parent:
+            return False
+    return True
 
 
 @dataclass(frozen=True, eq=False)

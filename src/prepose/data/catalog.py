@@ -1,7 +1,7 @@
 """The datasets that prepose can read, and the one function that turns a dataset on disk into a store."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
@@ -19,7 +19,7 @@ from prepose.data.adapters.threedpw import ENTRY as THREEDPW
 from prepose.data.chip import Chips
 from prepose.data.embed import embed
 from prepose.data.entry import CatalogEntry
-from prepose.data.found import FoundDataset
+from prepose.data.found import FoundDataset, SplitMissing
 from prepose.data.recognise import mat_joints_of, with_hint
 from prepose.data.store import StoreDescription, finished_samples, is_complete, write_store
 from prepose.errors import DataError
@@ -128,7 +128,8 @@ def add_dataset(  # noqa: PLR0913 - the options of one command
         root: The folder into which the owner's files were unpacked.
         out: The store to write.
         splits: The splits to add; none for the usual ones.
-        partial: Whether labels without image and images without label are left out, and counted, instead of refused.
+        partial: Whether labels without image and images without label are left out, and counted, instead of refused;
+            and of the usual splits those of which nothing is there.
         by_reference: Whether images stay where they are, the store keeping their paths, instead of being copied in.
         chips: How to cut person chips, which the store keeps instead of the images; None for the whole images.
         workers: Processes that read, cut and encode images; the store is the same for any number of them.
@@ -150,8 +151,7 @@ def add_dataset(  # noqa: PLR0913 - the options of one command
     if chips is not None:
         made_by |= {"images": "person chips", "size": chips.size, "margin": chips.margin}
     added, was_there = [], True
-    for split in wanted:
-        found = _find(entry, root, split, partial=partial)
+    for split, found in _find_all(entry, root, wanted, partial=partial, may_lack=partial and not splits).items():
         description = StoreDescription(
             entry.name, found.skeleton, entry.licence, entry.citation, made_by | {"split": split} | found.facts
         )
@@ -190,11 +190,39 @@ def _wanted_splits(entry: CatalogEntry, root: Path, splits: Sequence[str]) -> tu
         raise with_hint(error, entry.name, root, DATASETS.values()) from error
 
 
-def _find(entry: CatalogEntry, root: Path, split: str, *, partial: bool) -> FoundDataset:
-    try:
-        return entry.adapter(root, split, partial=partial)
-    except DataError as error:
-        raise with_hint(error, entry.name, root, DATASETS.values()) from error
+def _find_all(
+    entry: CatalogEntry, root: Path, splits: Sequence[str], *, partial: bool, may_lack: bool
+) -> dict[str, FoundDataset]:
+    """All of the splits, before any is written: a refusal leaves nothing behind.
+
+    Args:
+        entry: The dataset.
+        root: The folder of its files.
+        splits: Which splits.
+        partial: As `add_dataset` has it.
+        may_lack: Whether splits of which nothing is there are left out, which the first other one's notes then say.
+
+    Raises:
+        DataError: a split cannot be read, or is not there and must be, or none is there.
+    """
+    found: dict[str, FoundDataset] = {}
+    missing: dict[str, SplitMissing] = {}
+    for split in splits:
+        try:
+            found[split] = entry.adapter(root, split, partial=partial)
+        except SplitMissing as error:
+            missing[split] = error
+        except DataError as error:
+            raise with_hint(error, entry.name, root, DATASETS.values()) from error
+    if missing and (not may_lack or not found):
+        error = next(iter(missing.values()))
+        way_out = DataError(f"{error}; or pass --partial to add {', '.join(found)} alone")
+        raise with_hint(way_out if found and not partial else error, entry.name, root, DATASETS.values()) from error
+    if missing:
+        first = next(iter(found))
+        told = tuple(f"split {split} is not there and is left out ({error})" for split, error in missing.items())
+        found[first] = replace(found[first], notes=(*told, *found[first].notes))
+    return found
 
 
 def _named(progress: Callable[[str, int, int | None], None], split: str) -> Callable[[int, int | None], None]:

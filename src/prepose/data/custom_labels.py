@@ -1,14 +1,15 @@
 """The label files of a user's own dataset (docs/custom.md): JSON, or CSV with or without a JSON that describes it."""
 
 import csv
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
-from prepose.body.skeleton import Skeleton
+from prepose.body.skeleton import Skeleton, canonical_joint_name, hung_from_root
 from prepose.body.skeletons import SKELETONS
 from prepose.data.intake import check_file, read_json
 from prepose.errors import DataError
@@ -19,6 +20,9 @@ MM_PER_UNIT = {"mm": 1.0, "cm": 10.0, "m": 1000.0}
 BOX_COLUMNS = ("box.x", "box.y", "box.width", "box.height")
 TEXT_COLUMNS = ("image", "split", "camera", "subject", "action", "frame", "skeleton")
 MOST_COLUMNS = 2000
+# What may separate columns; the first where there is but one column.
+DELIMITERS = (",", ";", "\t")
+DECIMAL_COMMA = re.compile(r"\s*[-+]?\d+,\d+\s*")
 
 Number = float | None
 Pair = Annotated[list[Number], Field(min_length=2, max_length=2)]
@@ -33,11 +37,17 @@ class _Record(BaseModel):
 
 
 class SkeletonRecord(_Record):
-    """A skeleton of the user's own; a side is the prefix `l_` or `r_`, and it is the person's side."""
+    """A skeleton of the user's own, or a category of COCO's, whose `keypoints` and `skeleton` are read alike.
+
+    A side is the person's side, in any spelling that `canonical_joint_name` knows. Bones are pairs of joints, or of
+    their numbers, in either direction.
+    """
 
     name: str = Field(min_length=1)
-    joints: list[str] = Field(min_length=2)
-    bones: list[Annotated[list[str], Field(min_length=2, max_length=2)]] = []
+    joints: list[str] = Field(min_length=2, validation_alias=AliasChoices("joints", "keypoints"))
+    bones: list[Annotated[list[str | int], Field(min_length=2, max_length=2)]] = Field(
+        default=[], validation_alias=AliasChoices("bones", "edges", "skeleton")
+    )
     root: str | None = None
 
 
@@ -95,6 +105,7 @@ class CustomLabels:
         skeleton: The skeleton that it names or brings.
         samples: Its people.
         sources: Where each of them comes from.
+        notes: What a user should be told of the names of joints and of bones.
     """
 
     path: Path
@@ -102,6 +113,7 @@ class CustomLabels:
     skeleton: Skeleton
     samples: Sequence[SampleRecord]
     sources: Sequence[str]
+    notes: tuple[str, ...] = ()
 
 
 def read_custom_labels(root: Path) -> CustomLabels:
@@ -124,9 +136,11 @@ def read_custom_labels(root: Path) -> CustomLabels:
         samples, sources, description = _samples_of(path, description)
     if not samples:
         raise DataError(f"{path}: holds no samples")
-    skeleton = _skeleton(path, description.skeleton)
-    _check_names(skeleton, samples, sources, description)
-    return CustomLabels(path, description, skeleton, samples, sources)
+    spelled: dict[str, str] = {}
+    skeleton, notes = _skeleton(path, description.skeleton, spelled)
+    samples = [_canonical_sample(sample, source, spelled) for sample, source in zip(samples, sources, strict=True)]
+    _check_names(skeleton, samples, sources, description, spelled)
+    return CustomLabels(path, description, skeleton, samples, sources, (*_spelling_note(spelled), *notes))
 
 
 def _label_file(root: Path) -> Path:
@@ -155,22 +169,108 @@ def _samples_of(
     return samples, sources, description.model_copy(update={"unit": unit or description.unit})
 
 
-def _skeleton(path: Path, record: str | SkeletonRecord) -> Skeleton:
+def _skeleton(path: Path, record: str | SkeletonRecord, spelled: dict[str, str]) -> tuple[Skeleton, tuple[str, ...]]:
+    """The skeleton with canonical names (`spelled` takes what each was called), and notes on it."""
     if isinstance(record, str):
         if record not in SKELETONS:
             raise DataError(f"{path}: no skeleton is named {record!r}; known: {', '.join(SKELETONS)}; or describe it")
-        return SKELETONS[record]
+        return SKELETONS[record], ()
     if record.name in SKELETONS:
         raise DataError(f"{path}: its skeleton is named {record.name!r} like a known one; give it another name")
-    bones = tuple((bone[0], bone[1]) for bone in record.bones)
+    joints = tuple(_canonical(record.joints, str(path), spelled).values())
+    edges = [(_named(path, record, a), _named(path, record, b)) for a, b in record.bones]
+    root = None if record.root is None else canonical_joint_name(record.root)
+    strangers = [joint for bone in edges for joint in bone if joint not in joints]
+    if strangers:
+        raise DataError(f"{path}: a bone names {strangers[0]!r}, which is not among its joints {', '.join(joints)}")
+    bones, loops = hung_from_root(joints, edges, root)
     try:
-        return Skeleton(record.name, tuple(record.joints), bones, record.root)
+        skeleton = Skeleton(record.name, joints, bones, root)
     except ValueError as error:
-        raise DataError(f"{path}: {error}") from error
+        raise DataError(f"{path}: {error}" + "".join(f"; {note}" for note in _spelling_note(spelled))) from error
+    notes = []
+    if bones != tuple(edges):
+        left_out = f"; {loops} close a loop or repeat another one and are left out" if loops else ""
+        notes.append(f"bones are read as edges, which hang from {bones[0][0]}{left_out}")
+    return skeleton, (*notes, *_unknown_note(skeleton))
+
+
+def _named(path: Path, record: SkeletonRecord, end: str | int) -> str:
+    """The joint at one end of a bone, by name or by number: from 1 as in COCO's files, or from 0."""
+    if isinstance(end, str):
+        return canonical_joint_name(end)
+    numbers = [each for bone in record.bones for each in bone if isinstance(each, int)]
+    count = len(record.joints)
+    first = 0 if min(numbers) == 0 else 1
+    if min(numbers) < 0 or max(numbers) - first >= count or (first == 1 and max(numbers) < count):
+        raise DataError(
+            f"{path}: bones number joints from {min(numbers)} to {max(numbers)} of {count}, so that it cannot be told "
+            "whether from 0 or 1; write pairs of names"
+        )
+    return canonical_joint_name(record.joints[end - first])
+
+
+def _canonical(names: Iterable[str], where: str, spelled: dict[str, str]) -> dict[str, str]:
+    """Canonical name of each joint's name.
+
+    Raises:
+        DataError: two names are the same joint.
+    """
+    first: dict[str, str] = {}
+    for name in names:
+        if name not in spelled:
+            spelled[name] = canonical_joint_name(name)
+        if spelled[name] in first:
+            raise DataError(f"{where}: the joints {first[spelled[name]]!r} and {name!r} are one, {spelled[name]!r}")
+        first[spelled[name]] = name
+    return {name: canonical for canonical, name in first.items()}
+
+
+def _canonical_sample(sample: SampleRecord, source: str, spelled: dict[str, str]) -> SampleRecord:
+    parts: dict[str, dict[str, Any]] = {
+        "joints_2d": sample.joints_2d,
+        "joints_3d": sample.joints_3d,
+        "states": sample.states,
+    }
+    renamed = {}
+    for part, named in parts.items():
+        names = _canonical(named, f"{source}: {part}", spelled)
+        if any(name != canonical for name, canonical in names.items()):
+            renamed[part] = {names[name]: value for name, value in named.items()}
+    return sample.model_copy(update=renamed) if renamed else sample
+
+
+def _spelling_note(spelled: Mapping[str, str]) -> tuple[str, ...]:
+    other = [f"{name} as {canonical}" for name, canonical in spelled.items() if name != canonical]
+    if not other:
+        return ()
+    return (
+        f"{len(other)} of {len(set(spelled.values()))} joint names are read by their usual spelling here: "
+        f"{_few(other)}",
+    )
+
+
+def _unknown_note(skeleton: Skeleton) -> tuple[str, ...]:
+    known = {joint for each in SKELETONS.values() for joint in each.joints}
+    unknown = [joint for joint in skeleton.joints if joint not in known]
+    if not unknown:
+        return ()
+    return (
+        f"{len(unknown)} of {len(skeleton)} joints bear a name that no known skeleton has, so that no network of "
+        f"another skeleton learns them: {_few(unknown)} (`prepose skeletons` prints the names; docs/custom.md)",
+    )
+
+
+def _few(names: Sequence[str], most: int = 6) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _check_names(
-    skeleton: Skeleton, samples: Sequence[SampleRecord], sources: Sequence[str], description: DescriptionRecord
+    skeleton: Skeleton,
+    samples: Sequence[SampleRecord],
+    sources: Sequence[str],
+    description: DescriptionRecord,
+    spelled: Mapping[str, str],
 ) -> None:
     known = set(skeleton.joints)
     for sample, source in zip(samples, sources, strict=True):
@@ -178,9 +278,8 @@ def _check_names(
             name for part in (sample.joints_2d, sample.joints_3d, sample.states) for name in part.keys() - known
         ]
         if strangers:
-            raise DataError(
-                f"{source}: {skeleton.name} has no joint {strangers[0]!r}; it has {', '.join(skeleton.joints)}"
-            )
+            theirs = next(name for name, canonical in spelled.items() if canonical == strangers[0])
+            raise DataError(f"{source}: {skeleton.name} has no joint {theirs!r}; it has {', '.join(skeleton.joints)}")
         if sample.camera is not None and sample.camera not in description.cameras:
             raise DataError(
                 f"{source}: no camera is named {sample.camera!r}; described: {', '.join(description.cameras)}"
@@ -206,8 +305,11 @@ def _read_csv(path: Path) -> tuple[list[SampleRecord], list[str], Unit | None, s
     check_file(path)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            columns = list(reader.fieldnames or [])
+            first = file.readline()
+            file.seek(0)
+            reader = csv.DictReader(file, strict=True, delimiter=_delimiter(first))
+            columns = [column.strip() for column in reader.fieldnames or []]
+            reader.fieldnames = columns
             unit = _check_columns(path, columns)
             rows = [(reader.line_num, row) for row in reader]
     except (csv.Error, UnicodeDecodeError) as error:
@@ -222,6 +324,11 @@ def _read_csv(path: Path) -> tuple[list[SampleRecord], list[str], Unit | None, s
     sources = [f"{path.name} line {line}" for line, _ in rows]
     samples = [_csv_sample(row, unit, f"{path} line {line}") for line, row in rows]
     return samples, sources, unit, names.pop() if names else None
+
+
+def _delimiter(first_line: str) -> str:
+    """What separates the columns: the sign by which the first line names the most of them."""
+    return max(DELIMITERS, key=first_line.count)
 
 
 def _check_columns(path: Path, columns: list[str]) -> Unit | None:
@@ -247,6 +354,11 @@ def _check_columns(path: Path, columns: list[str]) -> Unit | None:
 def _csv_sample(row: dict[str, Any], unit: Unit | None, where: str) -> SampleRecord:
     if None in row or None in row.values():
         raise DataError(f"{where}: has another number of cells than the first line")
+    comma = next(
+        (name for name, cell in row.items() if name not in TEXT_COLUMNS and DECIMAL_COMMA.fullmatch(cell)), None
+    )
+    if comma is not None:
+        raise DataError(f"{where}: {comma} is {row[comma]!r}; write numbers with a decimal point, not a comma")
     record: dict[str, Any] = {name: row[name] for name in TEXT_COLUMNS if row.get(name) and name != "skeleton"}
     record |= {"joints_2d": {}, "joints_3d": {}, "states": {}}
     if any(row.get(column) for column in BOX_COLUMNS):

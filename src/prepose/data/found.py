@@ -10,10 +10,15 @@ from jaxtyping import Float
 from prepose.arrays import BoxXywh
 from prepose.body.skeleton import Skeleton
 from prepose.data.sample import PoseSample
+from prepose.errors import DataError
 
 # Joints lie inside the body; its outline, hands and feet reach about this far beyond them.
 BODY_MARGIN = 0.1
 LEAST_BOX_SIDE = 16.0
+
+
+class SplitMissing(DataError):
+    """A split of a dataset of which nothing is there, while others may be."""
 
 
 @dataclass(frozen=True)

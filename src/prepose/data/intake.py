@@ -6,6 +6,7 @@ run code from a file.
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from pathlib import Path
@@ -200,17 +201,29 @@ def read_image_names(path: Path, count: int, beside: Path) -> tuple[str, ...]:
 
 
 def read_json(path: Path) -> Any:
-    """The content of a JSON file.
+    """The content of a JSON file, in which no object has a key twice (of two values, one would be lost).
 
     Raises:
-        DataError: the file is missing, empty or not JSON, or holds an integer of more than 64 bits.
+        DataError: the file is missing, empty or not JSON, holds an integer of more than 64 bits, or an object has a key
+            twice.
     """
     check_file(path)
     data = path.read_bytes()
     # Looked at only where there may be one: a call for each integer would take as long as all the rest.
     parse_int = _integer if LONG_NUMBER.search(data) else None
+
+    def distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        content = dict(pairs)
+        if len(content) < len(pairs):
+            key = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+            raise DataError(
+                f"{path}: the key {printable(key, 60)!r} occurs twice in one object (with "
+                f"{printable(', '.join(content), 120)}); keep one of the two"
+            )
+        return content
+
     try:
-        return json.loads(data, parse_int=parse_int)
+        return json.loads(data, parse_int=parse_int, object_pairs_hook=distinct)
     except _LongIntegerError as error:
         raise DataError(f"{path}: has an integer of {error} digits; expected at most {INTEGER_DIGITS}") from error
     except (ValueError, RecursionError) as error:

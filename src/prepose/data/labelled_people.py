@@ -14,7 +14,7 @@ from prepose.arrays import BoxXywh
 from prepose.body.skeleton import Skeleton
 from prepose.data.found import FoundDataset, box_of_joints
 from prepose.data.pairing import LabelledImages, check_images, pair_images
-from prepose.data.sample import JointState, PoseSample
+from prepose.data.sample import JointState, PoseSample, as_stored
 from prepose.errors import DataError
 
 
@@ -125,10 +125,7 @@ def found_people(  # noqa: PLR0913 - a table, where its pictures lie, and what t
     labelled, counted = leave_out_nobody_labelled(people)
     if len(labelled) == 0:
         raise DataError(f"{folder}: none of the {len(people)} people of this split has a labelled joint")
-    infinite = np.isinf(labelled.joints_img).any(axis=(1, 2))
-    if infinite.any():
-        first = labelled.sources[infinite][0]
-        raise DataError(f"{first}: a joint is infinite ({infinite.sum()} such records); fetch the file again")
+    _check_finite(labelled)
     names = labelled.images.tolist()
     pairing = pair_images(folder, names, partial=partial, unlabelled_expected=unlabelled_expected)
     there = replace(labelled.take(pairing.present), images=np.array(pairing.names, object))
@@ -140,6 +137,15 @@ def found_people(  # noqa: PLR0913 - a table, where its pictures lie, and what t
     samples = bound(_samples, checked.images, skeleton, there)
     notes = (*pairing.notes, *checked.notes, *counted, *repeats_note(there), *notes)
     return FoundDataset(skeleton, len(there), samples, notes, facts)
+
+
+def _check_finite(people: LabelledPeople) -> None:
+    columns = {"joint": people.joints_img, "box": people.boxes_xywh, "head box": people.head_boxes_xywh}
+    for what, column in columns.items():
+        infinite = np.isinf(as_stored(column)).reshape(len(people), -1).any(axis=1)
+        if infinite.any():
+            first = people.sources[infinite][0]
+            raise DataError(f"{first}: a {what} is infinite or too large ({infinite.sum()} such records)")
 
 
 def grow_box(box_xywh: BoxXywh, joints_img: Float[np.ndarray, "J 2"]) -> BoxXywh:

@@ -32,7 +32,7 @@ from prepose.data.intake import (
     read_mat_struct,
     records_of,
 )
-from prepose.data.sample import JointState
+from prepose.data.sample import JointState, as_stored
 from prepose.errors import DataError
 
 FILE_OF_SPLIT: Mapping[str, str] = MappingProxyType({"train": "train", "validation": "valid"})
@@ -87,7 +87,7 @@ def read_json_labels(path: Path) -> MpiiLabels:
         raise DataError(f"{path}: expected a list of records, each with image, joints, joints_vis, center and scale")
     joints, flag = (_column(path, records, name, shape) for name, shape in (("joints", (J, 2)), ("joints_vis", (J,))))
     labelled = (flag > 0) & ~(joints == -1).all(axis=2)
-    broken = (labelled & ~np.isfinite(joints).all(axis=2)).any(axis=1)
+    broken = (labelled & ~np.isfinite(as_stored(joints)).all(axis=2)).any(axis=1)
     if broken.any():
         raise DataError(f"{path}: {broken.sum()} records hold NaN or infinite joints, the first is {broken.argmax()}")
     images = [record.get("image") for record in records]
@@ -134,7 +134,7 @@ def read_hdf5_labels(path: Path) -> MpiiLabels:
     joints = read_hdf5(path, "part", (None, J, 2)).astype(float)
     count = len(joints)
     flag, scale = read_hdf5(path, "visible", (count, J)), read_hdf5(path, "scale", (count,)).astype(float)
-    labelled = np.isfinite(joints).all(axis=2) & ~((joints == 0) | (joints == -1)).all(axis=2)
+    labelled = ~np.isnan(joints).any(axis=2) & ~((joints == 0) | (joints == -1)).all(axis=2)
     states = np.where(flag > 0, JointState.VISIBLE, JointState.OCCLUDED)
     center, scale = undo_loaders_shift(read_hdf5(path, "center", (count, 2)).astype(float), scale)
     hidden = int((labelled & (flag <= 0)).sum())
@@ -164,7 +164,7 @@ def read_official_labels(path: Path) -> MpiiLabels:
     images, training = records_of(release.get("annolist")), np.atleast_1d(release.get("img_train", []))
     if not images or len(training) != len(images):
         raise DataError(
-            f"{path}: RELEASE holds {len(images)} images and {len(training)} training flags; fetch it again"
+            f"{path}: RELEASE holds {len(images)} images and {len(training)} training flags; expected one flag an image"
         )
     rows = [
         (str(records_of(image.get("image"))[0].get("name", "")), index, person)
@@ -174,7 +174,7 @@ def read_official_labels(path: Path) -> MpiiLabels:
     ]
     labelled = [row for row in rows if _points(row[2])]
     if not labelled:
-        raise DataError(f"{path}: no person of RELEASE has annopoints; fetch it again")
+        raise DataError(f"{path}: no person of RELEASE has annopoints")
     joints = np.full((len(labelled), J, 2), np.nan)
     states = np.zeros((len(labelled), J), np.uint8)
     for row, (_, index, person) in enumerate(labelled):
@@ -210,15 +210,40 @@ def with_head_boxes(root: Path, path: Path, labels: MpiiLabels) -> MpiiLabels:
         return replace(labels, head_xyxy=_truth_head_boxes(truth, labels))
     if official is None:
         return labels
-    owners = read_official_labels(official)
-    of_place = dict(zip(_places(owners), owners.head_xyxy, strict=True))
+    boxes, unclear = head_boxes_by_place(read_official_labels(official))
     nothing = np.full(4, np.nan)
-    return replace(labels, head_xyxy=np.array([of_place.get(place, nothing) for place in _places(labels)]))
+    heads = [nothing if place is None else boxes.get(place, nothing) for place in _places(labels)]
+    several = sum(place in unclear for place in _places(labels))
+    note = (
+        (
+            f"{path.name}: {several} people get no head box, as {official.name} has several people with other head "
+            "boxes in their image and at their centre",
+        )
+        if several
+        else ()
+    )
+    return replace(labels, head_xyxy=np.array(heads), notes=(*labels.notes, *note))
 
 
-def _places(labels: MpiiLabels) -> list[tuple[str, float, float]]:
-    rounded = np.where(np.isfinite(labels.center), labels.center, -1).round()
-    return [(name, float(x), float(y)) for name, (x, y) in zip(labels.images, rounded, strict=True)]
+Place = tuple[str, float, float]
+
+
+def head_boxes_by_place(owners: MpiiLabels) -> tuple[dict[Place, np.ndarray], frozenset[Place]]:
+    """Head boxes by image and centre, and the places where people with different head boxes stand."""
+    boxes: dict[Place, np.ndarray] = {}
+    unclear = set()
+    for place, box in zip(_places(owners), owners.head_xyxy, strict=True):
+        if place is not None and not np.array_equal(boxes.setdefault(place, box), box, equal_nan=True):
+            unclear.add(place)
+    return {place: box for place, box in boxes.items() if place not in unclear}, frozenset(unclear)
+
+
+def _places(labels: MpiiLabels) -> list[Place | None]:
+    """Image and centre of each person, the latter to whole px; None where there is no centre."""
+    known = np.asarray(np.isfinite(labels.center).all(axis=1))
+    rounded = np.where(known[:, None], labels.center, 0).round()
+    places = zip(labels.images, known, rounded, strict=True)
+    return [(name, float(x), float(y)) if there else None for name, there, (x, y) in places]
 
 
 def _truth_head_boxes(path: Path, labels: MpiiLabels) -> np.ndarray:

@@ -5,7 +5,7 @@ from enum import IntEnum
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Float32, UInt8
 
 from prepose.arrays import BoxXywh, ImageRgb, Matrix3
 from prepose.body.skeleton import Skeleton
@@ -90,8 +90,22 @@ class PoseSample:
         return not np.isnan(self.joints_cam).all()
 
 
+# A box with a smaller side, px, can only be a broken number.
+LEAST_BOX_SIDE = 1e-3
+MOST_FRAME = 2**63 - 1
+
+
+def as_stored(values: np.ndarray) -> Float32[np.ndarray, "..."]:
+    """Joints and boxes in the single precision in which stores keep them.
+
+    What is validated is what is kept: 1e39 is finite in double precision and infinite here, 1e-50 is 0 here.
+    """
+    with np.errstate(over="ignore", under="ignore"):
+        return np.asarray(values, np.float32)
+
+
 def check_sample(sample: PoseSample, skeleton: Skeleton, where: str) -> None:
-    """Refuse a sample that no store may hold.
+    """Refuse a sample that no store may hold; numbers are judged in the precision in which it would keep them.
 
     Args:
         sample: The sample.
@@ -99,7 +113,8 @@ def check_sample(sample: PoseSample, skeleton: Skeleton, where: str) -> None:
         where: What the message calls it.
 
     Raises:
-        DataError: another skeleton, arrays that do not fit it, an infinite joint, or a box without sides.
+        DataError: another skeleton, arrays that do not fit it, an infinite joint, a box without sides, a state that is
+            none, a camera or number out of range, or a text that is not Unicode.
     """
     if sample.skeleton != skeleton:
         raise DataError(f"{where}: its skeleton is {sample.skeleton.name}, the store's {skeleton.name}")
@@ -108,7 +123,57 @@ def check_sample(sample: PoseSample, skeleton: Skeleton, where: str) -> None:
         shape = (len(skeleton), width) if width else (len(skeleton),)
         if values.shape != shape:
             raise DataError(f"{where}: {name} has shape {values.shape}, {skeleton.name} needs {shape}")
-    if np.isinf(sample.joints_img).any() or np.isinf(sample.joints_cam).any():
-        raise DataError(f"{where}: a joint is infinite; a joint that is not labelled must be NaN")
-    if not np.isfinite(sample.box_xywh).all() or (sample.box_xywh[2:] <= 0).any():
-        raise DataError(f"{where}: the box must be finite with positive sides, found {sample.box_xywh.tolist()}")
+    _check_joints(sample, where)
+    _check_boxes(sample, where)
+    if sample.camera is not None:
+        _check_camera(sample.camera, where)
+    _check_facts(sample, where)
+
+
+def _check_joints(sample: PoseSample, where: str) -> None:
+    for name in ("joints_img", "joints_cam"):
+        infinite = np.isinf(as_stored(getattr(sample, name))).any(axis=1)
+        if infinite.any():
+            joint = int(infinite.argmax())
+            raise DataError(
+                f"{where}: a joint is infinite or too large, {name} of {sample.skeleton.joints[joint]} is "
+                f"{np.asarray(getattr(sample, name))[joint].tolist()}; a joint that is not labelled must be NaN"
+            )
+    known = np.isin(sample.states, list(JointState))
+    if not known.all():
+        raise DataError(f"{where}: a joint's state is {sample.states[~known][0]}, expected 0 to {max(JointState)}")
+
+
+def _check_boxes(sample: PoseSample, where: str) -> None:
+    box, head = as_stored(sample.box_xywh), as_stored(sample.head_box_xywh)
+    if box.shape != (4,) or not np.isfinite(box).all() or (box[2:] < LEAST_BOX_SIDE).any():
+        raise DataError(
+            f"{where}: the box must be finite with positive sides, found {np.asarray(sample.box_xywh).tolist()}"
+        )
+    # Some owners give head boxes without a side, which PCKh cannot use, but nothing else is wrong with them.
+    if head.shape != (4,) or np.isinf(head).any():
+        raise DataError(
+            f"{where}: the head box must be finite, or NaN, found {np.asarray(sample.head_box_xywh).tolist()}"
+        )
+
+
+def _check_facts(sample: PoseSample, where: str) -> None:
+    if not -MOST_FRAME <= sample.frame <= MOST_FRAME:
+        raise DataError(f"{where}: its frame has {len(str(abs(sample.frame)))} digits; expected at most 18")
+    if not np.isfinite(sample.full_from_img).all():
+        raise DataError(f"{where}: full_from_img must be finite, found {sample.full_from_img.tolist()}")
+    for name in ("subject", "action", "source", "details"):
+        if _surrogates(getattr(sample, name)):
+            raise DataError(f"{where}: its {name} is not Unicode text: {getattr(sample, name)!a:.60}")
+
+
+def _check_camera(camera: Camera, where: str) -> None:
+    # `Camera` itself refuses numbers that are not finite.
+    if not all(0 < side < 2**31 for side in camera.size_wh):
+        raise DataError(f"{where}: camera {camera.name!r} has the image size {camera.size_wh}, expected positive px")
+    if _surrogates(camera.name):
+        raise DataError(f"{where}: its camera's name is not Unicode text: {camera.name!a:.60}")
+
+
+def _surrogates(text: str) -> bool:
+    return not text.isascii() and any("\ud800" <= sign <= "\udfff" for sign in text)

@@ -13,6 +13,7 @@ of the further joint (by 2 mm at the thorax of someone 5 m away).
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32
@@ -36,6 +37,35 @@ def image_targets(dataset: PoseDataset, skeleton: Skeleton) -> Float32[np.ndarra
         rows = np.arange(start, min(start + _CHUNK, len(dataset)))
         targets[rows] = _targets_of(dataset, rows, skeleton)
     return targets
+
+
+@dataclass(frozen=True)
+class LabelUse:
+    """How many of a dataset's labelled joints in images a network can learn from.
+
+    Attributes:
+        labelled: Labelled joints of all samples.
+        used: Those that are a joint of the network's skeleton, or an end of one that is a midpoint by definition.
+        unused: The joints, by name, that it has otherwise or not at all, and that are labelled somewhere.
+    """
+
+    labelled: int
+    used: int
+    unused: tuple[str, ...]
+
+
+def label_use(dataset: PoseDataset, skeleton: Skeleton) -> LabelUse:
+    """What `image_targets` takes of a dataset's labels for a network of that skeleton, and what it leaves."""
+    mapping = joint_map(dataset.skeleton, skeleton)
+    taken = (mapping.weights[mapping.truly_labelled] != 0).any(axis=0)
+    counts = np.zeros(len(dataset.skeleton), int)
+    for start in range(0, len(dataset), _CHUNK):
+        rows = np.arange(start, min(start + _CHUNK, len(dataset)))
+        counts += np.isfinite(dataset.array("joints_img", rows)).all(axis=-1).sum(axis=0)
+    unused = tuple(
+        joint for joint, used, count in zip(dataset.skeleton.joints, taken, counts, strict=True) if count and not used
+    )
+    return LabelUse(int(counts.sum()), int(counts[taken].sum()), unused)
 
 
 def _targets_of(dataset: PoseDataset, rows: np.ndarray, skeleton: Skeleton) -> Float32[np.ndarray, "M J 3"]:

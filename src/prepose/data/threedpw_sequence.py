@@ -15,6 +15,7 @@ from prepose.camera.camera import Camera
 from prepose.data.archive import check_name
 from prepose.data.length_unit import length_unit
 from prepose.data.records import check_list, check_mapping, numbers, text
+from prepose.data.sample import as_stored
 from prepose.data.unpickle import read_pickle
 from prepose.errors import DataError
 
@@ -101,7 +102,7 @@ def read_sequence(path: Path) -> SequenceFile:
     unit = length_unit(np.concatenate(joints), SKELETON, path)
     valid = _validity(path, content["campose_valid"], len(people), len(poses))
     rigid = _rigid(poses)
-    posed = [np.isfinite(joints_world).all(axis=(1, 2)) for joints_world in joints]
+    posed = [np.isfinite(as_stored(joints_world)).all(axis=(1, 2)) for joints_world in joints]
     actors = []
     for number, joints_world in enumerate(joints):
         kept = np.flatnonzero(frames_with_a_camera(valid[number], poses) & posed[number])

@@ -1,6 +1,6 @@
 """Scoring a run on a store, and keeping the result beside the run."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,7 +31,8 @@ def evaluate_run(
     Args:
         run: A run's folder or a weights file.
         store: The dataset.
-        split: Which split; None for the protocol's own, or the store's only one.
+        split: Which split; None for the first that a protocol for the dataset is made for and the store has, or the
+            store's only one. Every protocol is tried on that one.
         protocol: A name of `metrics.protocols.PROTOCOLS`; None for the first one that is made for the dataset and fits
             it and the network, else the first for any dataset that does. The evaluation's facts say which it was.
         device: Where to run the network.
@@ -43,15 +44,11 @@ def evaluate_run(
     """
     asked = None if protocol is None else get_protocol(protocol)
     name = describe_store(store).description.name
-    rows = protocols_for(name) if asked is None else (asked,)
-    own_splits = [split or _own_split(store, row.split) for row in rows]
-    if own_splits[0] is None:
-        splits = ", ".join(store_splits(store)) or "none"
-        raise DataError(f"{store}: has no split {rows[0].split!r}; name one of {splits} by --split")
-    datasets = {each: open_store(store, each) for each in dict.fromkeys(own_splits) if each is not None}
+    own = protocols_for(name)
+    rows = own if asked is None else (asked,)
+    dataset = open_store(store, split or _own_split(store, (*rows, *own)))
     net = load_weights(find_weights(run))
-    pairs = [(row, datasets[each]) for row, each in zip(rows, own_splits, strict=True) if each is not None]
-    chosen, dataset, choice = _first_that_fits(pairs, net.skeleton)
+    chosen, choice = _first_that_fits(rows, dataset, net.skeleton)
     evaluation = evaluate(net, dataset, replace(chosen, split=dataset.split), device=device, progress=progress)
     told = choice if asked is None else "asked for"
     evaluation = replace(evaluation, facts={**evaluation.facts, "protocol_is": told})
@@ -60,18 +57,21 @@ def evaluate_run(
     return evaluation
 
 
-def _first_that_fits(pairs: list[tuple[Protocol, PoseDataset]], network: Skeleton) -> tuple[Protocol, PoseDataset, str]:
-    """The first protocol that fits, with its split of the dataset, and why it is the first."""
-    reasons = [misfit(row, dataset, network) for row, dataset in pairs]
-    for (row, dataset), reason in zip(pairs, reasons, strict=True):
+def _first_that_fits(rows: Sequence[Protocol], dataset: PoseDataset, network: Skeleton) -> tuple[Protocol, str]:
+    """The first protocol that fits, and why it is the first."""
+    first = None
+    for row in rows:
+        reason = misfit(row, dataset, network)
         if reason is None:
             choice = f"the default of {dataset.name} for a network of {network.name}"
-            return row, dataset, choice if reasons[0] is None else f"{choice} ({reasons[0]})"
-    raise DataError(refusal(f"{reasons[0]}", pairs[0][1], network))
+            return row, choice if first is None else f"{choice} ({first})"
+        first = first or reason
+    raise DataError(refusal(f"{first}", dataset, network))
 
 
-def _own_split(store: Path, wanted: str) -> str | None:
+def _own_split(store: Path, rows: Sequence[Protocol]) -> str:
     splits = store_splits(store)
-    if wanted in splits:
-        return wanted
-    return splits[0] if len(splits) == 1 else None
+    made_for = next((row.split for row in rows if row.split in splits), None)
+    if made_for is not None or len(splits) == 1:
+        return made_for or splits[0]
+    raise DataError(f"{store}: has no split {rows[0].split!r}; name one of {', '.join(splits) or 'none'} by --split")

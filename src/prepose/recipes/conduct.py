@@ -35,7 +35,7 @@ from prepose.recipes.environment import environment
 from prepose.recipes.log import RunLog
 from prepose.recipes.objective import loss_names
 from prepose.recipes.run import Run, create_run, last_step, note_environment, resume_run
-from prepose.recipes.sources import open_sources
+from prepose.recipes.sources import open_sources, unused_labels
 from prepose.recipes.stage import Recipe, Stage
 from prepose.recipes.stopping import stop_requests
 from prepose.recipes.train import train
@@ -164,6 +164,9 @@ def _carry_out(
         start = Snapshot(Position(), None, None, random_state())
     restore_random_state(start.random)
     _announce(run, nets.net, start.position, fabric=fabric, console=console)
+    if console is not None:
+        for line in unused_labels(recipe, sources):
+            console.print(line, highlight=False, soft_wrap=True)
     log = RunLog(run.folder, log_columns(recipe), after_step=start.position.step) if fabric.is_global_zero else None
     try:
         with stop_requests() as stopping:

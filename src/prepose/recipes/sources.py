@@ -8,8 +8,10 @@ import numpy as np
 from jaxtyping import Int
 from numpy.random import SeedSequence, default_rng
 
+from prepose.body.skeletons import get_skeleton
 from prepose.data.dataset import PoseDataset
 from prepose.data.store import open_store
+from prepose.data.target import label_use
 from prepose.recipes.stage import Recipe, SourceSpec
 
 # Beside the streams of `data.mixing`, which start from the stages' seeds.
@@ -29,6 +31,19 @@ def open_sources(recipe: Recipe) -> Mapping[str, PoseDataset]:
             dataset = dataset.select(_part(spec, len(dataset), seed=recipe.seed, source=name))
         sources[name] = dataset
     return sources
+
+
+def unused_labels(recipe: Recipe, sources: Mapping[str, PoseDataset]) -> list[str]:
+    """A line for each source with labelled joints that a network of the recipe's skeleton does not learn."""
+    skeleton, lines = get_skeleton(recipe.model.skeleton), []
+    for name, dataset in sources.items():
+        use = label_use(dataset, skeleton)
+        if use.unused:
+            lines.append(
+                f"{name}: {use.labelled - use.used:,} of {use.labelled:,} labelled joints are not learnt, as "
+                f"{skeleton.name} has no such joint or defines it otherwise: {', '.join(use.unused)}"
+            )
+    return lines
 
 
 def _part(spec: SourceSpec, samples: int, *, seed: int, source: str) -> Int[np.ndarray, "K"]:

@@ -146,7 +146,7 @@ def test_missing_images_are_an_error_unless_partial(tmp_path, generator):
         (lambda content: content["annotations"][1].pop("bbox"), "label 9 should hold"),
         (
             lambda content: content["annotations"][1].update(image_id=77),
-            r"1 labels are of images it does not list \(77\)",
+            r"1 of 4 labels are of images that its list does not name \(77\)",
         ),
         (lambda content: content["images"][0].pop("file_name"), "an entry of images lacks a number id or a file_name"),
         (
@@ -176,3 +176,71 @@ def test_a_truncated_file_a_split_and_a_folder_are_errors(tmp_path, generator):
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(DataError, match="is truncated or not JSON"):
         coco(tmp_path, "validation", partial=False)
+
+
+def test_an_id_that_two_images_share_is_an_error_and_a_repeated_image_is_not(tmp_path, generator):
+    fake_coco(tmp_path, generator)
+    change(tmp_path, lambda content: content["images"].append(dict(content["images"][0])))
+    assert len(all_of(tmp_path, "validation")) == 4
+
+    def share(content):
+        content["images"][1]["id"] = 8
+        for one in content["annotations"]:
+            one["image_id"] = 8
+
+    change(tmp_path, share)
+    with pytest.raises(DataError, match=r"2 images have the id 8 \(000000000008\.jpg, 000000000010\.jpg\)"):
+        coco(tmp_path, "validation", partial=True)
+
+
+def test_ids_of_annotations_and_categories_are_unique_too(tmp_path, generator):
+    fake_coco(tmp_path, generator)
+    change(tmp_path, lambda content: content["categories"].append({"id": 1, "name": "cat"}))
+    with pytest.raises(DataError, match=r"2 categories have the id 1 \(person, cat\)"):
+        coco(tmp_path, "validation", partial=True)
+    change(tmp_path, lambda content: content["categories"].pop())
+    change(tmp_path, lambda content: content["annotations"][1].update(id=8))
+    with pytest.raises(DataError, match=r"1 labels have the id of another one \(8\)"):
+        coco(tmp_path, "validation", partial=True)
+    change(tmp_path, lambda content: content["annotations"][1].update(id=9))
+    change(tmp_path, lambda content: content["images"][1].update(id=8.5))
+    with pytest.raises(DataError, match="an entry of images lacks a number id"):
+        coco(tmp_path, "validation", partial=True)
+
+
+@pytest.mark.parametrize("nobody", [{"keypoints": []}, {"keypoints": None}, {"keypoints": [], "bbox": []}])
+def test_people_without_keypoints_are_left_out_and_counted(tmp_path, generator, nobody):
+    fake_coco(tmp_path, generator)
+    change(tmp_path, lambda content: content["annotations"][1].update(nobody))
+    found = coco(tmp_path, "validation", partial=False)
+    assert found.total == 3
+    assert "2 of 5 people have no key-points and are left out" in found.notes
+
+
+def test_labels_of_images_that_the_list_does_not_name_are_left_out_if_partial(tmp_path, generator):
+    fake_coco(tmp_path, generator)
+    change(tmp_path, lambda content: content["annotations"][1].update(image_id=77))
+    found = coco(tmp_path, "validation", partial=True)
+    assert found.total == 3
+    assert "1 of 4 labels are of images that its list does not name (77) and are left out" in found.notes
+    change(tmp_path, lambda content: [one.update(image_id=77) for one in content["annotations"]])
+    with pytest.raises(DataError, match="4 of 4 labels are of images that its list does not name"):
+        coco(tmp_path, "validation", partial=True)
+
+
+@pytest.mark.parametrize("box", [[0, 0, 1e-50, 9], [0, 0, 9, 0], [3, 4, -5, 9]])
+def test_boxes_that_a_store_would_keep_without_area_are_drawn_about_the_joints(tmp_path, generator, box):
+    fake_coco(tmp_path, generator)
+    change(tmp_path, lambda content: content["annotations"][0].update(bbox=box))
+    found = coco(tmp_path, "validation", partial=False)
+    assert "1 boxes have no area and are drawn about the labelled joints instead" in found.notes
+    assert (next(found.samples(0, 1)).box_xywh[2:] >= 16).all()
+
+
+@pytest.mark.parametrize(("box", "joint", "what"), [([0, 0, 1e39, 9], 5, "box"), ([0, 0, 9, 9], 1e39, "joint")])
+def test_numbers_that_a_store_would_keep_as_infinite_are_an_error(tmp_path, generator, box, joint, what):
+    fake_coco(tmp_path, generator)
+    change(tmp_path, lambda content: content["annotations"][1].update(bbox=box))
+    change(tmp_path, lambda content: content["annotations"][1]["keypoints"].__setitem__(slice(0, 3), [joint, 5, 2]))
+    with pytest.raises(DataError, match=rf"annotation 9: a {what} is infinite or too large"):
+        coco(tmp_path, "validation", partial=True)

@@ -289,3 +289,37 @@ def test_projected_samples_among_labelled_ones_are_told_apart(tmp_path, generato
     assert dataset.array("projected").tolist() == [0, 1, 0, 0]
     (finding,) = [each for each in examine(dataset).findings if each.check == "reprojection"]
     assert finding.samples == (1,)
+
+
+def test_what_is_never_labelled_or_named_is_said(tmp_path, generator):
+    fake_custom(tmp_path, generator)
+
+    def forget(content):
+        content["samples"][0]["action"] = ""
+        for sample in content["samples"]:
+            sample["subject"] = ""
+            for part in ("joints_2d", "joints_3d"):
+                sample[part].pop("head_top")
+                sample[part].pop("r_wrist")
+
+    change(tmp_path, forget)
+    notes = custom(tmp_path, "train", partial=False).notes
+    assert "2 of 16 joints are labelled on nobody of this split: head_top, r_wrist" in notes
+    assert "1 of 4 samples name no action, and count in none" in notes
+    assert not any("name no subject" in note for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda s: s.update(box_xywh=[0, 0, 1e39, 9]), "a box is x, y, width, height"),
+        (lambda s: s.update(box_xywh=[0, 0, 1e-50, 9]), "a box is x, y, width, height"),
+        (lambda s: s["joints_2d"].update(pelvis=[1e39, 0]), "a 2D joint is infinite or too large"),
+        (lambda s: s["joints_3d"].update(pelvis=[1e39, 0, 0]), "a 3D joint is infinite or too large"),
+    ],
+)
+def test_numbers_are_judged_in_the_stores_precision(tmp_path, generator, edit, message):
+    fake_custom(tmp_path, generator)
+    change(tmp_path, lambda content: edit(content["samples"][2]))
+    with pytest.raises(DataError, match=rf"labels\.json\[2\]: {message}"):
+        custom(tmp_path, "train", partial=False)

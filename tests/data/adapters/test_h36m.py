@@ -356,9 +356,9 @@ def test_partial_takes_what_is_complete_and_counts_the_rest(tmp_path):
 @pytest.mark.parametrize(
     ("writer", "labels", "line"),
     [
-        (write_recordings, "s_*/matlab_meta.mat", "has images of Human3.6M but not their labels"),
-        (write_fetched, "S*/*/annot.h5", r"has images of Human3.6M but not their labels \(annot.h5\)"),
-        (write_npz, "*.npz", r"has images of Human3.6M but not their labels \(npz"),
+        (write_recordings, "s_*/matlab_meta.mat", "has images of Human3.6M, but their labels are not found"),
+        (write_fetched, "S*/*/annot.h5", r"has images of Human3.6M, but their labels are not found \(annot.h5\)"),
+        (write_npz, "*.npz", r"has images of Human3.6M, but their labels are not found \(npz"),
     ],
 )
 def test_images_without_any_labels_are_recognised(tmp_path, writer, labels, line):
@@ -390,11 +390,12 @@ def test_files_of_another_dataset_are_called_by_their_name(tmp_path):
         add_dataset("h36m", tmp_path / "root", tmp_path / "out")
 
 
-def test_poses_with_nan_are_refused_or_left_out(tmp_path):
+@pytest.mark.parametrize(("name", "value"), [("S", np.nan), ("S", np.inf), ("S", 1e39), ("part", np.inf)])
+def test_poses_with_nan_are_refused_or_left_out(tmp_path, name, value):
     write_npz(tmp_path, FEW)
     with np.load(tmp_path / "h36m_valid.npz") as file:
         arrays = dict(file)
-    arrays["S"][3, 5, 1] = np.nan
+    arrays[name][3, 5, 1] = value
     np.savez(tmp_path / "h36m_valid.npz", **arrays)
     with pytest.raises(DataError, match="1 of 24 poses hold NaN or infinite joints"):
         h36m(tmp_path, "test", partial=False)
@@ -417,3 +418,32 @@ def test_resized_images_are_refused(tmp_path):
     write_metadata_xml(tmp_path / "metadata.xml", np.concatenate([LAB.w0[:264], LAB.w0[264:] * 4]))
     with pytest.raises(DataError, match="is 250 x 250 px, but the centre of its camera lies at"):
         h36m(tmp_path, "test", partial=False)
+
+
+def test_two_images_of_one_frame_are_refused(tmp_path):
+    write_fetched(tmp_path, FEW)
+    folder = next((tmp_path / "S9").iterdir())
+    shutil.copytree(folder, folder.with_name(folder.name.replace("-", "_")))
+    with pytest.raises(DataError, match=r"frames of recordings have several images \(S9/"):
+        h36m(tmp_path, "test", partial=False)
+
+
+def test_the_challenges_train_folder_alone_is_added_if_partial(tmp_path):
+    write_challenge(tmp_path / "root", FEW)
+    shutil.rmtree(tmp_path / "root" / "Val")
+    with pytest.raises(
+        DataError, match=r"Val: the challenge's images are missing; .*--partial to add train, validation"
+    ):
+        add_dataset("h36m", tmp_path / "root", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    added = add_dataset("h36m", tmp_path / "root", tmp_path / "out", partial=True)
+    assert [one.split for one in added] == ["train", "validation"]
+    assert any(note.startswith("split test is not there and is left out") for note in added[0].notes)
+
+
+def test_a_truncated_npz_is_not_taken_for_a_missing_split(tmp_path):
+    write_npz(tmp_path, FEW)
+    path = tmp_path / "h36m_train.npz"
+    path.write_bytes(path.read_bytes()[:-30])
+    with pytest.raises(DataError, match=r"h36m_train\.npz: is truncated, damaged or not an npz file"):
+        add_dataset("h36m", tmp_path, tmp_path / "out", partial=True)

@@ -241,3 +241,11 @@ def test_an_unknown_joint_of_the_owners_file_is_an_error(tmp_path, joint):
     scipy.io.savemat(tmp_path / "mpii_human_pose_v1_u12_1.mat", {"RELEASE": release})
     with pytest.raises(DataError, match=r"annolist\(1\) has a joint .*, expected 0 to 15"):
         mpii(tmp_path, "all", partial=False)
+
+
+def test_an_infinite_joint_of_the_hdf5_layout_is_not_taken_for_an_unlabelled_one(tmp_path, generator):
+    fake_mpii(tmp_path, generator, layout="h5")
+    with h5py.File(tmp_path / "annot" / "valid.h5", "a") as file:
+        file["part"][1, 3] = np.inf
+    with pytest.raises(DataError, match=r"valid\.h5\[1\]: a joint is infinite or too large"):
+        mpii(tmp_path, "validation", partial=True)

@@ -222,3 +222,14 @@ def test_a_hostile_pickle_leaves_no_store(copy, tmp_path):
         add_dataset("occlusion-person", copy, tmp_path / "store")
     assert not (tmp_path / "sentinel").exists()
     assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.parametrize("key", ["joints_2d", "joints_3d"])
+def test_an_infinite_joint_is_not_taken_for_an_unlabelled_one(copy, key):
+    def spoil(record):
+        record[key] = np.array(record[key], float)
+        record[key][4] = 1e39
+
+    rewrite(copy, spoil)
+    with pytest.raises(DataError, match=rf"record 0: {key} is infinite or too large \(\d+ such records\)"):
+        occlusion_person(copy, "train", partial=True)

@@ -102,7 +102,7 @@ def test_a_hostile_cache_runs_nothing(tmp_path):
     ("text", "line"),
     [
         ("1,2,3\n", "has 3 numbers, expected 17 x 3 finite ones"),
-        ("a,b\n", "holds what is no number"),
+        ("a,b\n", "contains a non-numeric value"),
         ("", "is empty"),
         ("nan,0,0\n" * 17, "has 51 numbers, expected 17 x 3 finite ones"),
     ],

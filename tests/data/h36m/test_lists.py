@@ -1,4 +1,5 @@
 import json
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -6,8 +7,10 @@ import numpy as np
 import pytest
 
 from fakes_h36m import draw_lab, write_lists, write_npz
+from prepose.data.catalog import DATASETS, add_dataset
 from prepose.data.h36m.frames import SPLITS
-from prepose.data.h36m.lists import json_root, npz_files, read_lists, read_npz, where_of
+from prepose.data.h36m.lists import foreign_npz, json_root, npz_files, read_lists, read_npz, where_of
+from prepose.data.recognise import looks_like
 from prepose.errors import DataError
 
 LAB = draw_lab(np.random.default_rng(14), frames=2, subjects=(9, 11))
@@ -34,9 +37,9 @@ def test_lists_hold_world_joints_boxes_and_cameras(tmp_path):
 @pytest.mark.parametrize(
     ("kind", "change", "line"),
     [
-        ("joint_3d", lambda data: {}, r"the files of S9 are damaged, truncated or do not fit .* \(KeyError"),
-        ("camera", lambda data: {"1": {}}, "the files of S9 are damaged"),
-        ("data", lambda data: [1, 2], "the files of S9 are damaged"),
+        ("joint_3d", lambda data: {}, r"the files of S9 lack a field or do not fit .* \(KeyError"),
+        ("camera", lambda data: {"1": {}}, "the files of S9 lack a field"),
+        ("data", lambda data: [1, 2], "the files of S9 lack a field"),
         ("data", lambda data: {"images": [], "annotations": []}, "labelled images|no complete files"),
     ],
 )
@@ -86,7 +89,10 @@ def test_npz_gives_metres_and_px_and_forgets_what_has_no_confidence(tmp_path):
     [
         ({"S": np.zeros((24, 24, 4))}, r"S \(24, 24, 4\); expected"),
         ({"part": np.zeros((3, 17, 3))}, r"part is \(3, 17, 3\)"),
-        ({"imgname": np.array(["photo.jpg"] * 24)}, "the image name 'photo.jpg' says no subject"),
+        (
+            {"imgname": np.array(["S9_Waiting_1.60457274_000001.jpg", *["photo.jpg"] * 23])},
+            "the image name 'photo.jpg' says no subject",
+        ),
         ({"imgname": np.array([{"a": 1}] * 24, object)}, "pickled objects, which could run code"),
     ],
 )
@@ -127,3 +133,42 @@ def test_image_names_say_where_they_are_from(name, where):
 def test_other_names_are_refused(name):
     with pytest.raises(DataError, match=r"x\.npz: the image name .* says no subject, action and camera"):
         where_of(name, Path("x.npz"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "line"),
+    [
+        ("data", lambda data: data["images"][1].update(id=0), "the image id 0 occurs twice"),
+        (
+            "data",
+            lambda data: data["annotations"][1].update(image_id=0),
+            "the image_id of an annotation 0 occurs twice",
+        ),
+        ("camera", lambda data: data.update({"01": data["1"]}), "the camera 1 occurs twice"),
+    ],
+)
+def test_a_key_that_should_be_unique_is_refused_twice(tmp_path, kind, change, line):
+    write_lists(tmp_path, LAB)
+    path = tmp_path / f"annotations/Human36M_subject9_{kind}.json"
+    data = json.loads(path.read_text())
+    change(data)
+    path.write_text(json.dumps(data))
+    with pytest.raises(DataError, match=rf"subject9_{kind}\.json: {line}"):
+        read_lists(tmp_path, TEST, partial=False)
+
+
+def test_lists_of_another_datasets_images_are_not_taken_for_human36m(tmp_path):
+    write_npz(tmp_path, LAB)
+    with np.load(tmp_path / "h36m_valid.npz") as file:
+        count = len(file["imgname"])
+    change_npz(tmp_path, imgname=np.array([f"S1_Seq1_Cam0_{frame:06d}.jpg" for frame in range(count)]))
+    shutil.rmtree(tmp_path / "images")
+    assert npz_files(tmp_path) == []
+    assert foreign_npz(tmp_path) == "h36m_valid.npz lists images of another dataset (S1_Seq1_Cam0_000000.jpg)"
+    assert looks_like(tmp_path, DATASETS.values()) == {}
+    for name in ("h36m", "mpi-inf-3dhp"):
+        with pytest.raises(DataError) as told:
+            add_dataset(name, tmp_path, tmp_path / "out")
+        assert "looks like" not in str(told.value)
+    with pytest.raises(DataError, match=r"no layout of Human3\.6M; h36m_valid\.npz lists images of another dataset"):
+        add_dataset("h36m", tmp_path, tmp_path / "out")

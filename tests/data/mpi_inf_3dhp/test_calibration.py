@@ -54,7 +54,7 @@ def test_resized_pictures_are_refused(path, size):
         ("Skeletool", "Other", "begins with 'Other Camera Calibration File V1.0', expected 'Skeletool"),
         ("name          3", "name          three", "a camera is named 'three', expected a number"),
         ("  animated    0\n", "", "a camera has the lines name, sensor, size, intrinsic"),
-        ("size        204 204", "size        204", "camera 0 is damaged"),
+        ("size        204 204", "size        204", "camera 0 is not numbers as expected"),
         ("  radial      0", "  distortion  0", "a camera has the lines .*distortion"),
     ],
 )
@@ -68,7 +68,7 @@ def test_a_rotation_that_is_none_is_refused(path):
     text = path.read_text().splitlines()
     text[6] = "  extrinsic   " + " ".join(map(str, (2 * np.eye(4)).ravel()))
     path.write_text("\n".join(text))
-    with pytest.raises(DataError, match=r"S1 camera 0: its calibration cannot be .*rotation"):
+    with pytest.raises(DataError, match=r"S1 camera 0: its calibration cannot be used .*rotation"):
         camera_of(read_calibration(path)[0], (204, 204), "S1 camera 0")
 
 
@@ -94,3 +94,9 @@ def test_the_pinhole_of_the_labels_is_found(seed):
         fit_pinhole(joints, -places, (160, 120), "TS1")
     with pytest.raises(DataError, match="TS1: only 0 joints are before the camera"):
         fit_pinhole(-joints, places, (160, 120), "TS1")
+
+
+def test_a_camera_that_is_described_twice_is_refused(path):
+    path.write_text(path.read_text().replace("name          3", "name          2", 1))
+    with pytest.raises(DataError, match=r"camera\.calibration: describes camera 2 twice"):
+        read_calibration(path)

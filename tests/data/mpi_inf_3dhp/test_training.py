@@ -66,3 +66,10 @@ def test_a_camera_without_labels_is_refused(written):
 def test_the_root_may_be_one_level_below(written, tmp_path):
     assert training_root(tmp_path / "3dhp") == training_root(tmp_path) == tmp_path / "3dhp"
     assert training_root(tmp_path / "3dhp/S3") is None
+
+
+def test_a_camera_that_is_listed_twice_is_refused(written):
+    path, _ = written
+    rewrite(path, lambda content: content.update(cameras=np.array([*range(13), 3.0])[:, None]))
+    with pytest.raises(DataError, match="cameras names camera 3 twice"):
+        read_annotations(path, (0, 3))

@@ -23,7 +23,7 @@ from prepose.data.custom_labels import (
 from prepose.data.entry import CatalogEntry
 from prepose.data.found import FoundDataset, box_of_joints
 from prepose.data.pairing import LabelledImages, check_images, pair_images
-from prepose.data.sample import JointState, PoseSample
+from prepose.data.sample import LEAST_BOX_SIDE, JointState, PoseSample, as_stored
 from prepose.errors import DataError
 
 # From shoulder to hip, mm, from a small child to a giant: a wrong unit is off by ten or more.
@@ -76,7 +76,7 @@ def custom(root: Path, split: str, *, partial: bool) -> FoundDataset:
     if len(checked.kept) < len(chosen):
         chosen = [chosen[row] for row in checked.kept.tolist()]
         people = _people(labels, chosen)
-    notes = (*pairing.notes, *checked.notes, *_told(labels, people))
+    notes = (*pairing.notes, *checked.notes, *labels.notes, *_told(labels, people))
     facts = {"labels": labels.path.name, "unit": labels.description.unit, "title": labels.description.title}
     names = tuple(there[row] for row in chosen)
     samples = bound(_samples, checked.images, names, labels.skeleton, people)
@@ -178,16 +178,16 @@ def _box(record: SampleRecord, joints_img: Float[np.ndarray, "J 2"], source: str
             raise DataError(f"{source}: has neither a box nor 2D joints, nor a camera that sees its 3D joints")
         return box_of_joints(joints_img)
     box = np.array(record.box_xywh, float)
-    if not np.isfinite(box).all() or (box[2:] <= 0).any():
+    if not np.isfinite(as_stored(box)).all() or (as_stored(box[2:]) < LEAST_BOX_SIDE).any():
         raise DataError(f"{source}: a box is x, y, width, height with positive sides, found {record.box_xywh}")
     return box - np.array([first_pixel, first_pixel, 0, 0])
 
 
 def _check_numbers(joints_img: np.ndarray, joints_cam: np.ndarray, sources: tuple[str, ...]) -> None:
     for what, table in (("2D", joints_img), ("3D", joints_cam)):
-        infinite = np.isinf(table).any(axis=(1, 2))
+        infinite = np.isinf(as_stored(table)).any(axis=(1, 2))
         if infinite.any():
-            raise DataError(f"{sources[int(infinite.argmax())]}: a {what} joint is infinite")
+            raise DataError(f"{sources[int(infinite.argmax())]}: a {what} joint is infinite or too large")
 
 
 def _check_unit(skeleton: Skeleton, joints_cam: Float[np.ndarray, "N J 3"], sources: tuple[str, ...]) -> None:
@@ -202,7 +202,7 @@ def _check_unit(skeleton: Skeleton, joints_cam: Float[np.ndarray, "N J 3"], sour
         first = sources[int((~np.isnan(torso)).any(axis=1).argmax())]
         raise DataError(
             f"{first} and others: by their unit, people have {np.median(known):.3g} mm from shoulder to hip, expected "
-            f"{LEAST_TORSO:.0f} to {MOST_TORSO:.0f} mm; the unit is wrong"
+            f"{LEAST_TORSO:.0f} to {MOST_TORSO:.0f} mm; check the unit"
         )
 
 
@@ -220,6 +220,16 @@ def _told(labels: CustomLabels, people: _People) -> tuple[str, ...]:
     labelled, projected = int(in_2d[~people.projected].sum()), int(in_2d[people.projected].sum())
     also = f", {projected} projected by the camera" if people.projected.any() else ""
     notes = [f"{labelled} of {in_2d.size} joints are labelled in 2D{also}; {int(in_3d.sum())} are labelled in 3D"]
+    anywhere = np.asarray((in_2d | in_3d).any(axis=0))
+    never = [joint for joint, there in zip(labels.skeleton.joints, anywhere, strict=True) if not there]
+    if never:
+        notes.append(
+            f"{len(never)} of {len(labels.skeleton)} joints are labelled on nobody of this split: {', '.join(never)}"
+        )
+    for what in ("subject", "action"):
+        without = sum(not getattr(record, what) for record in people.records)
+        if 0 < without < len(people.records):
+            notes.append(f"{without} of {len(people.records)} samples name no {what}, and count in none")
     outside = int((people.states == JointState.OUTSIDE).sum())
     if outside:
         notes.append(f"{outside} joints lie outside their image; where only the camera says so, they have no 2D place")

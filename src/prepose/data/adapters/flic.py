@@ -19,7 +19,7 @@ from prepose.body.skeleton import Skeleton
 from prepose.body.skeletons import FLIC_11, FLIC_29
 from prepose.data.entry import CatalogEntry
 from prepose.data.flic_sides import keep_or_drop_doubtful_sides, mark_sides
-from prepose.data.found import FoundDataset, box_of_joints
+from prepose.data.found import FoundDataset, SplitMissing, box_of_joints
 from prepose.data.intake import hdf5_shapes, number_of, read_hdf5, read_image_names, read_mat_struct, records_of
 from prepose.data.labelled_people import LabelledPeople, found_people, labelled_joints, people_of
 from prepose.data.recognise import hdf5_people_of
@@ -78,7 +78,7 @@ def flic_full(root: Path, split: str, *, partial: bool) -> FoundDataset:
     path = root / "examples.mat"
     examples = records_of(read_mat_struct(path, "examples"))
     if not examples:
-        raise DataError(f"{path}: holds no examples; fetch it again")
+        raise DataError(f"{path}: holds no examples")
     flags = {name: _flags(examples, name) for name in ("istest", "isbad", "isunchecked")}
     chosen = {
         "train": ~flags["istest"] & ~flags["isbad"],
@@ -131,7 +131,7 @@ def _annotation_files(root: Path, name: str) -> tuple[Path, Path]:
     plain, own = folder / f"{name}.h5", folder / f"{name}_personcentric.h5"
     if not plain.is_file() and not own.is_file():
         hint = "; it holds examples.mat: add it as flic-full" if (root / "examples.mat").is_file() else ""
-        raise DataError(f"{folder}: holds neither {own.name} nor {plain.name}{hint}")
+        raise SplitMissing(f"{folder}: holds neither {own.name} nor {plain.name}{hint}")
     return plain, own
 
 
@@ -161,7 +161,7 @@ def _read_hdf5_people(path: Path) -> LabelledPeople:
 def _differing(people: LabelledPeople, other: LabelledPeople, path: Path, plain: Path) -> str:
     if len(people) != len(other):
         raise DataError(
-            f"{path}: holds {len(people)} people, and {plain.name} beside it {len(other)}; fetch both again"
+            f"{path}: holds {len(people)} people, and {plain.name} beside it {len(other)}; expected the same"
         )
     apart = np.abs(people.joints_img - other.joints_img) > 1
     return f"{path.name}: the sides of {int(apart.any(axis=(1, 2)).sum())} people differ from those of {plain.name}"

@@ -36,11 +36,11 @@ from prepose.data.h36m.frames import (
     keep_or_drop_misplaced,
     recordings_note,
 )
-from prepose.data.h36m.lists import json_root, npz_files, read_lists, read_npz
+from prepose.data.h36m.lists import foreign_npz, json_root, npz_files, read_lists, read_npz
 from prepose.data.h36m.projection import with_cameras
 from prepose.data.h36m.sequences import fetched_root, read_fetched, read_recordings, recordings_root
 from prepose.data.pairing import check_labelled_once
-from prepose.data.sample import JointState, PoseSample
+from prepose.data.sample import JointState, PoseSample, as_stored
 from prepose.errors import DataError
 
 
@@ -86,6 +86,7 @@ def h36m(root: Path, split: str, *, partial: bool) -> FoundDataset:
     part, layout = SPLITS[split], find_layout(root)
     frames = LAYOUTS[layout](root, part, partial=partial)
     check_labelled_once(frames.images, root)
+    _check_each_frame_once(frames, root)
     frames = _whole(_peopled(frames, root, part, partial=partial), str(root), partial=partial)
     frames = frames if frames.rooted else frames.told(*recordings_note(frames, part))
     # All that is found out, is found out on whole recordings, so that splits of one release cannot be read in two ways.
@@ -124,8 +125,12 @@ def find_layout(root: Path) -> str:
         )
     for lacking, pattern in LABELS_OF_IMAGES.items():
         if next(root.glob(pattern), None) is not None:
-            raise DataError(f"{root}: has images of Human3.6M but not their labels ({lacking}); unpack them there")
-    raise DataError(f"{root}: holds no layout of Human3.6M; expected {'; or '.join(ENTRY.layouts)}")
+            raise DataError(
+                f"{root}: has images of Human3.6M, but their labels are not found ({lacking}); add them there"
+            )
+    foreign = foreign_npz(root)
+    what = f"; {foreign}" if foreign else ""
+    raise DataError(f"{root}: holds no layout of Human3.6M{what}; expected {'; or '.join(ENTRY.layouts)}")
 
 
 def _peopled(frames: Frames, root: Path, part: Part, *, partial: bool) -> Frames:
@@ -133,10 +138,31 @@ def _peopled(frames: Frames, root: Path, part: Part, *, partial: bool) -> Frames
     lacking = [] if frames.rooted else [f"S{who}" for who in part.subjects if who not in frames.where[:, 0]]
     if lacking and not partial:
         raise DataError(
-            f"{root}: this split is {_people(part)}, but nothing of {', '.join(lacking)} is there; unpack it, or pass "
+            f"{root}: this split is {_people(part)}, but nothing of {', '.join(lacking)} is there; add it, or pass "
             f"--partial to do without"
         )
     return frames.told(f"nothing of {', '.join(lacking)} is there") if lacking else frames
+
+
+def _check_each_frame_once(frames: Frames, root: Path) -> None:
+    """Make sure that no two images are the same frame of a recording: one of them would be dropped as too near.
+
+    Raises:
+        DataError: some are.
+    """
+    _, first, again = np.unique(frames.where, axis=0, return_index=True, return_counts=True)
+    if frames.rooted or (again == 1).all():
+        return
+    shared = int(again.argmax())
+    names = [
+        name
+        for name, one in zip(frames.images, frames.where, strict=True)
+        if (one == frames.where[first[shared]]).all()
+    ]
+    raise DataError(
+        f"{root}: {int((again > 1).sum())} frames of recordings have several images ({', '.join(names[:2])}); keep one "
+        "copy of each recording"
+    )
 
 
 def _people(part: Part) -> str:
@@ -146,14 +172,16 @@ def _people(part: Part) -> str:
 def _whole(frames: Frames, where: str, *, partial: bool) -> Frames:
     """The frames whose pose is there; some releases have frames with NaN."""
     joints = frames.joints_cam if frames.joints_world is None else frames.joints_world
-    good = np.asarray(np.isfinite(joints).all(axis=(1, 2)))
+    good = np.asarray(np.isfinite(as_stored(joints)).all(axis=(1, 2)))
+    # A joint may lack a place in the image (NaN), but none lies at infinity.
+    good &= ~np.isinf(as_stored(frames.joints_img)).any(axis=(1, 2))
     if good.all():
         return frames
     first = frames.images[int(np.flatnonzero(~good)[0])]
     if not partial or not good.any():
         raise DataError(
-            f"{where}: {int((~good).sum())} of {len(frames)} poses hold NaN or infinite joints ({first}, ...); fetch "
-            f"them again, or pass --partial to leave those out"
+            f"{where}: {int((~good).sum())} of {len(frames)} poses hold NaN or infinite joints ({first}, ...); "
+            f"pass --partial to leave those out"
         )
     return frames.take(good).told(f"{int((~good).sum())} poses with NaN or infinite joints are left out ({first}, ...)")
 

@@ -26,7 +26,7 @@ from prepose.body.skeletons import LSP_14
 from prepose.data.found import FoundDataset, box_of_joints
 from prepose.data.intake import mat_shapes, read_mat
 from prepose.data.pairing import LabelledImages, check_images, pair_images
-from prepose.data.sample import JointState, PoseSample
+from prepose.data.sample import JointState, PoseSample, as_stored
 from prepose.errors import DataError
 
 LSP_SPLITS = ("train", "test")
@@ -155,15 +155,15 @@ def _found(root: Path, labels: _Labels, chosen: np.ndarray, *, partial: bool, ru
 
 
 def _check_numbers(path: Path, xy: Float[np.ndarray, "N J 2"], labelled: Bool[np.ndarray, "N J"]) -> None:
-    bad = (labelled & ~np.isfinite(xy).all(axis=2)).any(axis=1)
+    bad = (labelled & ~np.isfinite(as_stored(xy)).all(axis=2)).any(axis=1)
     if bad.any():
         first = int(np.flatnonzero(bad)[0]) + 1
         raise DataError(
-            f"{path}: {int(bad.sum())} records hold NaN or infinite joints, the first is {first}; fetch it again"
+            f"{path}: {int(bad.sum())} records hold NaN or infinite joints, the first is {first}; take the original"
         )
     if not labelled.any(axis=1).all():
         first = int(np.flatnonzero(~labelled.any(axis=1))[0]) + 1
-        raise DataError(f"{path}: record {first} has no labelled joint; fetch it again")
+        raise DataError(f"{path}: record {first} has no labelled joint; take the original file")
 
 
 def _samples(images: LabelledImages, labels: _Labels, first: int, last: int) -> Iterator[PoseSample]:

@@ -23,7 +23,7 @@ import numpy as np
 from prepose.body.skeleton import Skeleton
 from prepose.body.skeletons import MPI_INF_3DHP_17, MPI_INF_3DHP_28
 from prepose.data.entry import CatalogEntry
-from prepose.data.found import FoundDataset, box_of_joints
+from prepose.data.found import FoundDataset, SplitMissing, box_of_joints
 from prepose.data.mpi_inf_3dhp.pictures import read_pictures
 from prepose.data.mpi_inf_3dhp.test_set import RECORDINGS, read_test_recording, test_set_root
 from prepose.data.mpi_inf_3dhp.training import CAMERAS, SEQUENCES, Wanted, read_recording, training_root
@@ -101,7 +101,7 @@ def mpi_inf_3dhp(root: Path, split: str, *, partial: bool) -> FoundDataset:
 def _recordings(root: Path, part: Part, *, partial: bool) -> tuple[list[View], list[str]]:
     base = training_root(root)
     if base is None:
-        raise DataError(f"{root}: holds no training recordings (S1/Seq1/annot.mat and so on); unpack them there")
+        raise SplitMissing(f"{root}: holds no training recordings (S1/Seq1/annot.mat and so on)")
     wanted = [f"S{subject}/{sequence}" for subject in part.subjects for sequence in SEQUENCES]
     lacking = _lacking(base, wanted, "annot.mat", partial=partial)
     there = [base / name for name in wanted if name not in lacking]
@@ -111,9 +111,7 @@ def _recordings(root: Path, part: Part, *, partial: bool) -> tuple[list[View], l
 def _test_set(root: Path, *, partial: bool) -> tuple[list[View], list[str]]:
     base = test_set_root(root)
     if base is None:
-        raise DataError(
-            f"{root}: holds no test set (mpi_inf_3dhp_test_set/TS1/annot_data.mat and so on); unpack it there"
-        )
+        raise SplitMissing(f"{root}: holds no test set (mpi_inf_3dhp_test_set/TS1/annot_data.mat and so on)")
     lacking = _lacking(base, RECORDINGS, "annot_data.mat", partial=partial)
     return [read_test_recording(base / name, partial=partial) for name in RECORDINGS if name not in lacking], lacking
 
@@ -126,8 +124,9 @@ def _lacking(base: Path, names: Sequence[str], labels: str, *, partial: bool) ->
     """
     lacking = [name for name in names if not (base / name / labels).is_file()]
     if lacking and (not partial or len(lacking) == len(names)):
-        raise DataError(
-            f"{base}: this split is {', '.join(names)}, but there is no {labels} of {', '.join(lacking)}; unpack it"
+        kind = SplitMissing if len(lacking) == len(names) else DataError
+        raise kind(
+            f"{base}: this split is {', '.join(names)}, but there is no {labels} of {', '.join(lacking)}; add it"
             + ("" if len(lacking) == len(names) else ", or pass --partial to do without")
         )
     return lacking

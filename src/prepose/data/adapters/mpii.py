@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from prepose.body.skeletons import MPII_16
 from prepose.data.entry import CatalogEntry
-from prepose.data.found import FoundDataset, box_of_joints
+from prepose.data.found import FoundDataset, SplitMissing, box_of_joints
 from prepose.data.labelled_people import LabelledPeople, found_people, grow_box, joined, people_of
 from prepose.data.mpii_labels import (
     FILE_OF_SPLIT,
@@ -62,6 +62,9 @@ def mpii(root: Path, split: str, *, partial: bool) -> FoundDataset:
         read = {"json": read_json_labels, "h5": read_hdf5_labels}[layout]
         wanted = tuple(FILE_OF_SPLIT) if split == "all" else (split,)
         files = [path / f"{FILE_OF_SPLIT[part]}.{layout}" for part in wanted]
+        missing = next((file for file in files if not file.exists()), None)
+        if missing is not None:
+            raise SplitMissing(f"{missing}: there is no such file")
         parts = [with_head_boxes(root, file, read(file)) for file in files]
     people, notes = joined([_people(part) for part in parts]), tuple(note for part in parts for note in _told(part))
     folder = root / "images" if (root / "images").is_dir() else root

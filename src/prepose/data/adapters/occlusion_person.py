@@ -21,13 +21,13 @@ from prepose.arrays import BoxXywh
 from prepose.body.skeletons import OCCLUSION_PERSON_15 as SKELETON
 from prepose.camera.camera import Camera
 from prepose.data.entry import CatalogEntry
-from prepose.data.found import FoundDataset, box_of_joints
+from prepose.data.found import FoundDataset, SplitMissing, box_of_joints
 from prepose.data.image_source import ImageSource, find_images, image_reader, pair_source, size_of, strangers
 from prepose.data.length_unit import LengthUnit, length_unit
 from prepose.data.pairing import check_labelled_once
 from prepose.data.record_camera import NO_CAMERA, RecordCamera, camera_of, extrinsics_of, reprojection_px
 from prepose.data.records import check_list, check_mapping, numbers, text
-from prepose.data.sample import JointState, PoseSample
+from prepose.data.sample import LEAST_BOX_SIDE, JointState, PoseSample, as_stored
 from prepose.data.sides_note import sides_note
 from prepose.data.unpickle import read_pickle
 from prepose.errors import DataError
@@ -74,6 +74,8 @@ def occlusion_person(root: Path, split: str, *, partial: bool) -> FoundDataset:
     name = f"unrealcv_{split}.pkl"
     usual = root / "annot" if (root / "annot").is_dir() else root
     path = next((place / name for place in (root / "annot", root) if (place / name).exists()), usual / name)
+    if not path.exists():
+        raise SplitMissing(f"{path}: there is no such file")
     records = check_list(read_pickle(path), path)
     labels, notes, unit = _labels(path, records)
     source = find_images((root / "images", root, root / "images.zip"), labels.names.tolist(), path)
@@ -153,7 +155,11 @@ def _agreeing(
 
 def _column(path: Path, rows: list[Mapping[str, Any]], key: str, shape: tuple[int | None, ...]) -> np.ndarray:
     column = np.stack([numbers(row[key], shape, f"{path}: record {i}: {key}") for i, row in enumerate(rows)])
-    return np.where(np.isfinite(column), column, np.nan)
+    infinite = np.isinf(as_stored(column)).reshape(len(rows), -1).any(axis=1)
+    if infinite.any():
+        first = int(infinite.argmax())
+        raise DataError(f"{path}: record {first}: {key} is infinite or too large ({infinite.sum()} such records)")
+    return column
 
 
 def _flags(path: Path, rows: list[Mapping[str, Any]], key: str) -> np.ndarray:
@@ -180,8 +186,9 @@ def _box(row: Mapping[str, Any], joints_img: np.ndarray) -> BoxXywh:
     found = row.get("box")
     if isinstance(found, (list, tuple, np.ndarray)) and len(found) == 4:
         x1, y1, x2, y2 = numbers(found, (4,), "box")
-        if np.isfinite([x1, y1, x2, y2]).all() and x2 > x1 and y2 > y1:
-            return np.array([x1, y1, x2 - x1, y2 - y1])
+        box = np.array([x1, y1, x2 - x1, y2 - y1])
+        if np.isfinite(as_stored(box)).all() and (as_stored(box[2:]) >= LEAST_BOX_SIDE).all():
+            return box
     return box_of_joints(joints_img)
 
 

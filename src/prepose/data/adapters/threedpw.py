@@ -20,7 +20,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 from prepose.body.skeletons import SMPL_24 as SKELETON
 from prepose.camera.camera import Camera
 from prepose.data.entry import CatalogEntry
-from prepose.data.found import FoundDataset, box_of_joints
+from prepose.data.found import FoundDataset, SplitMissing, box_of_joints
 from prepose.data.image_source import ImageSource, find_images, image_reader, pair_source, size_of, strangers
 from prepose.data.sample import JointState, PoseSample
 from prepose.data.sides_note import sides_note
@@ -58,13 +58,13 @@ def threedpw(root: Path, split: str, *, partial: bool) -> FoundDataset:
     folder = root / "sequenceFiles" / split
     paths = sorted(folder.glob("*.pkl"))
     if not paths:
-        raise DataError(f"{folder}: holds no sequence (*.pkl); unpack sequenceFiles.zip into {root}")
+        raise SplitMissing(f"{folder}: holds no sequence (*.pkl); unpack sequenceFiles.zip into {root}")
     files = [read_sequence(path) for path in paths]
     _check_sequences(folder, paths, files)
     actors = tuple(actor for file in files for actor in file.actors)
     rows = np.array([(number, row) for number, actor in enumerate(actors) for row in range(len(actor.frames))], int)
     if not len(rows):
-        raise DataError(f"{folder}: no frame of its {len(paths)} sequences has a valid camera; fetch them again")
+        raise DataError(f"{folder}: no frame of its {len(paths)} sequences has a valid camera")
     names = [f"{actors[number].sequence}/image_{actors[number].frames[row]:05d}.jpg" for number, row in rows]
     source = find_images((root / "imageFiles",), names, folder)
     pairing = pair_source(source, partial=partial)

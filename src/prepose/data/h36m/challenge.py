@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from prepose.data.found import SplitMissing
 from prepose.data.h36m.frames import Frames, Part, h36m_17
 from prepose.data.intake import check_file
 from prepose.data.pairing import check_labelled_once, pair_images, turned_note
@@ -43,7 +44,7 @@ def read_challenge(root: Path, part: Part, *, partial: bool) -> Frames:
     base = challenge_root(root)
     folder = (base or root) / part.folder
     if not (folder / "IMG").is_dir():
-        raise DataError(f"{folder}: the challenge's images are missing; expected {folder.name}/IMG/00001.jpg, ...")
+        raise SplitMissing(f"{folder}: the challenge's images are missing; expected {folder.name}/IMG/00001.jpg, ...")
     cache = _find_cache(root, part.folder)
     poses = sorted((folder / "POSE").glob("*.csv"))
     if cache is None and not partial:
@@ -83,7 +84,9 @@ def _check_ends(poses: Sequence[Path]) -> None:
     ends = [path.read_bytes()[-1:] == b"\n" for path in poses]
     if any(ends) and not all(ends):
         cut = poses[ends.index(False)]
-        raise DataError(f"{cut}: ends within a line, as {ends.count(True)} of {len(ends)} files do not; fetch it again")
+        raise DataError(
+            f"{cut}: ends within a line, as {ends.count(True)} of {len(ends)} files do not; take the original file"
+        )
 
 
 def read_pose(path: Path) -> Float[np.ndarray, "17 3"]:
@@ -96,9 +99,9 @@ def read_pose(path: Path) -> Float[np.ndarray, "17 3"]:
     try:
         numbers = np.array(path.read_text().replace(",", " ").split(), float)
     except (ValueError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: holds what is no number ({error}); fetch it again") from error
+        raise DataError(f"{path}: contains a non-numeric value ({error})") from error
     if numbers.size != 51 or not np.isfinite(numbers).all():
-        raise DataError(f"{path}: has {numbers.size} numbers, expected 17 x 3 finite ones; fetch it again")
+        raise DataError(f"{path}: has {numbers.size} numbers, expected 17 x 3 finite ones")
     return numbers.reshape(17, 3)
 
 
@@ -113,7 +116,7 @@ def _check_no_other_cache(root: Path, folder: Path) -> None:
         other = _find_cache(root, part)
         if other is not None:
             raise DataError(
-                f"{folder}: has no cache of 2D joints, but {other.name} is there for {part}; unpack the other cache, "
+                f"{folder}: has no cache of 2D joints, but {other.name} is there for {part}; add the other cache, "
                 f"too, or pass --partial to do without its 2D joints"
             )
 
@@ -126,9 +129,7 @@ def _of_cache(folder: Path, cache: Path, frames: Frames | None, *, partial: bool
         placed = h36m_17(np.stack([np.asarray(record["joints_3d"], float) for record in records]), cache)
         numbers = [[float(record[key]) for key in ("center_x", "center_y", "width", "height")] for record in records]
     except (KeyError, TypeError, ValueError) as error:
-        raise DataError(
-            f"{cache}: is not the challenge's cache ({type(error).__name__} {error}); fetch it again"
-        ) from error
+        raise DataError(f"{cache}: is not the challenge's cache ({type(error).__name__} {error})") from error
     check_labelled_once(names, cache)
     boxes = np.array(numbers)
     boxes[:, :2] -= boxes[:, 2:] / 2
@@ -141,8 +142,8 @@ def _of_cache(folder: Path, cache: Path, frames: Frames | None, *, partial: bool
         apart = float(np.abs(frames.joints_cam - relative[rows]).max())
         if apart > MOST_MM_APART:
             raise DataError(
-                f"{cache}: its poses differ from {folder.name}/POSE by up to {apart:.0f} mm; cache and csv files are "
-                f"of different releases"
+                f"{cache}: its poses differ from {folder.name}/POSE by up to {apart:.0f} mm, expected at most "
+                f"{MOST_MM_APART:g}; take cache and csv files of one release"
             )
     note = "2D joints are the cache's: 3D poses laid over a network's guess, good to some px"
     return replace(frames, joints_img=placed[rows][..., :2], given=boxes[rows]).told(note)
@@ -162,8 +163,8 @@ def _rows_of(frames: Frames, names: Sequence[str], cache: Path) -> np.ndarray:
     missing = [name for name in frames.images if name.rsplit("/", 1)[-1] not in at]
     if missing:
         raise DataError(
-            f"{cache}: has no record of {len(missing)} of {len(frames)} images ({missing[0]}, ...); it is of another "
-            f"folder or truncated"
+            f"{cache}: has no record of {len(missing)} of {len(frames)} images ({missing[0]}, ...); expected "
+            f"one of each"
         )
     return np.array([at[name.rsplit("/", 1)[-1]] for name in frames.images])
 

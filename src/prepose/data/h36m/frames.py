@@ -12,6 +12,7 @@ from types import MappingProxyType
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from prepose.data.found import SplitMissing
 from prepose.data.h36m.cameras import CAMERA_IDS, Key, RawCamera
 from prepose.data.pairing import pair_images, turned_note
 from prepose.errors import DataError
@@ -129,11 +130,11 @@ def stack(parts: Sequence[Frames], *, nothing: str) -> Frames:
         nothing: What to say when there are none.
 
     Raises:
-        DataError: there are none.
+        SplitMissing: there are none.
     """
     parts = [part for part in parts if len(part)]
     if not parts:
-        raise DataError(nothing)
+        raise SplitMissing(nothing)
     worlds = [part.joints_world for part in parts if part.joints_world is not None]
     return replace(
         parts[0],

@@ -2,7 +2,8 @@
 
 import re
 import zipfile
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from prepose.data.archive import read_npz as read_npz_arrays
 from prepose.data.h36m.cameras import CAMERA_IDS, RawCamera
 from prepose.data.h36m.frames import Frames, Part, action_index, h36m_17, paired, relocated, stack
 from prepose.data.intake import read_json
+from prepose.data.pickle_names import printable
 from prepose.errors import DataError
 
 KINDS = ("data", "camera", "joint_3d")
@@ -43,7 +45,7 @@ def read_lists(root: Path, part: Part, *, partial: bool) -> Frames:
             tables.append(_subject(subject, {kind: read_json(path) for kind, path in paths.items()}, paths))
         elif there and not partial:
             lacking = next(path for path in paths.values() if not path.is_file())
-            raise DataError(f"{lacking}: is missing beside the other files of S{subject}; unpack it, or pass --partial")
+            raise DataError(f"{lacking}: is missing beside the other files of S{subject}; add it, or pass --partial")
     frames = stack(tables, nothing=f"{base}: holds no complete files of {_named(part)}, which this split is made of")
     frames = relocated(frames, (base.parent / "images", base / "images", base, base.parent))
     return paired(frames, partial=partial, unlabelled_expected=True)
@@ -52,7 +54,11 @@ def read_lists(root: Path, part: Part, *, partial: bool) -> Frames:
 def _subject(subject: int, files: Mapping[str, Any], paths: Mapping[str, Path]) -> Frames:
     data = files["data"]
     try:
-        boxes = {record["image_id"]: record["bbox"] for record in data["annotations"] if "bbox" in record}
+        _check_unique([record["id"] for record in data["images"]], "image id", paths["data"])
+        boxed = [record for record in data["annotations"] if "bbox" in record]
+        # One person an image: with two boxes nobody could say whose joints these are.
+        _check_unique([record["image_id"] for record in boxed], "image_id of an annotation", paths["data"])
+        boxes = {record["image_id"]: record["bbox"] for record in boxed}
         rows = [
             (record["file_name"], boxes.get(record["id"], [np.nan] * 4), record["action_idx"], record["subaction_idx"],
              record["cam_idx"], record["frame_idx"])
@@ -61,11 +67,12 @@ def _subject(subject: int, files: Mapping[str, Any], paths: Mapping[str, Path]) 
         joints = files["joint_3d"]
         poses = np.array([joints[str(a)][str(b)][str(frame)] for _, _, a, b, _, frame in rows], float)
         where = np.array([(subject, a, b, camera - 1, frame) for _, _, a, b, camera, frame in rows], int)
+        _check_unique([int(name) for name in files["camera"]], "camera", paths["camera"])
         cameras = {(subject, int(name) - 1): _camera(numbers) for name, numbers in files["camera"].items()}
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(
-            f"{paths['data'].parent}: the files of S{subject} are damaged, truncated or do not fit each other "
-            f"({type(error).__name__} {error}); fetch them again"
+            f"{paths['data'].parent}: the files of S{subject} lack a field or do not fit each other "
+            f"({type(error).__name__} {error})"
         ) from error
     world = h36m_17(poses.reshape(len(rows), -1, 3) if rows else np.zeros((0, 17, 3)), paths["joint_3d"])
     return Frames(
@@ -80,6 +87,13 @@ def _subject(subject: int, files: Mapping[str, Any], paths: Mapping[str, Path]) 
     )
 
 
+def _check_unique(keys: Sequence[int], what: str, path: Path) -> None:
+    again = [key for key, count in Counter(keys).items() if count > 1]
+    if again:
+        more = f" (and {len(again) - 1} more)" if len(again) > 1 else ""
+        raise DataError(f"{path}: the {what} {again[0]}{more} occurs twice; it must be unique")
+
+
 def _camera(numbers: Mapping[str, Any]) -> RawCamera:
     (fx, fy), (cx, cy) = (np.ravel(np.array(numbers[key], float)) for key in ("f", "c"))
     rotation, shift = np.array(numbers["R"], float).reshape(3, 3), np.array(numbers["t"], float).reshape(3)
@@ -89,9 +103,35 @@ def _camera(numbers: Mapping[str, Any]) -> RawCamera:
 
 
 def npz_files(root: Path) -> list[Path]:
-    """The npz files at the root or one level below it that hold lists of this layout, found by their members' names."""
+    """The npz files at the root or one level below it that hold lists of this layout, by their members and image names.
+
+    Lists of other datasets have the same members (those of MPI-INF-3DHP as MMPose keeps them).
+    """
+    return [path for path in npz_lists(root) if _first_image(path) in (None, "") or _where(_first_image(path) or "")]
+
+
+def foreign_npz(root: Path) -> str:
+    """What to say of an npz list of another dataset's images; nothing where there is none."""
+    for path in npz_lists(root):
+        name = _first_image(path)
+        if name and _where(name) is None:
+            return f"{path.name} lists images of another dataset ({printable(name, 60)})"
+    return ""
+
+
+def _first_image(path: Path) -> str | None:
+    """The first image that an npz list names; None where it cannot be read, which is told when it is."""
+    try:
+        names = read_npz_arrays(path, NPZ_KEYS[:1])[NPZ_KEYS[0]]
+    except DataError:
+        return None
+    return str(names[0]) if names.ndim == 1 and len(names) else ""
+
+
+def npz_lists(root: Path) -> list[Path]:
+    """The npz files at the root or one level below it with the members of this layout, whatever they list."""
     found = []
-    for path in sorted({*root.glob("*.npz"), *root.glob("*/*.npz")}):
+    for path in _npz_paths(root):
         try:
             with zipfile.ZipFile(path) as archive:
                 members = {member.removesuffix(".npy") for member in archive.namelist()}
@@ -103,6 +143,10 @@ def npz_files(root: Path) -> list[Path]:
     return found
 
 
+def _npz_paths(root: Path) -> list[Path]:
+    return sorted({*root.glob("*.npz"), *root.glob("*/*.npz")})
+
+
 def read_npz(root: Path, part: Part, *, partial: bool) -> Frames:
     """Layout e: `imgname`, `part` (N, 17, 3: px and confidence), `S` (N, 17, 4: camera frame and confidence).
 
@@ -111,6 +155,9 @@ def read_npz(root: Path, part: Part, *, partial: bool) -> Frames:
     """
     tables = [_npz(path) for path in npz_files(root)]
     tables = [table.take(np.isin(table.where[:, 0], part.subjects)) for table in tables]
+    damaged = [path for path in _npz_paths(root) if not zipfile.is_zipfile(path)]
+    if damaged and not any(map(len, tables)):
+        raise DataError(f"{damaged[0]}: is truncated, damaged or not an npz file, and no other holds {_named(part)}")
     frames = stack(
         tables, nothing=f"{root}: its npz files hold no images of {_named(part)}, which this split is made of"
     )
@@ -148,6 +195,16 @@ def where_of(name: str, path: Path) -> tuple[int, int, int, int, int]:
     Raises:
         DataError: the name is of another kind.
     """
+    where = _where(name)
+    if where is None:
+        raise DataError(
+            f"{path}: the image name {name!r} says no subject, action and camera; expected such as "
+            f"S1_Directions_1.54138969_000001.jpg"
+        )
+    return where
+
+
+def _where(name: str) -> tuple[int, int, int, int, int] | None:
     last = name.replace("\\", "/").rsplit("/", 1)[-1]
     numbered = NUMBERED.fullmatch(last)
     if numbered:
@@ -155,10 +212,7 @@ def where_of(name: str, path: Path) -> tuple[int, int, int, int, int]:
         return subject, action, subaction, camera - 1, frame
     named = NAMED.fullmatch(last)
     if named is None or not action_index(named[2]) or named[4] not in CAMERA_IDS:
-        raise DataError(
-            f"{path}: the image name {name!r} says no subject, action and camera; expected such as "
-            f"S1_Directions_1.54138969_000001.jpg"
-        )
+        return None
     subaction = -1 - int(named[3] or 0)
     return int(named[1]), action_index(named[2]), subaction, CAMERA_IDS.index(named[4]), int(named[5])
 

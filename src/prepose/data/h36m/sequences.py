@@ -41,7 +41,7 @@ def read_recordings(root: Path, part: Part, *, partial: bool) -> Frames:
         else:
             bare.append(folder.name)
     if bare and not partial:
-        raise DataError(f"{base}: {len(bare)} recordings have no {META} ({bare[0]}, ...); unpack it, or pass --partial")
+        raise DataError(f"{base}: {len(bare)} recordings have no {META} ({bare[0]}, ...); add it, or pass --partial")
     frames = stack(tables, nothing=_nothing(base, part))
     note = (f"{len(bare)} recordings have no {META} and are left out ({bare[0]}, ...)",) if bare else ()
     return paired(frames, partial=partial).told(*note)
@@ -58,7 +58,8 @@ def _recording(base: Path, folder: Path, numbers: list[int]) -> Frames:
     announced = int(read_mat(path, "num_images", (None, None)).item()) if "num_images" in shapes else count
     if not len(joints_img) == count == announced:
         raise DataError(
-            f"{path}: has {len(joints_img)} 2D poses, {count} 3D poses and announces {announced} images; it is damaged"
+            f"{path}: has {len(joints_img)} 2D poses, {count} 3D poses and announces {announced} images; "
+            "expected as many of each"
         )
     boxes = _boxes(path, shapes, count)
     subject, action, subaction, camera = numbers
@@ -161,4 +162,4 @@ def _fetched(base: Path, path: Path) -> Frames:
 
 def _nothing(base: Path, part: Part) -> str:
     wanted = ", ".join(f"S{subject}" for subject in part.subjects)
-    return f"{base}: holds no recordings of {wanted}, which this split is made of; unpack them there"
+    return f"{base}: holds no recordings of {wanted}, which this split is made of"

@@ -57,11 +57,11 @@ def read_calibration(path: Path) -> Mapping[int, Calibrated]:
     for block in blocks:
         names = tuple(line[0] for line in block)
         if names != ("name", *FIELDS):
-            raise DataError(
-                f"{path}: a camera has the lines {', '.join(names)}, expected name, {', '.join(FIELDS)}; it is "
-                f"truncated or damaged, fetch it again"
-            )
-        cameras[_number(block[0], path)] = _calibrated(block, path)
+            raise DataError(f"{path}: a camera has the lines {', '.join(names)}, expected name, {', '.join(FIELDS)}")
+        number = _number(block[0], path)
+        if number in cameras:
+            raise DataError(f"{path}: describes camera {number} twice; keep one of the two")
+        cameras[number] = _calibrated(block, path)
     return cameras
 
 
@@ -81,7 +81,7 @@ def camera_of(calibrated: Calibrated, picture_wh: tuple[int, int], name: str) ->
     try:
         camera = Camera(calibrated.K, picture_wh, calibrated.rotation, calibrated.translation, name=name)
     except ValueError as error:
-        raise DataError(f"{name}: its calibration cannot be ({error}); fetch it again") from error
+        raise DataError(f"{name}: its calibration cannot be used ({error})") from error
     return camera, calibrated.size_wh != picture_wh
 
 
@@ -133,8 +133,8 @@ def check_extrinsics(views: Sequence[View], path: Path) -> float:
     apart = float(np.nanmedian(np.linalg.norm(places - places.mean(axis=0), axis=-1)))
     if apart > MOST_MM_BETWEEN_VIEWS:
         raise DataError(
-            f"{path}: its cameras put the same joints {apart:.0f} mm (median) from each other's mean, so that "
-            f"these extrinsics (world to camera, mm) and the labels do not belong together"
+            f"{path}: its cameras put the same joints {apart:.0f} mm (median) from each other's mean, expected "
+            f"at most {MOST_MM_BETWEEN_VIEWS:g}; check that it is this recording's, in mm, world to camera"
         )
     return apart
 
@@ -151,5 +151,5 @@ def _calibrated(block: Sequence[Sequence[str]], path: Path) -> Calibrated:
         width, height = (int(float(value)) for value in values["size"])
         intrinsic, extrinsic = (np.array(values[name], float).reshape(4, 4) for name in ("intrinsic", "extrinsic"))
     except (ValueError, OverflowError) as error:
-        raise DataError(f"{path}: camera {block[0][1]} is damaged ({error}); fetch it again") from error
+        raise DataError(f"{path}: camera {block[0][1]} is not numbers as expected ({error})") from error
     return Calibrated(intrinsic[:3, :3], (width, height), extrinsic[:3, :3], extrinsic[:3, 3])

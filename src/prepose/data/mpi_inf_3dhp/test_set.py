@@ -40,7 +40,9 @@ def read_test_recording(folder: Path, *, partial: bool) -> View:
     joints_cam, joints_img = _joints(path, "annot3", 3), _joints(path, "annot2", 2)
     valid = _flat(path, "valid_frame", len(joints_cam)) > 0
     if len(joints_img) != len(joints_cam):
-        raise DataError(f"{path}: has {len(joints_img)} rows of annot2 but {len(joints_cam)} of annot3; fetch it again")
+        raise DataError(
+            f"{path}: has {len(joints_img)} rows of annot2 but {len(joints_cam)} of annot3; expected as many"
+        )
     pictures = pictures_in(folder / "imageSequence", FRAME)
     if pictures is None:
         raise DataError(f"{folder}: imageSequence holds no img_000001.jpg and so on; unpack the pictures there")
@@ -51,7 +53,7 @@ def read_test_recording(folder: Path, *, partial: bool) -> View:
         )
     frames = np.flatnonzero(valid)
     if not len(frames):
-        raise DataError(f"{path}: marks none of its {len(valid)} frames as valid; fetch it again")
+        raise DataError(f"{path}: marks none of its {len(valid)} frames as valid")
     present, names = names_of(pictures, frames, partial=partial)
     activities = _activities(path, shapes, len(valid))
     scale = float("nan")
@@ -88,7 +90,7 @@ def _joints(path: Path, name: str, width: int) -> Float[np.ndarray, "N 17 D"]:
 def _flat(path: Path, name: str, count: int) -> Float[np.ndarray, "N"]:
     values = read_hdf5(path, name, (None, None)).astype(float).ravel()
     if len(values) != count:
-        raise DataError(f"{path}: has {len(values)} numbers of {name} for {count} frames; fetch it again")
+        raise DataError(f"{path}: has {len(values)} numbers of {name} for {count} frames")
     return values
 
 

@@ -121,6 +121,11 @@ def read_annotations(path: Path, cameras: tuple[int, ...]) -> Annotations:
     shapes = mat_shapes(path)
     order = _row(path, "cameras", shapes, np.arange(len(cells["annot3"]))).astype(int).tolist()
     strangers = sorted(set(cameras) - set(order))
+    again = [camera for camera, count in Counter(order).items() if count > 1]
+    if again:
+        raise DataError(
+            f"{path}: cameras names camera {again[0]} twice, so that it cannot be told whose labels are which"
+        )
     if strangers or len(order) != len(cells["annot3"]) or len(order) != len(cells["annot2"]):
         raise DataError(
             f"{path}: has labels of {len(cells['annot3'])} cameras ({order}); expected {CAMERAS}, 0 to {CAMERAS - 1}"
@@ -151,7 +156,7 @@ def _view(recording: _Recording, camera: int, pictures: Pictures, wanted: Wanted
     folder, annotations = recording.folder, recording.annotations
     name = f"{folder.parent.name}/{folder.name} camera {camera}"
     if camera not in recording.calibration:
-        raise DataError(f"{folder / 'camera.calibration'}: has no camera {camera}; it is truncated, fetch it again")
+        raise DataError(f"{folder / 'camera.calibration'}: has no camera {camera}")
     lens, other_size = camera_of(recording.calibration[camera], pictures.size_wh, name)
     beyond = check_length(pictures, int(annotations.frames[-1]) + 1, name, partial=partial)
     unlabelled = {NO_LABEL: max(0, pictures.count - int(annotations.frames[-1]) - 1)}

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int
 from prepose.body.skeleton import Skeleton
 from prepose.camera.camera import Camera
 from prepose.data.length_unit import length_unit
+from prepose.data.sample import as_stored
 from prepose.errors import DataError
 
 # The owners' 2D joints are projections of their 3D joints (to 0.01 px in the training set); a wrong camera, or 2D and
@@ -126,13 +127,13 @@ def univ_scale_of(true: Float[np.ndarray, "N J 3"], univ: Float[np.ndarray, "N J
 
 def _finite(view: View, *, partial: bool) -> View:
     joints = np.concatenate([view.joints_cam, view.joints_img], axis=-1)
-    good = np.asarray(np.isfinite(joints).all(axis=(1, 2)))
+    good = np.asarray(np.isfinite(as_stored(joints)).all(axis=(1, 2)))
     if good.all():
         return view
     if not partial:
         raise DataError(
-            f"{view.name}: {int((~good).sum())} of {len(view)} frames hold NaN or infinite joints; fetch the labels "
-            f"again, or pass --partial to leave those frames out"
+            f"{view.name}: {int((~good).sum())} of {len(view)} frames hold NaN or infinite joints; pass "
+            f"--partial to leave those frames out"
         )
     return view.take(good, BROKEN)
 
@@ -150,6 +151,6 @@ def _check_projection(view: View) -> None:
     median = float(np.nanmedian(apart))
     if median > MOST_APART * max(view.camera.size_wh):
         raise DataError(
-            f"{view.name}: 3D joints project {median:.1f} px (median) beside the 2D joints; annot3 was exchanged with "
-            f"univ_annot3, or the camera is another one's; take the owners' files"
+            f"{view.name}: 3D joints project {median:.1f} px (median) beside the 2D joints; check that they "
+            f"are annot3, not univ_annot3, and that the camera is this recording's"
         )
