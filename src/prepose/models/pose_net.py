@@ -10,14 +10,13 @@ from torch import Tensor, nn
 
 from prepose.body.skeleton import Skeleton
 from prepose.body.skeletons import SKELETONS
-from prepose.models.backbones import BACKBONES, Trunk, load_pretrained
+from prepose.models.backbones import BACKBONES, IMAGENET_MEAN, IMAGENET_STD, Trunk, load_pretrained
 from prepose.models.heads import DECODERS, READOUTS, PoseOutput
-from prepose.models.weights_file import is_weights_file, load_state, read_weights
+from prepose.models.legacy_file import is_legacy_file, read_any_weights
+from prepose.models.weights_file import is_weights_file, load_state
 
 __all__ = ["ModelSpec", "PixelStatistics", "PoseNet", "PoseOutput", "build_pose_net"]
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)  # RGB, of pixels in 0..1
-IMAGENET_STD = (0.229, 0.224, 0.225)
 TRUNK_PARTS = ("trunk.", "pixels.")
 
 
@@ -38,7 +37,8 @@ class ModelSpec(BaseModel):
 
     Attributes:
         backbone: A name of `BACKBONES`.
-        weights: What the trunk starts from: "random", "imagenet", or a local path.
+        weights: What the trunk starts from: "random", "imagenet", or a local path: a weights file, a `.pth` checkpoint
+            of the reference code base, or a folder saved by transformers.
         decoder: "deconv" (the reference's) or "light" (for small trunks).
         readout: "integral" (train with cross-entropy and joint losses), "argmax" (train with `heatmap_loss`), or
             "argmax-cell" (the published one, coarser and lopsided; to measure what that costs).
@@ -126,20 +126,22 @@ def build_pose_net(spec: ModelSpec, *, seed: int = 0) -> PoseNet:
     net.pixels = PixelStatistics()
     initialise(net, torch.Generator().manual_seed(seed))
     path = Path(spec.weights)
-    if is_weights_file(path):
+    if spec.weights == "random":
+        return net
+    if spec.weights != "imagenet" and (is_weights_file(path) or is_legacy_file(path)):
         load_trunk(net, path)
-    elif spec.weights != "random":
+    else:
         load_pretrained(net.trunk, spec.backbone, spec.weights)
     return net
 
 
 def load_trunk(net: PoseNet, path: Path) -> None:
-    """Fill the trunk, and the pixel statistics that it was trained with, from a weights file.
+    """Fill the trunk, and the pixel statistics that it was trained with, from a weights file or a legacy checkpoint.
 
     Raises:
         DataError: the file cannot be read or holds another trunk.
     """
-    taken = {name: tensor for name, tensor in read_weights(path).tensors.items() if name.startswith(TRUNK_PARTS)}
+    taken = {name: tensor for name, tensor in read_any_weights(path).tensors.items() if name.startswith(TRUNK_PARTS)}
     kept = {name: tensor for name, tensor in net.state_dict().items() if not name.startswith(TRUNK_PARTS)}
     load_state(net, kept | taken, path)
 
