@@ -203,6 +203,24 @@ def test_a_full_disk_gets_one_line_and_loses_nothing(undisturbed: Run, longer: R
     assert same_result(run_recipe(longer, out, resume=True, machine=ALONE), undisturbed)
 
 
+def test_a_failed_first_step_does_not_block_the_second_try(
+    tiny: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "run"
+
+    def fail(*_: object) -> None:
+        raise ValueError("deep inside torch")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("prepose.recipes.train._step", fail)
+        with pytest.raises(ValueError, match="deep inside torch"):
+            run_recipe(tiny, out, machine=ALONE)
+    with pytest.raises(DataError, match=r"lost\.pth: no such file"):
+        run_recipe(override(tiny, ["model.weights=lost.pth"]), out, machine=ALONE)
+    assert not out.exists() or not any(out.iterdir())
+    assert run_recipe(tiny, out, machine=ALONE).finished
+
+
 def test_a_corrupt_sample_is_named_and_loses_nothing(
     stores: Path, on_stores: OnStores, stick_figure: Callable[..., PoseSample], tmp_path: Path
 ) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import torch
 from jaxtyping import Float, UInt8
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 from torch import Tensor, nn
 
 from prepose.body.skeleton import Skeleton
@@ -17,6 +18,9 @@ from prepose.models.weights_file import is_weights_file, load_state
 
 __all__ = ["ModelSpec", "PixelStatistics", "PoseNet", "PoseOutput", "build_pose_net"]
 
+COARSEST_STRIDE = 32  # crop px per cell of the trunk's last maps
+# The largest crops of published pose networks are 384 px; memory grows with the square.
+LARGEST_SIZE = 1024
 TRUNK_PARTS = ("trunk.", "pixels.")
 
 
@@ -32,6 +36,27 @@ def _known_skeleton(name: str) -> str:
     return name
 
 
+def _fitting_size(size: int) -> int:
+    if size > LARGEST_SIZE:
+        raise PydanticCustomError(
+            "limit", "expected at most {limit} px (memory grows with its square)", {"limit": LARGEST_SIZE}
+        )
+    return size
+
+
+def _at_home(path: str) -> str:
+    if not path.startswith("~"):
+        return path
+    try:
+        return str(Path(path).expanduser())
+    except RuntimeError as error:
+        raise PydanticCustomError("home", "there is no home folder of that user") from error
+
+
+# Text that names a file or folder; `~` is the user's home folder, which no shell expands in `--set FIELD=~/PATH`.
+PathText = Annotated[str, AfterValidator(_at_home)]
+
+
 class ModelSpec(BaseModel):
     """Everything that a network is, but its numbers.
 
@@ -42,17 +67,17 @@ class ModelSpec(BaseModel):
         decoder: "deconv" (the reference's) or "light" (for small trunks).
         readout: "integral" (train with cross-entropy and joint losses), "argmax" (train with `heatmap_loss`), or
             "argmax-cell" (the published one, coarser and lopsided; to measure what that costs).
-        size: Side of the input crop, px; a multiple of 32, the trunk's stride.
+        size: Side of the input crop, px; a multiple of 32, the trunk's stride, up to 1024.
         skeleton: The name of the skeleton of the output.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     backbone: Annotated[str, AfterValidator(_known_backbone)] = "resnet-18"
-    weights: str = "random"
+    weights: PathText = "random"
     decoder: Literal["deconv", "light"] = "deconv"
     readout: Literal["integral", "argmax", "argmax-cell"] = "integral"
-    size: Annotated[int, Field(ge=32, multiple_of=32)] = 256
+    size: Annotated[int, Field(ge=COARSEST_STRIDE, multiple_of=COARSEST_STRIDE), AfterValidator(_fitting_size)] = 256
     skeleton: Annotated[str, AfterValidator(_known_skeleton)] = "mpii-16"
 
 

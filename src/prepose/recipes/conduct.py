@@ -34,7 +34,7 @@ from prepose.recipes.checkpoint import (
 from prepose.recipes.environment import environment
 from prepose.recipes.log import RunLog
 from prepose.recipes.objective import loss_names
-from prepose.recipes.run import Run, create_run, last_step, note_environment, resume_run
+from prepose.recipes.run import Run, create_run, discard_unless_begun, last_step, note_environment, resume_run
 from prepose.recipes.sources import open_sources
 from prepose.recipes.stage import Recipe, Stage
 from prepose.recipes.stopping import stop_requests
@@ -75,7 +75,9 @@ def run_recipe(
     machine: Machine = Machine(),
     console: Console | None = None,
 ) -> Run:
-    """Train a network by a recipe, or go on with a training that stopped.
+    """Train a network by a recipe, or resume a training that stopped.
+
+    A new run that fails before the first row of its log and the first checkpoint leaves no folder.
 
     Args:
         recipe: What to do.
@@ -100,12 +102,14 @@ def run_recipe(
         run = _open_run(recipe, out, fabric, resume=resume)
         try:
             _carry_out(run, sources, validator, fabric=fabric, machine=machine, console=console)
-        except OSError as error:
-            if error.errno not in OUT_OF_SPACE:
+        except BaseException as error:
+            gone = fabric.is_global_zero and not resume and discard_unless_begun(run)
+            if not isinstance(error, OSError) or error.errno not in OUT_OF_SPACE:
                 raise
+            saved, how = f"everything up to step {last_step(run)} is saved", " (`prepose train` with --resume)"
             raise DataError(
-                f"{run.folder}: the disk is full ({error.strerror}); everything up to step {last_step(run)} is saved; "
-                "free some space and run the same command again (`prepose train` with --resume)"
+                f"{run.folder}: the disk is full ({error.strerror}); {'nothing was saved yet' if gone else saved}; free "
+                f"some space and run the same command again{'' if gone else how}"
             ) from error
     return run
 
