@@ -138,10 +138,10 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     shrink: Annotated[bool, typer.Option("--shrink", help="Two steps a stage, to try a recipe out.")] = False,
     accelerator: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
-    devices: Annotated[int, typer.Option(min=1, help="How many on each node.")] = 1,
-    nodes: Annotated[int, typer.Option(min=1, help="How many nodes.")] = 1,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads of arithmetic.")] = None,
-    workers: Annotated[int | None, typer.Option(min=0, help="Threads that make batches ahead.")] = None,
+    devices: Annotated[int, typer.Option(min=1, max=64, help="How many on each node.")] = 1,
+    nodes: Annotated[int, typer.Option(min=1, max=65536, help="How many nodes.")] = 1,
+    threads: Annotated[int | None, typer.Option(min=1, max=1024, help="CPU threads.")] = None,
+    workers: Annotated[int | None, typer.Option(min=0, max=256, help="Threads that make batches ahead.")] = None,
 ) -> None:
     """Train a network by a recipe."""
     from rich.console import Console

@@ -38,7 +38,7 @@ DIGITS = "9" * 5000
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("seed", "true", "found True, expected a number"),
+        ("seed", "true", "True, expected a number"),
         ("seed", "1e30", "at most 18 digits"),
         ("seed", DIGITS, "at most 18 digits"),
         ("only-3d.samples", "NaN", "expected a finite number"),

@@ -27,6 +27,7 @@ from prepose.recipes.budget import training_flops
 from prepose.recipes.checkpoint import (
     Position,
     Snapshot,
+    how_to_replace,
     load_checkpoint,
     random_state,
     restore_random_state,
@@ -106,10 +107,11 @@ def run_recipe(
             gone = fabric.is_global_zero and not resume and discard_unless_begun(run)
             if not isinstance(error, OSError) or error.errno not in OUT_OF_SPACE:
                 raise
-            saved, how = f"everything up to step {last_step(run)} is saved", " (`prepose train` with --resume)"
+            saved = "nothing was saved yet" if gone else f"everything up to step {last_step(run)} is saved"
+            how = "" if gone else " (`prepose train` with --resume)"
             raise DataError(
-                f"{run.folder}: the disk is full ({error.strerror}); {'nothing was saved yet' if gone else saved}; free "
-                f"some space and run the same command again{'' if gone else how}"
+                f"{run.folder}: the disk is full ({error.strerror}); {saved}; free some space and run the same command "
+                f"again{how}"
             ) from error
     return run
 
@@ -166,6 +168,7 @@ def _carry_out(
     start = load_checkpoint(run.checkpoints, nets.net, nets.averaged)
     if start is None:
         start = Snapshot(Position(), None, None, random_state())
+    _check_progress(run, start)
     restore_random_state(start.random)
     _announce(run, nets.net, start.position, fabric=fabric, console=console)
     log = RunLog(run.folder, log_columns(recipe), after_step=start.position.step) if fabric.is_global_zero else None
@@ -191,6 +194,31 @@ def _carry_out(
         _finish(run, nets.shown)
     if console is not None:
         console.print(f"done: weights in {run.last_weights.parent}", highlight=False, soft_wrap=True)
+
+
+def _check_progress(run: Run, start: Snapshot) -> None:
+    """The checkpoint must be of a moment that a training by the recipe has.
+
+    Raises:
+        DataError: it is not.
+    """
+    recipe, position = run.recipe, start.position
+    lengths = [recipe.steps(stage) for stage in recipe.stages]
+    inside = position.stage_step > 0
+    sound = (
+        position.stage <= len(lengths)
+        and position.stage_step <= [*lengths, 0][position.stage]
+        and position.step == sum(lengths[: position.stage]) + position.stage_step
+        and position.samples == position.step * recipe.batch_size
+        and (start.optimiser is not None) == (start.tally is not None) == inside
+        and (start.tally is None or len(start.tally) == 2 + len(loss_names(recipe.stages[position.stage])))
+    )
+    if not sound:
+        raise DataError(
+            f"{run.checkpoints}: the newest checkpoint is of step {position.step} ({position.samples} samples), step "
+            f"{position.stage_step} of stage {position.stage}, which this recipe does not come to, or its state is not "
+            f"complete; {how_to_replace(run.checkpoints)}"
+        )
 
 
 def _nets(recipe: Recipe, fabric: Fabric) -> Nets:

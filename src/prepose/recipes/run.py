@@ -165,7 +165,10 @@ def note_environment(run: Run, facts: dict[str, Any]) -> None:
     path = run.folder / "environment.json"
     if path.exists():
         first = read_object(path, advice="delete it; the run then no longer says where it began")
-        first.setdefault("resumed", []).append(facts)
+        resumed = first.setdefault("resumed", [])
+        if not isinstance(resumed, list):
+            raise DataError(f"{path}: resumed is a {type(resumed).__name__}, expected a list; delete the file")
+        resumed.append(facts)
         write_json(path, first)
     else:
         write_json(path, facts)
