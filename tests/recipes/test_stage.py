@@ -52,6 +52,8 @@ DIGITS = "9" * 5000
         ("sources.lab.cap", "1e13", "expected at most 1,000,000,000,000"),
         ("sources.lab.keep", "true", "expected a number"),
         ("sources.lab.box_scale", "inf", "expected a finite number"),
+        ("sources.lab.box_scale", "1e9", "expected less than or equal to 100"),
+        ("sources.lab.box_scale", "1e-9", r"expected greater than or equal to 0\.01"),
         ("validation.every", "1e13", "expected at most 1,000,000,000,000"),
         ("validation.limit", "true", "expected a number"),
         ("model.size", "16384", "expected at most 1024 px \\(memory grows"),

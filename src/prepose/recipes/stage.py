@@ -98,7 +98,8 @@ class SourceSpec(BaseModel):
     cap: Count | None = None
     keep: Annotated[Positive, Field(le=1)] = 1.0
     take: Literal["random", "first"] = "random"
-    box_scale: PositiveFactor = 1.0
+    # Beyond these a crop shows nothing that could be learnt.
+    box_scale: Annotated[Positive, Field(ge=0.01, le=100)] = 1.0
 
 
 class ValidationSpec(BaseModel):
