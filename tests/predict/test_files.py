@@ -103,7 +103,7 @@ def test_an_animation_is_refused_with_its_number_of_frames(weights, tmp_path, ph
         animation.frames = [cv2.cvtColor(frame, cv2.COLOR_RGB2BGRA) for frame in frames]
         animation.durations = np.array([50, 50])
         cv2.imwriteanimation(str(path), animation)
-    with pytest.raises(DataError, match=rf"moving\.{kind}: holds 2 frames or pages"):
+    with pytest.raises(DataError, match=rf"moving\.{kind}: holds 2 images"):
         predict_files(weights, [path], tmp_path / "out")
     cv2.imwrite(str(path), frames[0])
     assert len(predict_files(weights, [path], tmp_path / "out")) == 1

@@ -53,7 +53,7 @@ def predict_files(
     written: list[Path] = []
     for path in images:
         try:
-            image = _still(path)
+            image = read_photograph(path)
         except DataError as error:
             if failed is None:
                 raise
@@ -83,16 +83,6 @@ def _check(images: Sequence[Path], out: Path, boxes: Sequence[BoxXywh]) -> None:
         )
     if out.exists() and not out.is_dir():
         raise DataError(f"{out}: is a file; --out must be a folder")
-
-
-def _still(path: Path) -> ImageRgb:
-    image = read_photograph(path)
-    frames = cv2.imcount(str(path))
-    if frames > 1:
-        raise DataError(
-            f"{path}: holds {frames} frames or pages; save the one that is meant as a PNG or JPEG of its own"
-        )
-    return image
 
 
 def _target(out: Path, image: Path, prediction: Prediction, images: Sequence[Path]) -> Path:
