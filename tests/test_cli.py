@@ -3,6 +3,7 @@
 import errno
 import json
 import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -278,8 +279,9 @@ def test_a_box_is_four_numbers(refused, weights, photograph, tmp_path, box):
 @pytest.mark.parametrize(
     ("box", "message"),
     [
-        ("nan,0,10,10", "has no size"),
-        ("0,0,inf,10", "has no size"),
+        ("nan,0,10,10", "is not finite"),
+        ("0,0,inf,10", "is not finite"),
+        ("-50,-20,100000,50", "less than a tenth of its area inside the image"),
         ("0,0,0,10", "has no size"),
         ("5,5,-4,10", "has no size"),
         ("500,0,10,10", r"lies outside the image, which is 80 x 60 px"),
@@ -373,11 +375,41 @@ def test_a_picture_that_is_none_is_refused(refused, weights, photograph, tmp_pat
     assert line == f"{missing}: the image cannot be read (No such file or directory)"
 
 
-def test_two_photographs_of_one_name_are_refused(refused, weights, photograph, tmp_path):
-    other = tmp_path / "other" / photograph.name
-    other.parent.mkdir()
-    other.write_bytes(photograph.read_bytes())
-    assert "would both be written to" in refused("predict", weights, photograph, other, "--out", tmp_path / "out")
+def test_an_image_that_cannot_be_used_is_listed_and_the_others_are_done(run, weights, photograph, tmp_path):
+    torn = tmp_path / "torn.jpg"
+    torn.write_bytes(photograph.read_bytes()[:40])
+    code, out, err = run("predict", weights, torn, photograph, tmp_path / "lost.jpg", "--out", tmp_path / "out")
+    assert code == 1
+    assert out.split() == [str(tmp_path / "out" / "photograph_pose.json")]
+    first, *faults = err.splitlines()
+    assert first == "prepose: 2 of 3 images could not be used:"
+    assert [fault.split(":")[0].strip() for fault in faults] == [str(torn), str(tmp_path / "lost.jpg")]
+
+
+def test_boxes_are_people_of_one_image(run, refused, weights, photograph, tmp_path):
+    boxes = ("--box", "10,5,40,50", "--box", "30,5,40,50")
+    code, out, _ = run("predict", weights, photograph, "--out", tmp_path / "out", *boxes)
+    assert code == 0
+    assert [Path(line).name for line in out.split()] == ["photograph_pose.json", "photograph_pose_2.json"]
+    assert "in one image, but there are 2" in refused(
+        "predict", weights, photograph, photograph, "--out", tmp_path / "out", *boxes
+    )
+
+
+def test_a_checkpoint_of_the_reference_code_base_is_imported_and_this_is_said(run, photograph, tmp_path):
+    import torch
+
+    keys = json.loads((Path(__file__).parent / "vectors" / "pose_resnet18.json").read_text())["keys"]
+    draw = torch.Generator().manual_seed(0)
+    state = {
+        name: torch.rand(shape, generator=draw) / max(1, np.prod(shape[1:])) + name.endswith("running_var")
+        for name, shape in keys
+        if not name.endswith("num_batches_tracked")
+    }
+    torch.save({"epoch": 140, "state_dict": state}, tmp_path / "model.pth")
+    code, out, err = run("predict", tmp_path / "model.pth", photograph, "--out", tmp_path / "out")
+    assert code == 0 and out.split() == [str(tmp_path / "out" / "photograph_pose.json")]
+    assert err == f"prepose: {tmp_path / 'model.pth'}: imported as a checkpoint of the reference code base\n"
 
 
 def test_weights_that_are_none_are_refused(refused, weights, photograph, tmp_path):

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from prepose.cli_data import data_app
-from prepose.cli_options import AsJson, Out, Workers, stoppable
+from prepose.cli_options import AsJson, Out, Workers, say_if_imported, stoppable
 from prepose.cli_study import study_app
-from prepose.errors import DataError, PoseError, RecipeError
+from prepose.errors import DataError, PoseError, RecipeError, one_line, shortened
 
 if TYPE_CHECKING:
     from prepose.arrays import BoxXywh
@@ -56,7 +56,7 @@ def _misused(error: Exception) -> None:
 
 
 def _fail(line: str) -> None:
-    print(f"prepose: {' '.join(line.split())}", file=sys.stderr)
+    print(f"prepose: {one_line(line)}", file=sys.stderr)
     sys.exit(2)
 
 
@@ -138,10 +138,10 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     shrink: Annotated[bool, typer.Option("--shrink", help="Two steps a stage, to try a recipe out.")] = False,
     accelerator: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
-    devices: Annotated[int, typer.Option(min=1, help="How many on each node.")] = 1,
-    nodes: Annotated[int, typer.Option(min=1, help="How many nodes.")] = 1,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads of arithmetic.")] = None,
-    workers: Annotated[int | None, typer.Option(min=0, help="Threads that make batches ahead.")] = None,
+    devices: Annotated[int, typer.Option(min=1, max=64, help="How many on each node.")] = 1,
+    nodes: Annotated[int, typer.Option(min=1, max=65536, help="How many nodes.")] = 1,
+    threads: Annotated[int | None, typer.Option(min=1, max=1024, help="CPU threads.")] = None,
+    workers: Annotated[int | None, typer.Option(min=0, max=256, help="Threads that make batches ahead.")] = None,
 ) -> None:
     """Train a network by a recipe."""
     from rich.console import Console
@@ -159,7 +159,7 @@ def train(
 
 @app.command()
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="A run's folder, or a weights file.")],
+    run: Annotated[Path, typer.Argument(help="A run's folder, a weights file, or a .pth checkpoint to import.")],
     data: Annotated[Path, typer.Option(help="A dataset store.")],
     split: Annotated[str | None, typer.Option(help="Which split; the protocol's own without it.")] = None,
     protocol: Annotated[
@@ -177,6 +177,7 @@ def evaluate(
 
     with counted_progress("samples") as show:
         result = evaluate_run(run, data, split=split, protocol=protocol, device=device, progress=show)
+    say_if_imported(run)
     if as_json:
         print(json.dumps(as_plain(result), indent=1, allow_nan=False))
     else:
@@ -196,30 +197,45 @@ def protocols(name: Annotated[str | None, typer.Argument(help="One of them, in f
 
 @app.command()
 def predict(
-    run: Annotated[Path, typer.Argument(help="A run's folder, or a weights file.")],
-    images: Annotated[list[Path], typer.Argument(help="Photographs.")],
+    run: Annotated[Path, typer.Argument(help="A run's folder, a weights file, or a .pth checkpoint to import.")],
+    images: Annotated[list[Path], typer.Argument(help="Image files.")],
     out: Out,
     box: Annotated[
-        str | None, typer.Option(metavar="X,Y,W,H", help="The person's box, px; the whole photograph without it.")
+        list[str] | None,
+        typer.Option(
+            metavar="X,Y,W,H", help="A person's box in the one image, px; may be repeated. Without it: the whole image."
+        ),
     ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda or mps.")] = "cpu",
 ) -> None:
-    """Find a person's joints in photographs: a picture with the pose drawn on it, and the numbers as JSON."""
+    """Find people's joints in images: each person as an image with the pose drawn on it, and the numbers as JSON.
+
+    Exit code 0: every image is done; 1: some could not be used, the rest is done; 2: nothing could be done.
+    """
     from prepose.predict.files import predict_files
 
-    for numbers in predict_files(run, images, out, box=_box(box), device=device):
+    boxes = [_box(text) for text in box or []]
+    faults: list[str] = []
+    # A single image that cannot be used is an error like any other.
+    failed = None if len(images) == 1 else lambda path, error: faults.append(one_line(str(error)))
+    for numbers in predict_files(run, images, out, boxes=boxes, device=device, failed=failed):
         print(numbers)
+    say_if_imported(run)
+    if faults:
+        print(f"prepose: {len(faults)} of {len(images)} images could not be used:", file=sys.stderr)
+        print("\n".join(f"  {fault}" for fault in faults), file=sys.stderr)
+        raise typer.Exit(1)
 
 
-def _box(text: str | None) -> "BoxXywh | None":
-    if text is None:
-        return None
+def _box(text: str) -> "BoxXywh":
     import numpy as np
 
     try:
         x, y, width, height = (float(part) for part in text.split(","))
     except ValueError as error:
-        raise DataError(f"--box {text}: expected four numbers X,Y,W,H in px, such as --box 120,40,300,600") from error
+        raise DataError(
+            f"--box {shortened(text)}: expected four numbers X,Y,W,H in px, such as --box 120,40,300,600"
+        ) from error
     return np.array([x, y, width, height])
 
 

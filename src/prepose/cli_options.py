@@ -21,3 +21,11 @@ def stoppable(how_to_go_on: str) -> Iterator[None]:
     except KeyboardInterrupt as error:
         print(f"prepose: {error}" if str(error) else f"prepose: stopped; {how_to_go_on}", file=sys.stderr)
         raise typer.Exit(130) from error
+
+
+def say_if_imported(run: Path) -> None:
+    """Say on the error stream that the weights of a verb were a checkpoint of another code base."""
+    from prepose.models.legacy_file import is_legacy_file
+
+    if is_legacy_file(run):
+        print(f"prepose: {run}: imported as a checkpoint of the reference code base", file=sys.stderr)

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 study_app = typer.Typer()
 
+# No machine holds more cards; a larger budget than this many times the planned one is a slip.
+MOST_GPUS, MOST_BUDGETS = 64, 1_000_000
+
 
 @study_app.command()
 def study(
@@ -50,10 +53,9 @@ def study(
     from prepose.studies.run.dry_run import forecast, print_forecast
     from prepose.studies.run.planning import Sitting
 
-    if accelerator not in ("auto", "cpu", "cuda"):
-        raise RecipeError(f"--accelerator {accelerator}: expected auto, cpu or cuda")
-    if budget_scale <= 0:
-        raise typer.BadParameter(f"--budget-scale {budget_scale}: expected more than 0")
+    _check_machine(accelerator, gpus, engine)
+    if not 0 < budget_scale <= MOST_BUDGETS:
+        raise typer.BadParameter(f"--budget-scale {budget_scale}: expected more than 0, at most {MOST_BUDGETS:,}")
     chosen = study_named(name, studies=STUDIES, size=size)
     if seeds is not None:
         chosen = with_seeds(chosen, seeds)
@@ -80,6 +82,19 @@ def study(
     with stoppable("what is finished is kept; run the same command again to go on"):
         end = run_study(chosen, out, sitting=sitting, engine=run, console=Console())
     _print_end(end)
+
+
+def _check_machine(accelerator: str, gpus: float | None, engine: str) -> None:
+    """What no trial could use is said before anything is made."""
+    import torch
+
+    if accelerator not in ("auto", "cpu", "cuda"):
+        raise RecipeError(f"--accelerator {accelerator}: expected auto, cpu or cuda")
+    # What the machines of a cluster have is not for this one to say.
+    if accelerator == "cuda" and engine != "ray" and not torch.cuda.is_available():
+        raise RecipeError("--accelerator cuda: torch finds no CUDA device here; use auto or cpu")
+    if gpus is not None and not 0 < gpus <= MOST_GPUS:
+        raise RecipeError(f"--gpus {gpus:g}: expected more than 0, at most {MOST_GPUS}, as one trial uses one machine")
 
 
 def _print_end(end: "StudyEnd") -> None:

@@ -4,6 +4,9 @@ The command line prints a `PoseError` as one line and exits with code 2; anythin
 A message says what is wrong, where, what was found, what was expected and what to do.
 """
 
+# Longer lines hold a value that nobody reads.
+LONGEST_LINE = 1000
+
 
 class PoseError(Exception):
     """A user's input cannot be used as it is."""
@@ -19,3 +22,17 @@ class SkeletonMismatch(PoseError):
 
 class RecipeError(PoseError):
     """A recipe, or a setting of one, is not valid."""
+
+
+def one_line(text: object, most: int = LONGEST_LINE) -> str:
+    """A text as one printable line: breaks are spaces, control characters their escapes, and it is not endless."""
+    line = " ".join(str(text).split())
+    return shortened("".join(char if char.isprintable() else ascii(char)[1:-1] for char in line), most)
+
+
+def shortened(text: str, most: int = 120) -> str:
+    """A text of at most so many characters: of a longer one the beginning and the end, and how long it is."""
+    if len(text) <= most:
+        return text
+    half = (most - 32) // 2
+    return f"{text[:half]}...{text[-half:]} ({len(text):,} characters)"

@@ -1,5 +1,8 @@
 """PoseNet as a whole: shapes, counts, randomness, precision, learning."""
 
+import json
+from pathlib import Path
+
 import pytest
 import torch
 from pydantic import ValidationError
@@ -165,6 +168,18 @@ def test_a_trunk_starts_from_a_weights_file_of_another_skeleton(tmp_path) -> Non
         assert torch.equal(tensor, source.trunk.state_dict()[name])
     assert torch.equal(net.pixels.mean, source.pixels.mean)
     assert not torch.equal(net.decoder.state_dict()["norm.weight"], torch.zeros(64))
+
+
+def test_a_trunk_starts_from_a_checkpoint_of_the_reference_code_base(tmp_path) -> None:
+    keys = json.loads((Path(__file__).parents[1] / "vectors" / "pose_resnet18.json").read_text())["keys"]
+    state = {name: torch.full(shape, 2.0) for name, shape in keys if not name.endswith("num_batches_tracked")}
+    torch.save({"state_dict": state}, tmp_path / "model.pth")
+    net = build_pose_net(ModelSpec(backbone="resnet-18", weights=str(tmp_path / "model.pth"), decoder="light", size=64))
+    assert (net.trunk.resnet.embedder.embedder.convolution.weight == 2).all()
+    assert net.pixels.mean[0] == pytest.approx(256 * 0.406)
+    assert not (net.heatmap_head.weight == 2).any()
+    with pytest.raises(DataError, match=r"checkpoint .*lost\.pth: no such file"):
+        build_pose_net(SMALL.model_copy(update={"weights": str(tmp_path / "lost.pth")}))
 
 
 def test_a_trunk_starts_from_a_folder_of_transformers(tmp_path) -> None:

@@ -75,6 +75,41 @@ def test_another_version_or_a_broken_header_is_refused(tmp_path, header: str) ->
         read_weights(path)
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"joints": None}, "joints are missing"),
+        ({"joints": 5}, "joints are a int"),
+        ({"joints": "pelvis"}, "joints are a str"),
+        ({"joints": ["pelvis", 3]}, "joints are a list of other things"),
+        ({"spec": None}, "spec is missing"),
+        ({"spec": ["resnet-18"]}, "spec is a list of other things"),
+    ],
+    ids=str,
+)
+def test_a_header_of_other_types_is_refused(tmp_path, changes: dict, message: str) -> None:
+    header = {"format": "prepose-weights", "version": 1, "spec": {}, "joints": ["a"]} | changes
+    header = {name: value for name, value in header.items() if value is not None}
+    path = tmp_path / "other.safetensors"
+    save_file({"w": torch.zeros(2)}, path, metadata={"prepose": json.dumps(header)})
+    with pytest.raises(DataError, match=rf"other\.safetensors: the header's {message}"):
+        read_weights(path)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_numbers_that_are_not_finite_are_refused(tmp_path, value: float) -> None:
+    module = nn.Linear(3, 2)
+    tensors = {"weight": torch.zeros(2, 3), "bias": torch.tensor([0.0, value])}
+    with pytest.raises(DataError, match="bias is not finite in 1 of 2 numbers"):
+        load_state(module, tensors, tmp_path)
+
+
+def test_numbers_of_another_kind_are_refused(tmp_path) -> None:
+    tensors = {"weight": torch.zeros(2, 3, dtype=torch.int64), "bias": torch.zeros(2)}
+    with pytest.raises(DataError, match=r"weight is of torch\.int64, expected torch\.float32"):
+        load_state(nn.Linear(3, 2), tensors, tmp_path)
+
+
 def test_tensors_that_do_not_fit_are_named(tmp_path) -> None:
     module = nn.Linear(3, 2)
     tensors = {"weight": torch.zeros(2, 4), "extra": torch.zeros(1)}

@@ -99,9 +99,23 @@ def test_boxes_must_be_as_many_as_photographs(predictor, photograph):
         predictor.predict([photograph], [None, None])
 
 
-@pytest.mark.parametrize("box", [(10.0, 10, 0, 5), (10.0, 10, 5, -1), (np.nan, 0, 5, 5), (0.0, 0, np.inf, 5)])
+@pytest.mark.parametrize("box", [(10.0, 10, 0, 5), (10.0, 10, 5, -1), (0.0, 0, 1e-50, 5)])
 def test_a_box_of_no_size_is_said(box):
     with pytest.raises(DataError, match=r"x\.jpg: the box .* has no size; give x,y,w,h in px"):
+        checked_box(np.array(box), (100, 80), "x.jpg")
+
+
+@pytest.mark.parametrize("box", [(np.nan, 0, 5, 5), (0.0, 0, np.inf, 5), (0.0, -np.inf, 5, 5)])
+def test_a_box_that_is_not_finite_is_said(box):
+    with pytest.raises(DataError, match=r"x\.jpg: the box .* is not finite"):
+        checked_box(np.array(box), (100, 80), "x.jpg")
+
+
+@pytest.mark.parametrize(
+    "box", [(-50.0, -20, 100000, 50), (0.0, 0, 1e300, 1e300), (-1e308, 0, 1.7e308, 50), (97.0, 0, 100, 80)]
+)
+def test_a_box_that_is_mostly_outside_is_said(box):
+    with pytest.raises(DataError, match=r"has less than a tenth of its area inside the image, which is 100 x 80 px"):
         checked_box(np.array(box), (100, 80), "x.jpg")
 
 

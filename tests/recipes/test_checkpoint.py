@@ -80,8 +80,50 @@ def test_a_damaged_one_says_what_to_do(tmp_path: Path) -> None:
     for step in (3, 4):
         save_checkpoint(tmp_path, snapshot(step), net(1), None)
     (tmp_path / "step-000000004-0" / "state.pt").write_bytes(b"PK not a state")
-    with pytest.raises(DataError, match=r"step-000000004-0/state\.pt: damaged .* delete this folder to go on"):
+    with pytest.raises(
+        DataError, match=r"step-000000004-0/state\.pt: damaged .* delete the folder step-000000004-0 to resume"
+    ):
         load_checkpoint(tmp_path, net(1), None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"stage": -1}, "stage is -1"),
+        ({"stage": True}, "stage is True"),
+        ({"stage_step": 1.5}, r"stage_step is 1\.5"),
+        ({"samples": 10**400}, "samples is 1000"),
+        ({"train_flops": float("nan")}, "train_flops is nan"),
+        ({"train_seconds": -1.0}, r"train_seconds is -1\.0"),
+        ({"metric": None}, "metric is None"),
+        ({"best": "good"}, "best is 'good'"),
+        ({"more": 1}, "its position has the fields"),
+    ],
+    ids=str,
+)
+def test_a_position_that_no_training_has_is_damage(tmp_path: Path, changes: dict, message: str) -> None:
+    path = save_checkpoint(tmp_path, snapshot(3), net(1), None) / "state.pt"
+    state = torch.load(path)
+    torch.save(state | {"position": state["position"] | changes}, path)
+    with pytest.raises(DataError, match=rf"state\.pt: damaged \({message}.*start the run again"):
+        load_checkpoint(tmp_path, net(2), None)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"optimiser": [1]}, {"tally": torch.tensor([float("nan")])}, {"tally": 3}, {"random": {"cpu": 5}}],
+    ids=str,
+)
+def test_a_state_of_other_types_is_damage(tmp_path: Path, changes: dict) -> None:
+    path = save_checkpoint(tmp_path, snapshot(3), net(1), None) / "state.pt"
+    torch.save(torch.load(path) | changes, path)
+    with pytest.raises(DataError, match=r"state\.pt: damaged \("):
+        load_checkpoint(tmp_path, net(2), None)
+
+
+def test_a_damaged_generator_is_said() -> None:
+    with pytest.raises(DataError, match="state of the random generators is damaged"):
+        restore_random_state({"cpu": torch.zeros(3, dtype=torch.uint8), "cuda": []})
 
 
 def test_nothing_but_data_is_unpickled(tmp_path: Path) -> None:

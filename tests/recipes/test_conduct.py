@@ -203,6 +203,39 @@ def test_a_full_disk_gets_one_line_and_loses_nothing(undisturbed: Run, longer: R
     assert same_result(run_recipe(longer, out, resume=True, machine=ALONE), undisturbed)
 
 
+def test_a_failed_first_step_does_not_block_the_second_try(
+    tiny: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "run"
+
+    def fail(*_: object) -> None:
+        raise ValueError("deep inside torch")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("prepose.recipes.train._step", fail)
+        with pytest.raises(ValueError, match="deep inside torch"):
+            run_recipe(tiny, out, machine=ALONE)
+    with pytest.raises(DataError, match=r"lost\.pth: no such file"):
+        run_recipe(override(tiny, ["model.weights=lost.pth"]), out, machine=ALONE)
+    assert not out.exists() or not any(out.iterdir())
+    assert run_recipe(tiny, out, machine=ALONE).finished
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"stage": 7}, {"stage_step": 500}, {"stage": 1}, {"step": 4}, {"samples": 3}, {"stage_step": 0, "step": 0}],
+    ids=str,
+)
+def test_a_checkpoint_of_no_moment_of_the_training_is_refused(tiny: Recipe, tmp_path: Path, changes: dict) -> None:
+    out = tmp_path / "run"
+    stopped_after(override(tiny, ["pretrain.samples=48"]), out, 2)
+    path = checkpoints(out / "checkpoints")[-1] / "state.pt"
+    state = torch.load(path)
+    torch.save(state | {"position": state["position"] | changes}, path)
+    with pytest.raises(DataError, match=r"checkpoints: the newest checkpoint is of step \d+ .*start the run again"):
+        run_recipe(override(tiny, ["pretrain.samples=48"]), out, resume=True, machine=ALONE)
+
+
 def test_a_corrupt_sample_is_named_and_loses_nothing(
     stores: Path, on_stores: OnStores, stick_figure: Callable[..., PoseSample], tmp_path: Path
 ) -> None:
@@ -230,9 +263,7 @@ def test_a_corrupt_sample_is_named_and_loses_nothing(
 
 
 def test_a_loss_that_is_no_longer_finite_ends_the_run_in_one_line(longer: Recipe, tmp_path: Path) -> None:
-    mad = override(
-        longer, ["pretrain.learning_rate=1e30", "pretrain.optimiser=sgd", "clip_norm=null", "ema_decay=null"]
-    )
+    mad = override(longer, ["pretrain.learning_rate=1e9", "pretrain.optimiser=sgd", "clip_norm=null", "ema_decay=null"])
     with pytest.raises((RecipeError, DataError), match=r"no longer finite|not finite") as caught:
         run_recipe(mad, tmp_path / "run", machine=ALONE)
     assert "\n" not in str(caught.value)

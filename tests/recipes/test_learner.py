@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from prepose.errors import DataError
 from prepose.models.pose_net import PoseNet, build_pose_net
 from prepose.recipes.builtin import RECIPES
 from prepose.recipes.learner import (
@@ -11,6 +12,7 @@ from prepose.recipes.learner import (
     TRAINED,
     average_into,
     make_optimiser,
+    restore_optimiser,
     set_learning_rate,
     set_trained,
     set_training_mode,
@@ -119,3 +121,26 @@ def test_the_average_forgets_its_start_quickly_and_then_moves_by_the_decay() -> 
     nn.init.constant_(averaged.weight, 0.0)
     average_into(averaged, net, 0.99, 100_000)
     assert averaged.weight.item() == pytest.approx(0.01)
+
+
+@pytest.mark.parametrize("optimiser", OPTIMISERS)
+def test_an_optimiser_is_restored_and_another_ones_state_is_refused(net: PoseNet, optimiser: str) -> None:
+    chosen = stage(f"optimiser={optimiser}")
+    first = make_optimiser(chosen, net)
+    step(net, first)
+    state = first.state_dict()
+    second = make_optimiser(chosen, net)
+    restore_optimiser(second, state)
+    assert str(second.state_dict()) == str(state)
+    for damage in (
+        lambda each: each.update(param_groups=each["param_groups"][:1]),
+        lambda each: each.update(state=[1]),
+        lambda each: each.pop("state"),
+        lambda each: each["param_groups"][0].update(weight_decay=-3.0),
+        lambda each: each["state"][0].update({name: torch.zeros(1, 2) for name in each["state"][0]}),
+        lambda each: next(value for value in each["state"][0].values() if value.ndim).fill_(float("nan")),
+    ):
+        broken = copy.deepcopy(state)
+        damage(broken)
+        with pytest.raises(DataError, match="optimiser state is damaged"):
+            restore_optimiser(make_optimiser(chosen, net), broken)

@@ -1,7 +1,9 @@
 from pathlib import Path
 
+import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from prepose.errors import DataError
 from prepose.recipes.log import RunLog, read_log
 
 COLUMNS = ("step", "stage", "loss", "validation_mpjpe_mm")
@@ -31,6 +33,14 @@ def test_rows_after_the_checkpoint_and_half_rows_are_dropped(tmp_path: Path) -> 
     assert len(read_log(tmp_path)) == 7
     write(tmp_path, range(5, 7), after_step=4)
     assert [row["step"] for row in read_log(tmp_path)] == ["1", "2", "3", "4", "5", "6"]
+
+
+@pytest.mark.parametrize("text", ["loss\n1\n", "step,loss\n,1\n", "step,loss\n1.5,1\n", "step,other\n1,1\n"])
+def test_the_log_of_something_else_is_not_continued(tmp_path: Path, text: str) -> None:
+    (tmp_path / "log.csv").write_text(text)
+    with pytest.raises(DataError, match=r"log\.csv: is not the log of this run"):
+        RunLog(tmp_path, COLUMNS, after_step=4)
+    assert (tmp_path / "log.csv").read_text() == text
 
 
 def test_the_board_shows_each_step_once(tmp_path: Path) -> None:

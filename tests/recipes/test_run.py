@@ -6,7 +6,7 @@ import pytest
 from prepose.errors import DataError, RecipeError
 from prepose.recipes.builtin import RECIPES
 from prepose.recipes.overrides import override
-from prepose.recipes.run import create_run, last_step, note_environment, open_run, resume_run
+from prepose.recipes.run import create_run, discard_unless_begun, last_step, note_environment, open_run, resume_run
 
 
 def test_a_run_keeps_its_whole_recipe(tmp_path: Path) -> None:
@@ -67,3 +67,25 @@ def test_each_sitting_adds_its_facts(tmp_path: Path) -> None:
         note_environment(run, {"sitting": sitting})
     noted = json.loads((run.folder / "environment.json").read_text())
     assert noted == {"sitting": 0, "resumed": [{"sitting": 1}, {"sitting": 2}]}
+
+
+def test_facts_of_another_type_are_said(tmp_path: Path) -> None:
+    run = create_run(tmp_path / "run", RECIPES["mixed"]())
+    (run.folder / "environment.json").write_text('{"resumed": "twice"}')
+    with pytest.raises(DataError, match=r"environment\.json: resumed is a str, expected a list"):
+        note_environment(run, {"sitting": 1})
+
+
+def test_a_run_that_never_began_is_discarded_and_another_is_kept(tmp_path: Path) -> None:
+    run = create_run(tmp_path / "run", RECIPES["mixed"]())
+    (run.folder / "log.csv").write_text("step,loss\n")
+    assert discard_unless_begun(run) and not run.folder.exists()
+    run = create_run(tmp_path / "run", RECIPES["mixed"]())
+    (run.folder / "notes.txt").write_text("a person's own")
+    assert discard_unless_begun(run) and [path.name for path in run.folder.iterdir()] == ["notes.txt"]
+    run = create_run(tmp_path / "logged", RECIPES["mixed"]())
+    (run.folder / "log.csv").write_text("step,loss\n1,0.5\n")
+    assert not discard_unless_begun(run) and (run.folder / "recipe.json").exists()
+    run = create_run(tmp_path / "saved", RECIPES["mixed"]())
+    (run.checkpoints / "step-000000000-0").mkdir(parents=True)
+    assert not discard_unless_begun(run) and (run.folder / "recipe.json").exists()

@@ -13,6 +13,9 @@ from transformers import ResNetBackbone, ResNetConfig
 
 from prepose.errors import DataError, RecipeError
 
+IMAGENET_MEAN = (0.485, 0.456, 0.406)  # RGB, of pixels in 0..1
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
 
 @dataclass(frozen=True)
 class BackboneDesign:

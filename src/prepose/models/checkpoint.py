@@ -8,8 +8,9 @@ from pydantic import ValidationError
 
 from prepose.body.skeletons import SKELETONS
 from prepose.errors import DataError, SkeletonMismatch
+from prepose.models.legacy_file import read_any_weights
 from prepose.models.pose_net import ModelSpec, PoseNet, load_trunk
-from prepose.models.weights_file import Weights, load_state, read_weights, write_weights
+from prepose.models.weights_file import Weights, load_state, write_weights
 
 
 def save_weights(net: PoseNet, path: Path) -> Path:
@@ -26,21 +27,37 @@ def save_weights(net: PoseNet, path: Path) -> Path:
 
 
 def load_weights(path: Path, *, skeleton: str | None = None) -> PoseNet:
-    """The network of a weights file (or of a folder that holds one).
+    """The network of a weights file (or of a folder that holds one), or of a checkpoint of the reference code base.
 
     Args:
         path: The file or folder.
         skeleton: The name of the skeleton that the network must have; None for any.
 
     Raises:
-        DataError: the file is missing, truncated, foreign, or its tensors do not fit its specification.
+        DataError: the file is missing, truncated, foreign, not finite, or its tensors do not fit its specification.
         SkeletonMismatch: the network has another skeleton, or the skeleton of that name has changed since.
     """
-    weights = read_weights(path)
+    net = net_of(read_any_weights(path), path)
+    if skeleton is not None and net.spec.skeleton != skeleton:
+        raise SkeletonMismatch(
+            f"weights {path}: the network was trained for skeleton {net.spec.skeleton}, not {skeleton}"
+        )
+    return net
+
+
+def net_of(weights: Weights, path: Path) -> PoseNet:
+    """The network that weights belong to.
+
+    Args:
+        weights: What a file holds.
+        path: The file, for messages.
+
+    Raises:
+        DataError: the tensors are not finite, or do not fit the specification.
+        SkeletonMismatch: the skeleton has other joints now than when the network was trained.
+    """
     spec = _spec_of(weights, path)
     _check_joints(weights, spec, path)
-    if skeleton is not None and spec.skeleton != skeleton:
-        raise SkeletonMismatch(f"weights {path}: the network was trained for skeleton {spec.skeleton}, not {skeleton}")
     with torch.device("meta"):
         net = PoseNet(spec)
     net = net.to_empty(device="cpu")
@@ -58,7 +75,7 @@ def load_into(net: PoseNet, path: Path, *, part: Literal["all", "trunk"] = "all"
     if part == "trunk":
         load_trunk(net, path)
         return
-    weights = read_weights(path)
+    weights = read_any_weights(path)
     if weights.joints != net.skeleton.joints:
         raise SkeletonMismatch(
             f"weights {path}: {len(weights.joints)} joints of skeleton {weights.spec.get('skeleton')}, but the network "
@@ -72,7 +89,7 @@ def _spec_of(weights: Weights, path: Path) -> ModelSpec:
         return ModelSpec.model_validate(weights.spec)
     except ValidationError as error:
         fault = error.errors()[0]
-        where = ".".join(str(part) for part in fault["loc"])
+        where = ".".join(str(part) for part in fault["loc"])[:80]
         raise DataError(f"weights {path}: specification field {where}: {fault['msg']}") from None
 
 

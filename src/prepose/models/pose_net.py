@@ -6,18 +6,21 @@ from typing import Annotated, Literal
 import torch
 from jaxtyping import Float, UInt8
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 from torch import Tensor, nn
 
 from prepose.body.skeleton import Skeleton
 from prepose.body.skeletons import SKELETONS
-from prepose.models.backbones import BACKBONES, Trunk, load_pretrained
+from prepose.models.backbones import BACKBONES, IMAGENET_MEAN, IMAGENET_STD, Trunk, load_pretrained
 from prepose.models.heads import DECODERS, READOUTS, PoseOutput
-from prepose.models.weights_file import is_weights_file, load_state, read_weights
+from prepose.models.legacy_file import is_legacy_file, read_any_weights
+from prepose.models.weights_file import is_weights_file, load_state
 
 __all__ = ["ModelSpec", "PixelStatistics", "PoseNet", "PoseOutput", "build_pose_net"]
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)  # RGB, of pixels in 0..1
-IMAGENET_STD = (0.229, 0.224, 0.225)
+COARSEST_STRIDE = 32  # crop px per cell of the trunk's last maps
+# The largest crops of published pose networks are 384 px; memory grows with the square.
+LARGEST_SIZE = 1024
 TRUNK_PARTS = ("trunk.", "pixels.")
 
 
@@ -33,26 +36,48 @@ def _known_skeleton(name: str) -> str:
     return name
 
 
+def _fitting_size(size: int) -> int:
+    if size > LARGEST_SIZE:
+        raise PydanticCustomError(
+            "limit", "expected at most {limit} px (memory grows with its square)", {"limit": LARGEST_SIZE}
+        )
+    return size
+
+
+def _at_home(path: str) -> str:
+    if not path.startswith("~"):
+        return path
+    try:
+        return str(Path(path).expanduser())
+    except RuntimeError as error:
+        raise PydanticCustomError("home", "there is no home folder of that user") from error
+
+
+# Text that names a file or folder; `~` is the user's home folder, which no shell expands in `--set FIELD=~/PATH`.
+PathText = Annotated[str, AfterValidator(_at_home)]
+
+
 class ModelSpec(BaseModel):
     """Everything that a network is, but its numbers.
 
     Attributes:
         backbone: A name of `BACKBONES`.
-        weights: What the trunk starts from: "random", "imagenet", or a local path.
+        weights: What the trunk starts from: "random", "imagenet", or a local path: a weights file, a `.pth` checkpoint
+            of the reference code base, or a folder saved by transformers.
         decoder: "deconv" (the reference's) or "light" (for small trunks).
         readout: "integral" (train with cross-entropy and joint losses), "argmax" (train with `heatmap_loss`), or
             "argmax-cell" (the published one, coarser and lopsided; to measure what that costs).
-        size: Side of the input crop, px; a multiple of 32, the trunk's stride.
+        size: Side of the input crop, px; a multiple of 32, the trunk's stride, up to 1024.
         skeleton: The name of the skeleton of the output.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     backbone: Annotated[str, AfterValidator(_known_backbone)] = "resnet-18"
-    weights: str = "random"
+    weights: PathText = "random"
     decoder: Literal["deconv", "light"] = "deconv"
     readout: Literal["integral", "argmax", "argmax-cell"] = "integral"
-    size: Annotated[int, Field(ge=32, multiple_of=32)] = 256
+    size: Annotated[int, Field(ge=COARSEST_STRIDE, multiple_of=COARSEST_STRIDE), AfterValidator(_fitting_size)] = 256
     skeleton: Annotated[str, AfterValidator(_known_skeleton)] = "mpii-16"
 
 
@@ -126,20 +151,22 @@ def build_pose_net(spec: ModelSpec, *, seed: int = 0) -> PoseNet:
     net.pixels = PixelStatistics()
     initialise(net, torch.Generator().manual_seed(seed))
     path = Path(spec.weights)
-    if is_weights_file(path):
+    if spec.weights == "random":
+        return net
+    if spec.weights != "imagenet" and (is_weights_file(path) or is_legacy_file(path)):
         load_trunk(net, path)
-    elif spec.weights != "random":
+    else:
         load_pretrained(net.trunk, spec.backbone, spec.weights)
     return net
 
 
 def load_trunk(net: PoseNet, path: Path) -> None:
-    """Fill the trunk, and the pixel statistics that it was trained with, from a weights file.
+    """Fill the trunk, and the pixel statistics that it was trained with, from a weights file or a legacy checkpoint.
 
     Raises:
         DataError: the file cannot be read or holds another trunk.
     """
-    taken = {name: tensor for name, tensor in read_weights(path).tensors.items() if name.startswith(TRUNK_PARTS)}
+    taken = {name: tensor for name, tensor in read_any_weights(path).tensors.items() if name.startswith(TRUNK_PARTS)}
     kept = {name: tensor for name, tensor in net.state_dict().items() if not name.startswith(TRUNK_PARTS)}
     load_state(net, kept | taken, path)
 

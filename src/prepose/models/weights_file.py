@@ -21,6 +21,7 @@ from prepose.files import flush_folder
 FORMAT = "prepose-weights"
 VERSION = 1
 FILE_NAME = "weights.safetensors"
+ADVICE = "copy or train it again"
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Weights:
 
 def file_of(path: Path) -> Path:
     """The weights file that a path means: itself, or the one in a folder."""
-    return path if path.suffix == ".safetensors" else path / FILE_NAME
+    return path if path.suffix == ".safetensors" or path.is_file() else path / FILE_NAME
 
 
 def is_weights_file(path: Path) -> bool:
@@ -81,9 +82,7 @@ def read_weights(path: Path) -> Weights:
             header = _header(file.metadata(), source)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
     except SafetensorError as error:
-        raise DataError(
-            f"weights {source}: truncated or not a safetensors file ({error}); copy or train it anew"
-        ) from None
+        raise DataError(f"weights {source}: truncated or not a safetensors file ({error}); {ADVICE}") from None
     return Weights(header["spec"], tuple(header["joints"]), tensors)
 
 
@@ -95,20 +94,33 @@ def _header(metadata: Mapping[str, str] | None, source: Path) -> dict[str, Any]:
     try:
         header = json.loads(metadata["prepose"])
         found = f"{header['format']} version {header['version']}"
-    except (json.JSONDecodeError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError, RecursionError):
         header, found = {}, "a broken header"
     if found != f"{FORMAT} version {VERSION}":
         raise DataError(
             f"weights {source}: {found}, but this prepose reads {FORMAT} version {VERSION}; use the one that wrote it"
         )
+    spec, joints = header.get("spec"), header.get("joints")
+    if not isinstance(spec, dict):
+        raise DataError(f"weights {source}: the header's spec is {_kind(spec)}, expected an object; {ADVICE}")
+    if not isinstance(joints, list) or not all(isinstance(joint, str) for joint in joints):
+        raise DataError(
+            f"weights {source}: the header's joints are {_kind(joints)}, expected a list of names; {ADVICE}"
+        )
     return header
+
+
+def _kind(value: Any) -> str:
+    if value is None:
+        return "missing"
+    return "a list of other things" if isinstance(value, list) else f"a {type(value).__name__}"
 
 
 def load_state(module: nn.Module, tensors: Mapping[str, Tensor], source: Path) -> None:
     """Copy tensors into a module, all of them and nothing else.
 
     Raises:
-        DataError: tensors are missing, unexpected or of another shape; their names are in the message.
+        DataError: tensors are missing, unexpected, of another shape or kind, or not finite; the message names them.
     """
     wanted = module.state_dict()
     missing = [name for name in wanted if name not in tensors]
@@ -125,5 +137,18 @@ def load_state(module: nn.Module, tensors: Mapping[str, Tensor], source: Path) -
     ]
     if faults:
         raise DataError(f"weights {source}: they do not fit the network: {'; '.join(faults)}")
+    for name, tensor in tensors.items():
+        _check_numbers(name, tensor, wanted[name], source)
     with torch.no_grad():
         module.load_state_dict(dict(tensors))
+
+
+def _check_numbers(name: str, tensor: Tensor, wanted: Tensor, source: Path) -> None:
+    if tensor.is_complex() or tensor.is_floating_point() != wanted.is_floating_point():
+        raise DataError(f"weights {source}: {name} is of {tensor.dtype}, expected {wanted.dtype}; {ADVICE}")
+    broken = int((~tensor.isfinite()).sum())
+    if broken:
+        raise DataError(
+            f"weights {source}: {name} is not finite in {broken} of {tensor.numel()} numbers; its training diverged or "
+            "its weights are damaged"
+        )

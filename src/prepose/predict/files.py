@@ -1,8 +1,9 @@
-"""From photographs in files to drawings and numbers in files."""
+"""From image files to drawings and numbers in files."""
 
 import json
 import os
 from collections.abc import Callable, Sequence
+from itertools import count
 from pathlib import Path
 
 import cv2
@@ -14,7 +15,7 @@ from prepose.predict.overlay import draw_prediction
 from prepose.predict.prediction import Prediction
 from prepose.predict.predictor import Predictor, checked_box
 
-Progress = Callable[[int, int | None], None]
+Failed = Callable[[Path, DataError], None]
 
 
 def predict_files(
@@ -22,40 +23,46 @@ def predict_files(
     images: Sequence[Path],
     out: Path,
     *,
-    box: BoxXywh | None = None,
+    boxes: Sequence[BoxXywh] = (),
     device: str = "cpu",
-    progress: Progress | None = None,
+    failed: Failed | None = None,
 ) -> list[Path]:
-    """The pose of one person in each photograph, written as NAME_pose.png (drawn) and NAME_pose.json (numbers).
+    """The pose of each person in each image, written as NAME_pose.png (drawn) and NAME_pose.json (numbers).
 
-    Each file is written aside and renamed. What was written before a photograph that cannot be read stays.
+    Nothing is overwritten: where there are other results of that name, the new ones become NAME_pose_2, NAME_pose_3 and
+    so on. Results with the same numbers keep their name. Each file is written aside and renamed.
 
     Args:
-        run: A run's folder or a weights file.
-        images: The photographs.
+        run: A run's folder, a weights file or a checkpoint to import.
+        images: The images.
         out: The folder to write into.
-        box: The person's box in every one of them, px; None for the whole photograph.
+        boxes: Each person's box in the one image, px; none for one person who fills the whole image.
         device: Where to run the network.
-        progress: Called with (photographs done, photographs in all).
+        failed: Called with an image that cannot be used and the error, and the rest goes on; None raises the error.
 
     Returns:
         The JSON files.
 
     Raises:
-        DataError: there are no weights or no images, an image cannot be read, the box is of no use, or an output would
-            overwrite another one or a photograph.
+        DataError: there are no weights or no images, boxes are given for several images, a box is of no use, or
+            `failed` is None and an image cannot be used.
     """
-    targets = _targets(images, out)
+    _check(images, out, boxes)
     predictor = Predictor.load(run, device=device)
     out.mkdir(parents=True, exist_ok=True)
-    written = []
-    for done, (path, target) in enumerate(zip(images, targets, strict=True), start=1):
-        photograph = read_photograph(path)
-        checked_box(box, (photograph.shape[1], photograph.shape[0]), str(path))
-        prediction = predictor.predict([photograph], [box], names=[path.name])[0]
-        written.append(write_prediction(photograph, prediction, target))
-        if progress is not None:
-            progress(done, len(images))
+    written: list[Path] = []
+    for path in images:
+        try:
+            image = read_photograph(path)
+        except DataError as error:
+            if failed is None:
+                raise
+            failed(path, error)
+            continue
+        wanted = [checked_box(box, (image.shape[1], image.shape[0]), str(path)) for box in boxes] or [None]
+        people = len(wanted)
+        predictions = predictor.predict([image] * people, wanted, names=[path.name] * people)
+        written += [write_prediction(image, each, _target(out, path, each, images)) for each in predictions]
     return written
 
 
@@ -63,28 +70,46 @@ def write_prediction(photograph: ImageRgb, prediction: Prediction, target: Path)
     """Write `target` with .png and .json at its end; returns the JSON file."""
     drawing = draw_prediction(photograph, prediction)
     _, encoded = cv2.imencode(".png", drawing[..., ::-1].copy())
-    _write_aside(target.with_name(f"{target.name}.png"), encoded.tobytes())
-    text = json.dumps(prediction.to_json(), indent=1, allow_nan=False) + "\n"
-    return _write_aside(target.with_name(f"{target.name}.json"), text.encode())
+    _write_aside(_drawing(target), encoded.tobytes())
+    return _write_aside(_numbers(target), _as_json(prediction))
 
 
-def _targets(images: Sequence[Path], out: Path) -> list[Path]:
-    """Where each photograph's results go, without their endings."""
+def _check(images: Sequence[Path], out: Path, boxes: Sequence[BoxXywh]) -> None:
     if not images:
-        raise DataError("there is no image to predict; name one or more picture files")
+        raise DataError("there is no image to predict; name one or more image files")
+    if boxes and len(images) > 1:
+        raise DataError(
+            f"--box says where a person is in one image, but there are {len(images)}; predict each with its own boxes"
+        )
     if out.exists() and not out.is_dir():
         raise DataError(f"{out}: is a file; --out must be a folder")
-    owners: dict[Path, Path] = {}
-    inputs = {image.resolve() for image in images}
-    for image in images:
-        target = out / f"{image.stem}_pose"
-        if target in owners:
-            raise DataError(f"{image} and {owners[target]} would both be written to {target}.png; predict them apart")
-        owners[target] = image
-        drawing = target.with_name(f"{target.name}.png")
+
+
+def _target(out: Path, image: Path, prediction: Prediction, images: Sequence[Path]) -> Path:
+    """Where a prediction goes, without the endings: the first name that is free, or that holds the same numbers."""
+    inputs = {each.resolve() for each in images}
+    for number in count(1):
+        target = out / (f"{image.stem}_pose" if number == 1 else f"{image.stem}_pose_{number}")
+        numbers, drawing = _numbers(target), _drawing(target)
         if drawing.resolve() in inputs:
-            raise DataError(f"{drawing}: is one of the images and would be overwritten; choose another --out")
-    return list(owners)
+            continue
+        if numbers.is_file() and numbers.read_bytes() == _as_json(prediction):
+            return target
+        if not numbers.exists() and not drawing.exists():
+            return target
+    raise AssertionError("count() never ends")
+
+
+def _drawing(target: Path) -> Path:
+    return target.with_name(f"{target.name}.png")
+
+
+def _numbers(target: Path) -> Path:
+    return target.with_name(f"{target.name}.json")
+
+
+def _as_json(prediction: Prediction) -> bytes:
+    return (json.dumps(prediction.to_json(), indent=1, allow_nan=False) + "\n").encode()
 
 
 def _write_aside(path: Path, content: bytes) -> Path:

@@ -28,6 +28,9 @@ Photograph = UInt8[np.ndarray, "_ _ 3"]
 # A run's weights, best first; `recipes/run.py` writes them there.
 RUN_WEIGHTS = ("weights/best.safetensors", "weights/last.safetensors", "weights.safetensors")
 
+# People may be cut off by the image's border, but a box of which less than this part is inside is a mistake.
+LEAST_INSIDE = 0.1
+
 
 def find_weights(path: Path) -> Path:
     """The weights file that a run's folder, a folder with weights or a weights file means.
@@ -196,15 +199,20 @@ def checked_box(box_xywh: BoxXywh | None, size_wh: tuple[int, int], name: str) -
     """A box that shows some of the image; the whole image for None.
 
     Raises:
-        DataError: the box is not finite, has no size, or lies outside the image.
+        DataError: the box is not finite, has no size, or lies outside the image, or nearly so.
     """
     width, height = size_wh
     if box_xywh is None:
         return np.array([0.0, 0.0, width, height])
     x, y, box_width, box_height = (float(value) for value in box_xywh)
     shown = f"{name}: the box {x:g},{y:g},{box_width:g},{box_height:g}"
-    if not np.isfinite([x, y, box_width, box_height]).all() or min(box_width, box_height) <= 0:
-        raise DataError(f"{shown} has no size; give x,y,w,h in px with w and h above 0")
-    if x >= width or y >= height or x + box_width <= 0 or y + box_height <= 0:
-        raise DataError(f"{shown} lies outside the image, which is {width} x {height} px (after turning it upright)")
+    if not np.isfinite([x, y, box_width, box_height]).all():
+        raise DataError(f"{shown} is not finite; give x,y,w,h in px")
+    if min(box_width, box_height) < 1:
+        raise DataError(f"{shown} has no size; give x,y,w,h in px with w and h at least 1")
+    across = min(x + box_width, width) - max(x, 0.0)
+    down = min(y + box_height, height) - max(y, 0.0)
+    if min(across, down) <= 0 or across / box_width * (down / box_height) < LEAST_INSIDE:
+        where = "lies outside" if min(across, down) <= 0 else "has less than a tenth of its area inside"
+        raise DataError(f"{shown} {where} the image, which is {width} x {height} px (after turning it upright)")
     return np.array([x, y, box_width, box_height])

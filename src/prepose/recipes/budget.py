@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from prepose.errors import RecipeError
+from prepose.models.flops import flop_counter
 from prepose.models.pose_net import ModelSpec, PoseNet
 from prepose.recipes.learner import set_trained
 from prepose.recipes.objective import Labels, loss_names, losses_of
@@ -45,8 +45,7 @@ def _cost(model_json: str, trained: str, losses: tuple[str, ...]) -> StageCost:
         known = torch.ones(2, joints, dtype=torch.bool)
         labels = Labels(torch.zeros(2, joints, 3), known, known)
     set_trained(net, trained)
-    counter = FlopCounterMode(display=False)
-    with counter:
+    with flop_counter() as counter:
         output = net(image)
         forward = counter.get_total_flops()
         losses_of(losses, output, labels, size=model.size, skeleton=net.skeleton).sum().backward()

@@ -5,17 +5,20 @@ any moment leaves whole checkpoints only. Weights are safetensors; the rest load
 """
 
 import io
+import math
 import os
 import re
 import shutil
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from prepose.errors import DataError
+from prepose.errors import DataError, shortened
 from prepose.files import flush_folder
 from prepose.models.checkpoint import load_into, save_weights
 from prepose.models.pose_net import PoseNet
@@ -133,10 +136,61 @@ def load_checkpoint(folder: Path, net: PoseNet, averaged: PoseNet | None) -> Sna
         load_into(averaged, newest / "averaged.safetensors")
     try:
         state = torch.load(newest / "state.pt", map_location="cpu", weights_only=True)
-        return Snapshot(Position(**state["position"]), state["optimiser"], state["tally"], state["random"])
+        fault = _fault(state)
     except Exception as error:  # torch.load says in many ways that a file is damaged
-        advice = "delete this folder to go on from the one before" if len(there) > 1 else "start the run anew"
-        raise DataError(f"{newest / 'state.pt'}: damaged ({type(error).__name__}); {advice}") from error
+        raise DataError(f"{newest / 'state.pt'}: damaged ({type(error).__name__}); {how_to_replace(folder)}") from error
+    if fault is not None:
+        raise DataError(f"{newest / 'state.pt'}: damaged ({fault}); {how_to_replace(folder)}")
+    return Snapshot(Position(**state["position"]), state["optimiser"], state["tally"], state["random"])
+
+
+def how_to_replace(folder: Path) -> str:
+    """What to do where the newest checkpoint of a run's `checkpoints` folder is damaged."""
+    there = checkpoints(folder)
+    if len(there) > 1:
+        return f"delete the folder {there[-1].name} to resume from the one before"
+    return "start the run again in another folder"
+
+
+def _fault(state: Mapping[str, Any]) -> str | None:
+    """What of a checkpoint's state has a type or value that no training writes; None where all is sound."""
+    position, tally = state["position"], state["tally"]
+    if position.keys() != _SOUND.keys():
+        return f"its position has the fields {shortened(', '.join(map(repr, position)))}"
+    for name, value in position.items():
+        if not _SOUND[name](value):
+            return f"{name} is {shortened(repr(value), 40)}"
+    if not isinstance(state["optimiser"], dict | None):
+        return f"the optimiser's state is a {type(state['optimiser']).__name__}"
+    if tally is not None and not (isinstance(tally, Tensor) and tally.ndim == 1 and tally.isfinite().all()):
+        return "the sums for the log are not finite numbers"
+    generators = (state["random"]["cpu"], *state["random"]["cuda"])
+    if not all(isinstance(each, Tensor) and each.dtype == torch.uint8 for each in generators):
+        return "the state of a random generator is not bytes"
+    return None
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and 0 <= value < 2**63
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_amount(value: Any) -> bool:
+    return _is_finite(value) and value >= 0
+
+
+# What each field of a position may be.
+_SOUND: Mapping[str, Callable[[Any], bool]] = MappingProxyType(
+    {
+        **dict.fromkeys(("stage", "stage_step", "step", "samples"), _is_count),
+        **dict.fromkeys(("train_flops", "train_seconds", "validation_flops", "validation_seconds"), _is_amount),
+        "metric": lambda value: isinstance(value, str),
+        "best": lambda value: value is None or _is_finite(value),
+    }
+)
 
 
 def _write_state(path: Path, snapshot: Snapshot) -> None:
@@ -168,10 +222,17 @@ def random_state() -> dict[str, Any]:
 
 
 def restore_random_state(state: dict[str, Any]) -> None:
-    """Put torch's generators back, as far as this machine has the devices."""
-    torch.set_rng_state(state["cpu"])
-    if torch.cuda.is_available() and len(state["cuda"]) == torch.cuda.device_count():
-        torch.cuda.set_rng_state_all(state["cuda"])
+    """Put torch's generators back, as far as this machine has the devices.
+
+    Raises:
+        DataError: a state is damaged.
+    """
+    try:
+        torch.set_rng_state(state["cpu"])
+        if torch.cuda.is_available() and len(state["cuda"]) == torch.cuda.device_count():
+            torch.cuda.set_rng_state_all(state["cuda"])
+    except (RuntimeError, TypeError) as error:
+        raise DataError(f"the checkpoint's state of the random generators is damaged ({error})") from error
 
 
 def copy_of(net: nn.Module) -> dict[str, Tensor]:

@@ -27,6 +27,7 @@ from prepose.recipes.budget import training_flops
 from prepose.recipes.checkpoint import (
     Position,
     Snapshot,
+    how_to_replace,
     load_checkpoint,
     random_state,
     restore_random_state,
@@ -34,7 +35,7 @@ from prepose.recipes.checkpoint import (
 from prepose.recipes.environment import environment
 from prepose.recipes.log import RunLog
 from prepose.recipes.objective import loss_names
-from prepose.recipes.run import Run, create_run, last_step, note_environment, resume_run
+from prepose.recipes.run import Run, create_run, discard_unless_begun, last_step, note_environment, resume_run
 from prepose.recipes.sources import open_sources, unused_labels
 from prepose.recipes.stage import Recipe, Stage
 from prepose.recipes.stopping import stop_requests
@@ -75,7 +76,9 @@ def run_recipe(
     machine: Machine = Machine(),
     console: Console | None = None,
 ) -> Run:
-    """Train a network by a recipe, or go on with a training that stopped.
+    """Train a network by a recipe, or resume a training that stopped.
+
+    A new run that fails before the first row of its log and the first checkpoint leaves no folder.
 
     Args:
         recipe: What to do.
@@ -100,12 +103,15 @@ def run_recipe(
         run = _open_run(recipe, out, fabric, resume=resume)
         try:
             _carry_out(run, sources, validator, fabric=fabric, machine=machine, console=console)
-        except OSError as error:
-            if error.errno not in OUT_OF_SPACE:
+        except BaseException as error:
+            gone = fabric.is_global_zero and not resume and discard_unless_begun(run)
+            if not isinstance(error, OSError) or error.errno not in OUT_OF_SPACE:
                 raise
+            saved = "nothing was saved yet" if gone else f"everything up to step {last_step(run)} is saved"
+            how = "" if gone else " (`prepose train` with --resume)"
             raise DataError(
-                f"{run.folder}: the disk is full ({error.strerror}); everything up to step {last_step(run)} is saved; "
-                "free some space and run the same command again (`prepose train` with --resume)"
+                f"{run.folder}: the disk is full ({error.strerror}); {saved}; free some space and run the same command "
+                f"again{how}"
             ) from error
     return run
 
@@ -162,6 +168,7 @@ def _carry_out(
     start = load_checkpoint(run.checkpoints, nets.net, nets.averaged)
     if start is None:
         start = Snapshot(Position(), None, None, random_state())
+    _check_progress(run, start)
     restore_random_state(start.random)
     _announce(run, nets.net, start.position, fabric=fabric, console=console)
     if console is not None:
@@ -190,6 +197,31 @@ def _carry_out(
         _finish(run, nets.shown)
     if console is not None:
         console.print(f"done: weights in {run.last_weights.parent}", highlight=False, soft_wrap=True)
+
+
+def _check_progress(run: Run, start: Snapshot) -> None:
+    """The checkpoint must be of a moment that a training by the recipe has.
+
+    Raises:
+        DataError: it is not.
+    """
+    recipe, position = run.recipe, start.position
+    lengths = [recipe.steps(stage) for stage in recipe.stages]
+    inside = position.stage_step > 0
+    sound = (
+        position.stage <= len(lengths)
+        and position.stage_step <= [*lengths, 0][position.stage]
+        and position.step == sum(lengths[: position.stage]) + position.stage_step
+        and position.samples == position.step * recipe.batch_size
+        and (start.optimiser is not None) == (start.tally is not None) == inside
+        and (start.tally is None or len(start.tally) == 2 + len(loss_names(recipe.stages[position.stage])))
+    )
+    if not sound:
+        raise DataError(
+            f"{run.checkpoints}: the newest checkpoint is of step {position.step} ({position.samples} samples), step "
+            f"{position.stage_step} of stage {position.stage}, which this recipe does not come to, or its state is not "
+            f"complete; {how_to_replace(run.checkpoints)}"
+        )
 
 
 def _nets(recipe: Recipe, fabric: Fabric) -> Nets:

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from prepose.errors import DataError
 from prepose.models.pose_net import PoseNet
 from prepose.recipes.stage import Stage
 
@@ -65,6 +67,34 @@ def _sgd(stage: Stage, groups: list[dict]) -> Optimizer:
 OPTIMISERS: Mapping[str, Callable[[Stage, list[dict]], Optimizer]] = MappingProxyType(
     {"adamw": _adamw, "adam": _adam, "sgd": _sgd}
 )
+
+
+def restore_optimiser(optimiser: Optimizer, state: Mapping[str, Any]) -> None:
+    """Give a new optimiser the state of one of the same kind over the same parameters.
+
+    Raises:
+        DataError: the state is of another one, or not finite.
+    """
+    fresh = [_settings(group) for group in optimiser.param_groups]
+    try:
+        optimiser.load_state_dict(dict(state))
+        found = [_settings(group) for group in optimiser.param_groups]
+        same = all(old[name] == new[name] for old, new in zip(fresh, found, strict=True) for name in old if name in new)
+        fits = same and all(_fits(tensor, p) for p, kept in optimiser.state.items() for tensor in kept.values())
+    except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        raise DataError(f"the checkpoint's optimiser state is damaged ({type(error).__name__})") from error
+    if not fits:
+        raise DataError("the checkpoint's optimiser state is damaged: it is of other settings or sizes, or not finite")
+
+
+def _settings(group: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in group.items() if name not in ("lr", "params")}
+
+
+def _fits(value: Any, parameter: Tensor) -> bool:
+    if not isinstance(value, Tensor):
+        return value is None
+    return bool(value.isfinite().all()) and (value.ndim == 0 or value.shape == parameter.shape)
 
 
 def set_learning_rate(optimiser: Optimizer, rate: float) -> None:

@@ -8,7 +8,8 @@ from typing import TextIO
 
 from torch.utils.tensorboard import SummaryWriter
 
-from prepose.recipes.log_file import read_log, whole_rows
+from prepose.errors import DataError
+from prepose.recipes.log_file import ADVICE, read_log, whole_rows
 
 __all__ = ["RunLog", "Value", "read_log"]
 
@@ -27,11 +28,16 @@ class RunLog:
     def __init__(self, folder: Path, columns: Sequence[str], *, after_step: int) -> None:
         self.path = folder / "log.csv"
         self.columns = tuple(columns)
-        rows = [row for row in whole_rows(self.path) if int(row["step"]) <= after_step]
+        rows = [row for row in whole_rows(self.path) if self._step(row) <= after_step]
         _write_aside(self.path, self.columns, rows)
         self._file: TextIO = self.path.open("a", newline="", encoding="utf-8")
         self._writer = csv.DictWriter(self._file, self.columns, restval="", lineterminator="\n")
         self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=after_step + 1)
+
+    def _step(self, row: Mapping[str, str]) -> int:
+        if not row.keys() <= set(self.columns) or not row.get("step", "").isdecimal():
+            raise DataError(f"{self.path}: is not the log of this run (step is {row.get('step', '')!r:.40}); {ADVICE}")
+        return int(row["step"])
 
     def write(self, row: Mapping[str, Value]) -> None:
         """Add one row; its numbers are also drawn over the step on the board."""

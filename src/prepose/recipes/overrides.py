@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from prepose.errors import RecipeError
+from prepose.errors import RecipeError, shortened
 from prepose.recipes.reading import recipe_from
 from prepose.recipes.spelling import nearest
 from prepose.recipes.stage import Recipe, Stage, ValidationSpec
@@ -20,7 +20,7 @@ def override(recipe: Recipe, changes: Sequence[str]) -> Recipe:
     """The recipe with changes such as `pretrain.learning_rate=1e-3`, `model.backbone=resnet-50` or `seed=3`.
 
     A path is a field of the recipe, or a stage's name (`*`: every stage) and a field of that stage; dots lead inwards.
-    A value is JSON; what is not JSON is text.
+    A value is JSON; what is not JSON is text. In paths, `~` is the user's home folder.
 
     Raises:
         RecipeError: a change has no `=`, names no field, or gives a value that the field does not take.
@@ -30,11 +30,12 @@ def override(recipe: Recipe, changes: Sequence[str]) -> Recipe:
         path, equals, value = change.partition("=")
         if not equals or not path.strip():
             raise RecipeError(
-                f"--set {change}: expected FIELD=VALUE, such as seed=3 or {recipe.stages[0].name}.samples=9600"
+                f"--set {shortened(change)}: expected FIELD=VALUE, such as seed=3 or "
+                f"{recipe.stages[0].name}.samples=9600"
             )
         for each in _spelt_out(path.strip().split("."), recipe):
-            _put(data, each, value.strip(), change)
-    return recipe_from(data, f"--set {' '.join(changes)}") if changes else recipe
+            _put(data, each, value.strip(), shortened(change))
+    return recipe_from(data, f"--set {' '.join(map(shortened, changes))}") if changes else recipe
 
 
 def _spelt_out(path: list[str], recipe: Recipe) -> list[list[str]]:
@@ -49,7 +50,7 @@ def _put(data: dict[str, Any], path: list[str], value: str, change: str) -> None
     if first not in data and first not in stages:
         known = [*data, *stages]
         raise RecipeError(
-            f"--set {change}: no field or stage {first!r}{nearest(first, known)}; known: {', '.join(known)}"
+            f"--set {change}: no field or stage {shortened(first)!r}{nearest(first, known)}; known: {', '.join(known)}"
         )
     group: Any = data
     if first in stages:
@@ -75,7 +76,7 @@ def _parsed(value: str, now: Any) -> Any:
         return value
     try:
         return json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         return value
 
 

@@ -70,12 +70,15 @@ def read_plain(path: Path, what: str) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise RecipeError(f"{path}: the {what} cannot be read ({error.strerror})") from None
-    except ValueError as error:
-        raise RecipeError(f"{path}: expected a {what} as JSON, found something else ({error})") from None
+    except (ValueError, RecursionError) as error:
+        reason = str(error).partition("; ")[0]
+        raise RecipeError(f"{path}: expected a {what} as JSON, found something else ({reason})") from None
 
 
 def _one_line(error: ValidationError, data: Any, kind: type[BaseModel]) -> str:
     problems = error.errors(include_url=False)
+    # A list whose items are wrong is also too short for pydantic, as it counts the right ones.
+    problems = [each for each in problems if each["type"] != "too_short"] or problems
     first = problems[0]
     path = _readable(first["loc"], data)
     line = _describe(first, path, kind)
@@ -89,6 +92,8 @@ def _describe(problem: Any, path: str, kind: type[BaseModel]) -> str:
         return f"{path}: no such field{nearest(field, known)}; known: {', '.join(known)}"
     if problem["type"] == "missing":
         return f"{path}: missing, and it has no default"
+    if problem["type"] == "int_parsing_size":
+        problem = problem | {"msg": "expected a number of at most 18 digits"}
     message = problem["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
     if problem["type"] == "value_error":
         return f"{path}: {message}" if path else message

@@ -11,6 +11,8 @@ RUN/recipe.json        the recipe, every field
 """
 
 import json
+import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from typing import Any
 from prepose.errors import DataError, RecipeError
 from prepose.files import read_object, write_json
 from prepose.recipes.checkpoint import checkpoints
+from prepose.recipes.log_file import read_log
 from prepose.recipes.reading import read_recipe
 from prepose.recipes.stage import Recipe
 
@@ -79,6 +82,23 @@ def create_run(folder: Path, recipe: Recipe) -> Run:
     run = Run(folder, recipe)
     run.evaluations.mkdir()
     return run
+
+
+def discard_unless_begun(run: Run) -> bool:
+    """Delete what a new run left, if it neither wrote a row of its log nor saved a state: it can be started again.
+
+    Returns:
+        Whether it was deleted.
+    """
+    if checkpoints(run.checkpoints) or read_log(run.folder):
+        return False
+    for name in ("environment.json", "log.csv", "recipe.json"):
+        (run.folder / name).unlink(missing_ok=True)
+    for folder in (run.folder / "tensorboard", run.checkpoints, run.best_weights.parent, run.evaluations):
+        shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):
+        run.folder.rmdir()
+    return True
 
 
 def open_run(folder: Path) -> Run:
@@ -145,7 +165,10 @@ def note_environment(run: Run, facts: dict[str, Any]) -> None:
     path = run.folder / "environment.json"
     if path.exists():
         first = read_object(path, advice="delete it; the run then no longer says where it began")
-        first.setdefault("resumed", []).append(facts)
+        resumed = first.setdefault("resumed", [])
+        if not isinstance(resumed, list):
+            raise DataError(f"{path}: resumed is a {type(resumed).__name__}, expected a list; delete the file")
+        resumed.append(facts)
         write_json(path, first)
     else:
         write_json(path, facts)

@@ -2,15 +2,15 @@
 
 import math
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from prepose.data.augment import Augmentation
 from prepose.losses import LOSSES
 from prepose.metrics.protocols import PROTOCOLS
-from prepose.models.pose_net import ModelSpec
+from prepose.models.pose_net import COARSEST_STRIDE, ModelSpec, PathText
 from prepose.recipes.spelling import nearest
 
 
@@ -25,9 +25,42 @@ def spelt_with(pattern: str, signs: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def at_most(limit: int | float, reason: str) -> AfterValidator:
+    """A check that a number is not above a limit; the error tells why there is one."""
+
+    def check(value: int | float) -> int | float:
+        if value > limit:
+            raise PydanticCustomError(
+                "limit", "expected at most {limit} ({reason})", {"limit": f"{limit:,.0f}", "reason": reason}
+            )
+        return value
+
+    return AfterValidator(check)
+
+
+def _number(value: Any) -> Any:
+    # To Python, true is the number 1; in a recipe it is a slip.
+    if isinstance(value, bool):
+        raise PydanticCustomError("number", "expected a number")
+    return value
+
+
 Name = Annotated[str, spelt_with(r"[a-z0-9][a-z0-9_-]*", "lower-case letters, digits, - and _")]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Number = BeforeValidator(_number)
+Positive = Annotated[float, Number, Field(gt=0, allow_inf_nan=False)]
+NonNegative = Annotated[float, Number, Field(ge=0, allow_inf_nan=False)]
+Part = Annotated[float, Number, Field(ge=0, lt=1)]
+Seed = Annotated[int, Number, Field(ge=0, lt=2**63)]
+
+MOST_SAMPLES = 10**12
+MOST_BATCH = 2**16
+MOST_FACTOR = 1e9
+Count = Annotated[int, Number, Field(gt=0), at_most(MOST_SAMPLES, "32 years of training at 1,000 images/s")]
+BatchSize = Annotated[int, Number, Field(gt=0), at_most(MOST_BATCH, "a batch is kept in memory as a whole")]
+# Rates, weights and shares are multiplied in float32, which ends at 3e38.
+_in_float32 = at_most(MOST_FACTOR, "products of larger numbers leave the range of float32")
+PositiveFactor = Annotated[Positive, _in_float32]
+Factor = Annotated[NonNegative, _in_float32]
 
 
 Defect = Literal["mispaired-labels", "integer-labels", "missing-at-origin"]
@@ -59,13 +92,14 @@ class SourceSpec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    store: str
+    store: PathText
     split: str = "train"
     labels: Literal["2d", "3d"]
-    cap: Annotated[int, Field(gt=0)] | None = None
-    keep: Annotated[float, Field(gt=0, le=1)] = 1.0
+    cap: Count | None = None
+    keep: Annotated[Positive, Field(le=1)] = 1.0
     take: Literal["random", "first"] = "random"
-    box_scale: Positive = 1.0
+    # Beyond these a crop shows nothing that could be learnt.
+    box_scale: Annotated[Positive, Field(ge=0.01, le=100)] = 1.0
 
 
 class ValidationSpec(BaseModel):
@@ -82,12 +116,12 @@ class ValidationSpec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    store: str
+    store: PathText
     split: str = "validation"
     metric: Literal["mpjpe_mm", "pa_mpjpe_mm", "n_mpjpe_mm", "error_px", "pck2d", "pck2d_box"] = "mpjpe_mm"
     protocol: KnownProtocol = "true-root-depth"
-    every: Annotated[int, Field(gt=0)] = 8000
-    limit: Annotated[int, Field(gt=0)] | None = None
+    every: Count = 8000
+    limit: Count | None = None
 
     @model_validator(mode="after")
     def _is_not_the_test_set(self) -> "ValidationSpec":
@@ -107,9 +141,9 @@ class WatchSpec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    store: str
+    store: PathText
     split: str = "validation"
-    limit: Annotated[int, Field(gt=0)] | None = None
+    limit: Count | None = None
 
     @model_validator(mode="after")
     def _is_not_the_test_set(self) -> "WatchSpec":
@@ -143,17 +177,17 @@ class Stage(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: Name
-    samples: Annotated[int, Field(gt=0)]
-    shares: Annotated[dict[str, Positive], Field(min_length=1)]
-    losses: Annotated[dict[str, NonNegative], Field(min_length=1)]
-    learning_rate: Positive
+    samples: Count
+    shares: Annotated[dict[str, PositiveFactor], Field(min_length=1)]
+    losses: Annotated[dict[str, Factor], Field(min_length=1)]
+    learning_rate: PositiveFactor
     schedule: Literal["one-cycle", "cosine", "steps", "constant"] = "one-cycle"
-    warm_up: Annotated[float, Field(ge=0, lt=1)] = 0.3
-    milestones: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
-    decay: Annotated[float, Field(gt=0, le=1)] = 0.1
+    warm_up: Part = 0.3
+    milestones: tuple[Annotated[Positive, Field(lt=1)], ...] = ()
+    decay: Annotated[Positive, Field(le=1)] = 0.1
     optimiser: Literal["adamw", "adam", "sgd"] = "adamw"
-    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    weight_decay: NonNegative = 0.01
+    momentum: Part = 0.9
+    weight_decay: Factor = 0.01
     augmentation: Augmentation = Augmentation()
     trained: Literal["all", "decoder-and-heads", "heads"] = "all"
     frozen_batch_norm: bool = False
@@ -205,12 +239,12 @@ class Recipe(BaseModel):
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
     validation: ValidationSpec | None = None
     watched: dict[Name, WatchSpec] = {}
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    seed: Seed = 0
     precision: Literal["bf16", "fp32"] = "bf16"
-    batch_size: Annotated[int, Field(gt=0)] = 32
-    clip_norm: Positive | None = None
-    ema_decay: Annotated[float, Field(gt=0, lt=1)] | None = None
-    log_every: Annotated[int, Field(gt=0)] = 1600
+    batch_size: BatchSize = 32
+    clip_norm: PositiveFactor | None = None
+    ema_decay: Annotated[Positive, Field(lt=1)] | None = None
+    log_every: Count = 1600
     defects: tuple[Defect, ...] = ()
 
     @model_validator(mode="after")
@@ -224,6 +258,7 @@ class Recipe(BaseModel):
                 f"a stage cannot be named {taken[0]!r}: that is a field of the recipe, --set could mean both"
             )
         for stage in self.stages:
+            self._check_batch_norm(stage)
             if self.model.readout.startswith("argmax") and stage.losses.get("joint"):
                 raise ValueError(
                     f"stage {stage.name!r} has the loss 'joint', but the place of readout {self.model.readout!r} has "
@@ -236,6 +271,18 @@ class Recipe(BaseModel):
                         f"the recipe's sources are {', '.join(self.sources)}"
                     )
         return self
+
+    def _check_batch_norm(self, stage: Stage) -> None:
+        """The coarsest maps of a batch must give BatchNorm, where it learns, more than one value a channel."""
+        # The transposed convolutions of the other decoder normalise maps of twice the size only.
+        coarse = stage.trained == "all" or (stage.trained == "decoder-and-heads" and self.model.decoder == "light")
+        values = self.batch_size * (self.model.size // COARSEST_STRIDE) ** 2
+        if coarse and not stage.frozen_batch_norm and values < 2:
+            raise ValueError(
+                f"stage {stage.name!r}: BatchNorm needs more than one value a channel; batch_size "
+                f"{self.batch_size} with model.size {self.model.size} has one; use a larger one, or "
+                f"{stage.name}.frozen_batch_norm=true"
+            )
 
     def steps(self, stage: Stage) -> int:
         """Optimiser steps of a stage: the last batch is a whole one."""

@@ -12,7 +12,14 @@ from prepose.recipes.across import processes
 from prepose.recipes.budget import stage_cost
 from prepose.recipes.checkpoint import Position, Snapshot
 from prepose.recipes.defects import with_defects
-from prepose.recipes.learner import average_into, make_optimiser, set_learning_rate, set_trained, set_training_mode
+from prepose.recipes.learner import (
+    average_into,
+    make_optimiser,
+    restore_optimiser,
+    set_learning_rate,
+    set_trained,
+    set_training_mode,
+)
 from prepose.recipes.meter import meter
 from prepose.recipes.objective import Labels, loss_names, losses_of, weights_of
 from prepose.recipes.run import Run
@@ -82,7 +89,7 @@ def _begin(stage: Stage, nets: Nets, run: Run, setting: Setting, start: Snapshot
     set_training_mode(net, stage)
     optimiser = make_optimiser(stage, net)
     if start.optimiser is not None:
-        optimiser.load_state_dict(start.optimiser)
+        restore_optimiser(optimiser, start.optimiser)
     tally = torch.zeros(2 + len(loss_names(stage))) if start.tally is None else start.tally
     return Training(
         stage=stage,

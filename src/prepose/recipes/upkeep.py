@@ -10,7 +10,7 @@ import torch.distributed as dist
 from prepose.errors import RecipeError
 from prepose.models.checkpoint import save_weights
 from prepose.recipes.across import processes
-from prepose.recipes.checkpoint import Snapshot, random_state, save_checkpoint
+from prepose.recipes.checkpoint import Snapshot, checkpoints, random_state, save_checkpoint
 from prepose.recipes.learner import set_training_mode
 from prepose.recipes.stage import HIGHER_IS_BETTER, ValidationSpec
 from prepose.recipes.training import Training
@@ -119,7 +119,8 @@ def _check_weights(training: Training) -> None:
 
 
 def _advice(training: Training) -> str:
-    return f"lower {training.stage.name}.learning_rate or set clip_norm; the last checkpoint is from before"
+    saved = "; the last checkpoint is from before" if checkpoints(training.run.checkpoints) else ""
+    return f"lower {training.stage.name}.learning_rate or set clip_norm{saved}"
 
 
 def how_to_go_on(training: Training) -> str:
