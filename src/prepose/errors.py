@@ -19,3 +19,11 @@ class SkeletonMismatch(PoseError):
 
 class RecipeError(PoseError):
     """A recipe, or a setting of one, is not valid."""
+
+
+def shortened(text: str, most: int = 120) -> str:
+    """A text of at most so many characters: of a longer one the beginning and the end, and how long it is."""
+    if len(text) <= most:
+        return text
+    half = (most - 32) // 2
+    return f"{text[:half]}...{text[-half:]} ({len(text):,} characters)"

@@ -32,7 +32,7 @@ def test_a_failure_while_writing_keeps_the_old_file_and_leaves_nothing_behind(tm
     def full_disk(handle: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(weights_file.os, "fsync", full_disk)
+    monkeypatch.setattr("prepose.files.os.fsync", full_disk)
     with pytest.raises(OSError, match="No space left"):
         write_weights(Weights({}, (), {}), tmp_path)
     monkeypatch.undo()

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from prepose.errors import DataError, RecipeError
-from prepose.files import read_object, write_json
+from prepose.files import is_left_over, read_object, write_json
 from prepose.recipes.checkpoint import checkpoints
 from prepose.recipes.reading import read_recipe
 from prepose.recipes.stage import Recipe
@@ -71,13 +71,13 @@ def create_run(folder: Path, recipe: Recipe) -> Run:
     """
     if (folder / "recipe.json").exists():
         raise DataError(f"{folder}: already holds a run; go on with it by --resume, or choose another --out")
-    # A recipe.partial is what a process that died here leaves.
-    if folder.exists() and (not folder.is_dir() or any(path.suffix != ".partial" for path in folder.iterdir())):
+    # What a process that died here leaves is no reason to refuse.
+    if folder.exists() and (not folder.is_dir() or not all(is_left_over(path) for path in folder.iterdir())):
         raise DataError(f"{folder}: is not empty and not a run; choose another --out")
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "recipe.json", recipe.model_dump(mode="json"))
     run = Run(folder, recipe)
-    run.evaluations.mkdir()
+    run.evaluations.mkdir(exist_ok=True)
     return run
 
 

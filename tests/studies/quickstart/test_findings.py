@@ -44,9 +44,9 @@ def test_a_folder_without_a_report_says_what_to_run(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "is not JSON"),
-        (b'{"arms": [', "is not JSON"),
-        (b"\xff\xfe\x00", "is not JSON"),
+        (b"", "is damaged"),
+        (b'{"arms": [', "is damaged"),
+        (b"\xff\xfe\x00", "is damaged"),
         (b"[]", "is not the report of a comparison"),
         (b'{"arms": [3]}', "lacks .*'runs'"),
         (b"3", "is not the report of a comparison"),

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from prepose.errors import DataError
-from prepose.files import read_object, write_json
+from prepose.files import is_left_over, read_object, write_json
 from prepose.recipes.budget import equalise, training_flops
 from prepose.recipes.builtin import recipe_named
 from prepose.recipes.stage import Recipe, WatchSpec
@@ -96,7 +96,8 @@ def claim_folder(plan: Plan) -> None:
                 "asked for; choose another --out or delete the folder"
             )
         return
-    if plan.folder.exists() and (not plan.folder.is_dir() or any(plan.folder.iterdir())):
+    # What a process that died in its first write leaves is no reason to refuse.
+    if plan.folder.exists() and (not plan.folder.is_dir() or not all(map(is_left_over, plan.folder.iterdir()))):
         raise DataError(f"{plan.folder}: is not empty and holds no quickstart; choose another --out")
     plan.folder.mkdir(parents=True, exist_ok=True)
     write_json(path, {"settings": settings, "seconds": {}})

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from prepose.files import locked
 from prepose.recipes.budget import training_flops
 from prepose.recipes.environment import environment
 from prepose.studies.engines.local import Engine, Failure, Job, Outcome, cores, run_jobs
@@ -16,7 +17,6 @@ from prepose.studies.run.folder import (
     claim_folder,
     definition,
     keep_plan,
-    locked,
     note_failure,
     note_sitting,
     trial_folder,
@@ -71,7 +71,7 @@ def run_study(
     scaled = at_scale(study, sitting.budget_scale)
     checked_arms(scaled, store_folders(scaled, out, sitting.stores))
     check_others(sitting.trials_of)
-    with locked(out / ".lock", f"works in {out}"):
+    with locked(out / ".lock", f"is running the study in {out}"):
         wanted = definition(study, base_recipe(study), size=sitting.size, budget_scale=sitting.budget_scale)
         claim_folder(out, wanted, extend=sitting.extend)
         planned = plan_study(study, out, sitting=sitting, engine=engine)

@@ -9,16 +9,13 @@ STUDY/study.json      the definition, its size and budget scale
 ```
 """
 
-import fcntl
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from prepose.errors import DataError
-from prepose.files import read_object, write_json
+from prepose.files import inside, is_left_over, read_object, write_json
 from prepose.models.flops import count_flops, count_parameters
 from prepose.recipes.budget import stage_cost, training_flops
 from prepose.recipes.run import differences
@@ -51,9 +48,10 @@ def claim_folder(folder: Path, wanted: Mapping[str, Any], *, extend: bool) -> No
     """
     path = folder / "study.json"
     if not path.exists():
-        others = [each for each in folder.iterdir() if each.name != ".lock"] if folder.is_dir() else []
+        # A process that died in its first write leaves its lock and what it was writing.
+        others = [each.name for each in folder.iterdir() if not is_left_over(each)] if folder.is_dir() else []
         if others:
-            raise DataError(f"{folder}: is not empty and holds no study; choose another --out")
+            raise DataError(f"{folder}: holds no study and is not empty ({others[0]}); choose another --out")
         write_json(path, wanted)
         return
     there = read_object(path, advice=DAMAGED)
@@ -99,8 +97,12 @@ def read_plan(folder: Path) -> dict[str, Any]:
 
 
 def trial_folder(folder: Path, trial: str) -> Path:
-    """Where the run folder of a trial is."""
-    return folder / "trials" / trial
+    """Where the run folder of a trial is.
+
+    Raises:
+        DataError: the trial's name leads out of the study's folder, or a link is in the way.
+    """
+    return inside(inside(folder, "trials"), trial, named_by=folder / "plan.json")
 
 
 def attempts_at(run: Path) -> int:
@@ -137,30 +139,6 @@ def note_sitting(folder: Path, facts: Mapping[str, Any]) -> None:
         write_json(path, first | {"resumed": [*first.get("resumed", ()), dict(facts)]})
     else:
         write_json(path, dict(facts))
-
-
-@contextmanager
-def locked(path: Path, what: str) -> Iterator[None]:
-    """Keep other processes out of something until the block, or this process, ends.
-
-    Args:
-        path: A file that stands for it; its folder is made where it does not exist.
-        what: What the message says that the others do: "work in studies/first".
-
-    Raises:
-        DataError: another process holds it.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            file.seek(0)
-            raise DataError(f"another process ({file.read()}) {what}; wait for it, or stop it") from error
-        file.truncate(0)
-        file.write(f"{os.getpid()} on {os.uname().nodename}")
-        file.flush()
-        yield
 
 
 def _arm_row(arm: Arm) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from prepose.data.store import describe_store
 from prepose.errors import DataError, RecipeError
-from prepose.studies.run.folder import locked
+from prepose.files import locked
 from prepose.studies.study import StoreSpec, Study
 from prepose.synthetic.synthesize import Order, describe, synthesize
 from prepose.synthetic.worlds import find_world
@@ -72,7 +72,7 @@ def draw_worlds(study: Study, folders: Mapping[str, Path], *, workers: int, prog
         if spec.world is None or not missing_splits(spec, folders[name]):
             continue
         # Another study may draw into the same folder: whoever comes second is told so.
-        with locked(folders[name].parent / f".{folders[name].name}.lock", f"draws {folders[name]}"):
+        with locked(folders[name].parent / f".{folders[name].name}.lock", f"is rendering {folders[name]}"):
             missing = missing_splits(spec, folders[name])
             total, there = sum(spec.counts.values()), sum(spec.counts.values()) - sum(missing.values())
 
