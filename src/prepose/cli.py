@@ -1,16 +1,22 @@
 """The command line: verbs only, each importing what it needs when it runs, so that `--help` stays instant."""
 
-import errno
+import io
+import os
 import sys
+import tempfile
+import traceback
+import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, NoReturn, cast
 
 import typer
 
+from prepose import __version__
 from prepose.cli_data import data_app
 from prepose.cli_options import AsJson, Out, Workers, stoppable
 from prepose.cli_study import study_app
-from prepose.errors import DataError, PoseError, RecipeError
+from prepose.errors import DataError, RecipeError, explained, one_line
+from prepose.worker import terminated_as_if_interrupted
 
 if TYPE_CHECKING:
     from prepose.arrays import BoxXywh
@@ -25,23 +31,65 @@ app = typer.Typer(
 app.add_typer(data_app, name="data")
 app.add_typer(study_app)
 
+# Exit codes: 0 done, 1 done with findings or failed trials, 2 refused, and
+INTERRUPTED, AT_FAULT = 130, 70  # as shells say it of Ctrl-C, and sysexits.h of a fault in a program
+
 # Typer shows one kind of misuse in public, BadParameter; its parent is what every misuse of a verb or option raises.
 _MISUSE = cast("type[typer.BadParameter]", typer.BadParameter.__base__)
 
 
 def main() -> None:
-    """Run the command line; a user's mistake ends in one line and exit code 2."""
+    """Run the command line; what a user, his files or his machine cause ends in one line and exit code 2."""
+    settle_process()
     try:
-        # Typer's own way with a mistyped option takes six lines.
-        sys.exit(app(standalone_mode=False) or 0)
+        with terminated_as_if_interrupted():
+            # Typer's own way with a mistyped option takes six lines.
+            sys.exit(app(standalone_mode=False) or 0)
     except _MISUSE as error:
         _misused(error)
-    except PoseError as error:
-        _fail(str(error))
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        _fail(f"the disk is full ({error.filename or 'while writing'}); free some space and run the same command again")
+    except Exception as error:
+        line = explained(error)
+        if line is None:
+            _at_fault(error)
+        else:
+            _fail(line)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+def settle_process() -> None:
+    """Let nothing but prepose's own lines reach the terminal, and let every text be printed somehow."""
+    # Read when cv2 is imported, here and in worker processes; what they say of a broken image, our line says better.
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+        os.environ.setdefault("PYTHONWARNINGS", "ignore")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # Names that are not UTF-8, and terminals that are not.
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _at_fault(error: Exception) -> NoReturn:
+    """The last handler: nothing that a user did, as far as prepose can tell."""
+    trace = "".join(traceback.format_exception(error))
+    what = one_line(f"{type(error).__name__}: {error}", 300)
+    try:
+        handle, path = tempfile.mkstemp(prefix="prepose-fault-", suffix=".txt")
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(f"prepose {__version__}, {' '.join(sys.argv)}\n{trace}")
+    except OSError:
+        print(trace, file=sys.stderr)
+        path = "the lines above"
+    if isinstance(error, OSError):
+        _fail(f"the system refused something ({what}); where is in {path}")
+    print(
+        f"prepose: this is a fault of prepose and not of what you gave it ({what}); please report it with the "
+        f"traceback, which is in {path}",
+        file=sys.stderr,
+    )
+    sys.exit(AT_FAULT)
 
 
 def _misused(error: Exception) -> None:
@@ -55,8 +103,8 @@ def _misused(error: Exception) -> None:
     _fail(f"{message}; `{verb} --help` shows what there is")
 
 
-def _fail(line: str) -> None:
-    print(f"prepose: {' '.join(line.split())}", file=sys.stderr)
+def _fail(line: str) -> NoReturn:
+    print(f"prepose: {one_line(line)}", file=sys.stderr)
     sys.exit(2)
 
 
@@ -150,10 +198,11 @@ def train(
     from prepose.recipes.conduct import Machine, run_recipe
     from prepose.recipes.overrides import override
     from prepose.recipes.overrides import shrink as shrunk
+    from prepose.recipes.run import saved_so_far
 
     chosen = override(recipe_named(recipe), changes or [])
     machine = Machine(accelerator=accelerator, devices=devices, nodes=nodes, threads=threads, workers=workers)
-    with stoppable("nothing was saved yet"):
+    with stoppable(lambda: saved_so_far(out)):
         run_recipe(shrunk(chosen) if shrink else chosen, out, resume=resume, machine=machine, console=Console())
 
 
@@ -173,14 +222,17 @@ def evaluate(
 
     from prepose.console import counted_progress
     from prepose.metrics.evaluation_tables import as_plain, print_evaluation
-    from prepose.predict.scoring import evaluate_run
+    from prepose.predict.scoring import keep_evaluation, score_run
 
     with counted_progress("samples") as show:
-        result = evaluate_run(run, data, split=split, protocol=protocol, device=device, progress=show)
+        result = score_run(run, data, split=split, protocol=protocol, device=device, progress=show)
     if as_json:
         print(json.dumps(as_plain(result), indent=1, allow_nan=False))
     else:
         print_evaluation(result)
+    # Only now: the numbers are out, whatever becomes of the file.
+    sys.stdout.flush()
+    keep_evaluation(result, run)
 
 
 @app.command()
@@ -226,8 +278,6 @@ def _box(text: str | None) -> "BoxXywh | None":
 @app.command()
 def version() -> None:
     """Print the version."""
-    from prepose import __version__
-
     print(__version__)
 
 

@@ -8,7 +8,6 @@ from safetensors.torch import save_file
 from torch import nn
 
 from prepose.errors import DataError
-from prepose.models import weights_file
 from prepose.models.weights_file import FILE_NAME, Weights, is_weights_file, load_state, read_weights, write_weights
 
 WEIGHTS = Weights({"backbone": "resnet-18"}, ("a", "b"), {"x": torch.arange(6.0).view(2, 3), "n": torch.tensor(4)})

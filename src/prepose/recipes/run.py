@@ -151,6 +151,14 @@ def note_environment(run: Run, facts: dict[str, Any]) -> None:
         write_json(path, facts)
 
 
+def saved_so_far(folder: Path) -> str:
+    """What is saved of a training that was stopped without a word of its own, and how to resume it."""
+    newest = checkpoints(folder / "checkpoints")[-1:]
+    if not newest:
+        return "nothing was saved yet"
+    return f"the last saved state is of step {int(newest[0].name.split('-')[1])}; rerun with --resume"
+
+
 def last_step(run: Run) -> int:
     """The step of the newest checkpoint; 0 where there is none."""
     there = checkpoints(run.checkpoints)
