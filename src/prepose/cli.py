@@ -2,10 +2,12 @@
 
 import io
 import os
+import re
 import sys
 import tempfile
 import traceback
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn, cast
 
@@ -41,6 +43,7 @@ _MISUSE = cast("type[typer.BadParameter]", typer.BadParameter.__base__)
 def main() -> None:
     """Run the command line; what a user, his files or his machine cause ends in one line and exit code 2."""
     settle_process()
+    _refuse_empty(sys.argv[1:])
     try:
         with terminated_as_if_interrupted():
             # Typer's own way with a mistyped option takes six lines.
@@ -55,6 +58,14 @@ def main() -> None:
             _fail(line)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+
+
+def _refuse_empty(words: Sequence[str]) -> None:
+    """No argument means anything empty: it comes from a variable that is not set, and would mean this folder."""
+    for before, word in zip(("", *words), words, strict=False):
+        if not word.strip() or re.fullmatch(r"--[a-z-]+=\s*", word):
+            name = word.partition("=")[0].strip() or (before if before.startswith("-") else "")
+            _fail(f"{name or 'an argument'}: is empty; give it a value, or leave it out")
 
 
 def settle_process() -> None:
@@ -138,7 +149,7 @@ def synthesize(
         list[str] | None, typer.Option("--count", metavar="SPLIT=N", help="Samples of a split; may be repeated.")
     ] = None,
     size: Annotated[int, typer.Option(help="Side of the pictures, px.")] = 128,
-    seed: Annotated[int, typer.Option(min=0, help="Which series of samples.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Which series of samples.")] = 0,
     workers: Workers = 2,
     motion: Annotated[
         list[Path] | None, typer.Option(help="BVH file that half of the poses come from; may be repeated.")
@@ -159,8 +170,10 @@ def _counts(texts: list[str]) -> dict[str, int]:
     counts = {}
     for text in texts:
         split, _, number = text.partition("=")
-        if not split or not number.isdecimal() or int(number) == 0:
-            raise RecipeError(f"--count {text}: expected SPLIT=N with N at least 1, such as --count train=1000")
+        if not split or not re.fullmatch(r"0*[1-9][0-9]{0,8}", number):
+            raise RecipeError(
+                f"--count {text}: expected SPLIT=N with N at least 1 and below 10^9, such as --count train=1000"
+            )
         if split in counts:
             raise RecipeError(f"--count {text}: split {split!r} has a number already, {counts[split]}; give it once")
         counts[split] = int(number)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 study_app = typer.Typer()
 
+MOST_SEEDS, MOST_THREADS, MOST_JOBS, MOST_GPUS = 1000, 1024, 10_000, 1024
+
 
 @study_app.command()
 def study(
@@ -21,17 +23,21 @@ def study(
     out: Out,
     size: Annotated[str | None, typer.Option(help="Of a study that ships: cpu or gpu.")] = None,
     engine: Annotated[str, typer.Option(help="local: this machine; ray: a Ray cluster.")] = "local",
-    jobs: Annotated[int | None, typer.Option(min=1, help="Trials side by side; one for each core or card.")] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, max=MOST_JOBS, help="Trials in parallel; one for each core or card.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print trials, FLOPs, memory and time; run none.")] = False,
     budget_scale: Annotated[float, typer.Option(help="This many times the study's budget.")] = 1.0,
-    seeds: Annotated[int | None, typer.Option(min=1, help="This many seeds instead of the study's.")] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, max=MOST_SEEDS, help="This many seeds instead of the study's.")
+    ] = None,
     stores: Annotated[Path | None, typer.Option(help="Folder of worlds that several studies share.")] = None,
     trials_of: Annotated[
         list[Path] | None, typer.Option(help="Folder of another study; trials that it has done are copied.")
     ] = None,
     extend: Annotated[bool, typer.Option("--extend", help="Take a changed definition; keep what is done.")] = False,
     accelerator: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads of arithmetic of each trial.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, max=MOST_THREADS, help="CPU threads of each trial.")] = None,
     gpus: Annotated[float | None, typer.Option(help="Graphics cards of each trial; less than 1: shared.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -45,15 +51,17 @@ def study(
 
     from prepose.studies.builtin import STUDIES
     from prepose.studies.engines.choice import engine_named
-    from prepose.studies.reading import study_named, with_seeds
+    from prepose.studies.reading import MOST_TIMES, study_named, with_seeds
     from prepose.studies.run.conduct import run_study
     from prepose.studies.run.dry_run import forecast, print_forecast
     from prepose.studies.run.planning import Sitting
 
     if accelerator not in ("auto", "cpu", "cuda"):
         raise RecipeError(f"--accelerator {accelerator}: expected auto, cpu or cuda")
-    if budget_scale <= 0:
-        raise typer.BadParameter(f"--budget-scale {budget_scale}: expected more than 0")
+    if not 0 < budget_scale <= MOST_TIMES:
+        raise RecipeError(f"--budget-scale {budget_scale}: expected more than 0 and at most {MOST_TIMES:,}")
+    if gpus is not None and not 0 < gpus <= MOST_GPUS:
+        raise RecipeError(f"--gpus {gpus}: expected more than 0 and at most {MOST_GPUS}; for none, leave it out")
     chosen = study_named(name, studies=STUDIES, size=size)
     if seeds is not None:
         chosen = with_seeds(chosen, seeds)

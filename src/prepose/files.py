@@ -107,9 +107,11 @@ def locked(path: Path, what: str) -> Iterator[None]:
         what: What the message says that the other process does: "is running the study in studies/first".
 
     Raises:
-        DataError: another process holds it.
+        DataError: another process holds it, or its folder is a file.
         OSError: the lock cannot be written.
     """
+    if path.parent.exists() and not path.parent.is_dir():
+        raise DataError(f"{path.parent}: is a file, expected a folder; choose another")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         handle = _claim(path, wait=False)
@@ -123,10 +125,11 @@ def locked(path: Path, what: str) -> Iterator[None]:
         yield
     finally:
         if handle is not None:
-            # First the name and then the lock: whoever waits for this file sees that it is no longer the one.
-            with suppress(OSError):
-                path.unlink()
-            os.close(handle)
+            try:
+                # First the name and then the lock: whoever waits for this file sees that it is no longer the one.
+                path.unlink(missing_ok=True)
+            finally:
+                os.close(handle)
 
 
 def _claim(path: Path, *, wait: bool) -> int | None:

@@ -5,7 +5,7 @@ import errno
 import logging
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -19,7 +19,7 @@ from prepose.body.skeletons import get_skeleton
 from prepose.data.batch import BatchMaker, Source
 from prepose.data.dataset import PoseDataset
 from prepose.errors import DataError, RecipeError
-from prepose.files import flush_folder
+from prepose.files import LOCK, flush_folder, locked
 from prepose.models.checkpoint import save_weights
 from prepose.models.pose_net import PoseNet, build_pose_net
 from prepose.recipes.across import processes, share_batch_norm
@@ -97,17 +97,25 @@ def run_recipe(
         console = console if fabric.is_global_zero else None
         sources = open_sources(recipe)
         validator = Validator(recipe)
-        run = _open_run(recipe, out, fabric, resume=resume)
-        try:
-            _carry_out(run, sources, validator, fabric=fabric, machine=machine, console=console)
-        except OSError as error:
-            if error.errno not in OUT_OF_SPACE:
-                raise
-            raise DataError(
-                f"{run.folder}: the disk is full ({error.strerror}); everything up to step {last_step(run)} is saved; "
-                "free some space and run the same command again (`prepose train` with --resume)"
-            ) from error
+        with _alone(out, fabric, resume=resume):
+            run = _open_run(recipe, out, fabric, resume=resume)
+            try:
+                _carry_out(run, sources, validator, fabric=fabric, machine=machine, console=console)
+            except OSError as error:
+                if error.errno not in OUT_OF_SPACE:
+                    raise
+                raise DataError(
+                    f"{run.folder}: the disk is full ({error.strerror}); everything up to step {last_step(run)} is "
+                    "saved; free some space and run the same command again (`prepose train` with --resume)"
+                ) from error
     return run
+
+
+def _alone(out: Path, fabric: Fabric, *, resume: bool) -> AbstractContextManager[None]:
+    """Keep other trainings out of the folder; where it cannot be a run's, opening it says so better than a lock."""
+    if not fabric.is_global_zero or not (out.is_dir() or not (out.exists() or resume)):
+        return nullcontext()
+    return locked(out / LOCK, f"is training in {out}")
 
 
 def _launch(recipe: Recipe, machine: Machine) -> Fabric:

@@ -75,7 +75,7 @@ def _parsed(value: str, now: Any) -> Any:
         return value
     try:
         return json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         return value
 
 

@@ -161,7 +161,7 @@ def read_outline(folder: Path) -> Outline:
     plan = read_object(plan_path, advice="run `prepose study` again")
     try:
         return _outline(folder, head, plan)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
         raise DataError(
             f"{folder}: study.json and plan.json are damaged or of another version ({error!r}); run `prepose study` "
             "again into another folder"

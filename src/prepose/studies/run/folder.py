@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from prepose.errors import DataError
+from prepose.errors import DataError, shortened
 from prepose.files import inside, is_left_over, read_object, write_json
 from prepose.models.flops import count_flops, count_parameters
 from prepose.recipes.budget import stage_cost, training_flops
@@ -92,8 +92,22 @@ def keep_plan(folder: Path, plan: Mapping[str, Any], *, extend: bool) -> None:
 
 
 def read_plan(folder: Path) -> dict[str, Any]:
-    """The plan of a study's folder."""
-    return read_object(folder / "plan.json", advice=DAMAGED)
+    """The plan of a study's folder.
+
+    Raises:
+        DataError: the file is missing, damaged or of another version.
+    """
+    path = folder / "plan.json"
+    plan = read_object(path, advice=DAMAGED)
+    trials, machine = plan.get("trials"), plan.get("machine", {})
+    named = isinstance(trials, list) and all(
+        isinstance(trial, dict) and isinstance(trial.get("id"), str) and "arm" in trial for trial in trials
+    )
+    threads = machine.get("threads") if isinstance(machine, dict) else ""
+    if not named or not isinstance(threads, int | None) or isinstance(threads, bool):
+        wrong = "threads" if named else "trials"
+        raise DataError(f"{path}: is damaged ({wrong}); {DAMAGED}")
+    return plan
 
 
 def trial_folder(folder: Path, trial: str) -> Path:
@@ -108,7 +122,10 @@ def trial_folder(folder: Path, trial: str) -> Path:
 def attempts_at(run: Path) -> int:
     """How often a trial has failed so far."""
     path = run / "failure.json"
-    return int(read_object(path, advice=DAMAGED).get("attempts", 0)) if path.exists() else 0
+    attempts = read_object(path, advice=DAMAGED).get("attempts", 0) if path.exists() else 0
+    if not isinstance(attempts, int):
+        raise DataError(f"{path}: is damaged (attempts: {shortened(repr(attempts), 60)}); {DAMAGED}")
+    return attempts
 
 
 def note_failure(run: Path, failure: Failure, attempts: int) -> None:
@@ -136,7 +153,8 @@ def note_sitting(folder: Path, facts: Mapping[str, Any]) -> None:
     path = folder / "environment.json"
     if path.exists():
         first = read_object(path, advice=DAMAGED)
-        write_json(path, first | {"resumed": [*first.get("resumed", ()), dict(facts)]})
+        resumed = first.get("resumed", [])
+        write_json(path, first | {"resumed": [*(resumed if isinstance(resumed, list) else []), dict(facts)]})
     else:
         write_json(path, dict(facts))
 
