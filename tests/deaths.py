@@ -61,17 +61,17 @@ def killed_everywhere(command: Callable[[Path], Any], folder: Path, check: Calla
     raise AssertionError("it never ends")
 
 
-def killed_again_and_again(command: Callable[[], Any]) -> int:
-    """Kill a long command before its first change, run it again and kill it before its second, and so on to its end.
+def killed_again_and_again(command: Callable[[], Any], *, step: int) -> int:
+    """Kill a long command before its first change, run it again and kill it `step` changes later, and so on to its end.
 
     Returns:
         How often it was killed.
     """
-    for number in range(1, 1000):
+    for times in range(1000):
         try:
-            with dying_at(number):
+            with dying_at(1 + times * step):
                 command()
         except DiedError:
             continue
-        return number - 1
+        return times
     raise AssertionError("it never ends")

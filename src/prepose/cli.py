@@ -129,16 +129,15 @@ def quickstart(
     jobs: Annotated[int, typer.Option(min=1, help="Trainings side by side.")] = 2,
 ) -> None:
     """Make synthetic worlds, train three ways at equal compute, and write a page that compares them."""
-    from rich.console import Console
-
+    from prepose.console import PlainConsole, say
     from prepose.studies.quickstart.conduct import run_quickstart
 
     if quick and full:
         raise typer.BadParameter("--quick and --full exclude each other")
     size = "quick" if quick else "full" if full else "standard"
     with stoppable("what is finished is kept; run the same command again to go on"):
-        page = run_quickstart(out, size, jobs=jobs, console=Console())
-    print(f"open {page}")
+        page = run_quickstart(out, size, jobs=jobs, console=PlainConsole())
+    say(f"open {page}")
 
 
 @app.command()
@@ -156,14 +155,14 @@ def synthesize(
     ] = None,
 ) -> None:
     """Draw people with exact truth into a store."""
-    from prepose.console import counted_progress
+    from prepose.console import counted_progress, say
     from prepose.synthetic.synthesize import synthesize as draw
 
     counts = _counts(count or ["train=1000", "validation=100", "test=200"])
     again = "finished shards are kept; run the same command again to go on"
     with stoppable(again), counted_progress(f"people of the {world} world") as show:
         draw(world, out=out, counts=counts, size=size, seed=seed, workers=workers, motion=motion or (), progress=show)
-    print(f"{out}: " + ", ".join(f"{number:,} {split}" for split, number in counts.items()))
+    say(f"{out}: " + ", ".join(f"{number:,} {split}" for split, number in counts.items()))
 
 
 def _counts(texts: list[str]) -> dict[str, int]:
@@ -205,8 +204,7 @@ def train(
     workers: Annotated[int | None, typer.Option(min=0, help="Threads that make batches ahead.")] = None,
 ) -> None:
     """Train a network by a recipe."""
-    from rich.console import Console
-
+    from prepose.console import PlainConsole
     from prepose.recipes.builtin import recipe_named
     from prepose.recipes.conduct import Machine, run_recipe
     from prepose.recipes.overrides import override
@@ -216,7 +214,7 @@ def train(
     chosen = override(recipe_named(recipe), changes or [])
     machine = Machine(accelerator=accelerator, devices=devices, nodes=nodes, threads=threads, workers=workers)
     with stoppable(lambda: saved_so_far(out)):
-        run_recipe(shrunk(chosen) if shrink else chosen, out, resume=resume, machine=machine, console=Console())
+        run_recipe(shrunk(chosen) if shrink else chosen, out, resume=resume, machine=machine, console=PlainConsole())
 
 
 @app.command()
@@ -270,10 +268,11 @@ def predict(
     device: Annotated[str, typer.Option(help="cpu, cuda or mps.")] = "cpu",
 ) -> None:
     """Find a person's joints in photographs: a picture with the pose drawn on it, and the numbers as JSON."""
+    from prepose.console import say
     from prepose.predict.files import predict_files
 
     for numbers in predict_files(run, images, out, box=_box(box), device=device):
-        print(numbers)
+        say(numbers)
 
 
 def _box(text: str | None) -> "BoxXywh | None":

@@ -47,8 +47,7 @@ def study(
     """
     import json
 
-    from rich.console import Console
-
+    from prepose.console import PlainConsole
     from prepose.studies.builtin import STUDIES
     from prepose.studies.engines.choice import engine_named
     from prepose.studies.reading import MOST_TIMES, study_named, with_seeds
@@ -86,19 +85,20 @@ def study(
             print_forecast(found)
         return
     with stoppable("what is finished is kept; run the same command again to go on"):
-        end = run_study(chosen, out, sitting=sitting, engine=run, console=Console())
+        end = run_study(chosen, out, sitting=sitting, engine=run, console=PlainConsole())
     _print_end(end)
 
 
 def _print_end(end: "StudyEnd") -> None:
     """How it ended and where the report is; exit code 1 where trials failed."""
+    from prepose.console import say
     from prepose.studies.report.write import write_study_report
 
-    print(f"{end.folder}: {end.done} trials done" + (f", {len(end.failures)} failed" if end.failures else ""))
+    say(f"{end.folder}: {end.done} trials done" + (f", {len(end.failures)} failed" if end.failures else ""))
     for title, failure in end.failures.items():
-        print(f"  {title}: {failure.message}")
+        say(f"  {title}: {failure.message}")
     if end.done:
-        print(f"open {write_study_report(end.folder)}")
+        say(f"open {write_study_report(end.folder)}")
     if end.failures:
         raise typer.Exit(1)
 
@@ -108,9 +108,10 @@ def report(
     folder: Annotated[Path, typer.Argument(help="A folder that `prepose study` or `prepose quickstart` made.")],
 ) -> None:
     """Write the report of a study or a quickstart anew, from what its trials left."""
+    from prepose.console import say
     from prepose.studies.report.write import write_report_of
 
-    print(f"open {write_report_of(folder)}")
+    say(f"open {write_report_of(folder)}")
 
 
 @study_app.command()

@@ -67,8 +67,14 @@ def ran_out_of_memory(error: BaseException) -> bool:
 
 def one_line(text: object, most: int = LONGEST_LINE) -> str:
     """A text as one printable line: breaks are spaces, control characters their escapes, and it is not endless."""
-    line = " ".join(str(text).split())
-    return shortened("".join(char if char.isprintable() else ascii(char)[1:-1] for char in line), most)
+    return shortened(printable(" ".join(str(text).split())), most)
+
+
+def printable(text: str) -> str:
+    """A text whose control characters, which could do anything to a terminal, are shown as escapes; lines stay."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in text)
 
 
 def shortened(text: str, most: int = 120) -> str:

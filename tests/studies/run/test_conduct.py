@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from deaths import killed_again_and_again, killed_everywhere
 from fake_studies import at_once, small_study
 from prepose.errors import DataError, RecipeError
 from prepose.metrics.evaluation_files import load_evaluation
@@ -277,3 +278,51 @@ def test_a_cluster_that_cannot_be_reached_is_told_before_anything_is_drawn(sitti
     with pytest.raises(RecipeError, match="no cluster for 0 jobs"):
         run_study(small_study(), tmp_path / "study", sitting=there, engine=unreachable)
     assert not list((tmp_path / "stores").glob("**/*.arrow"))
+
+
+def no_trials(jobs, *, resources, tick, on_done):
+    """An engine that carries nothing out."""
+    return {job.name: Outcome() for job in jobs}
+
+
+def test_killed_before_any_change_of_the_studys_own_files_it_is_run_when_asked_again(undisturbed, sitting, tmp_path):
+    def command(out):
+        run_study(small_study(), out, sitting=sitting, engine=no_trials)
+
+    def same(out):
+        for name in ("study.json", "plan.json"):
+            assert (out / name).read_bytes() == (undisturbed / name).read_bytes()
+        assert "torch" in json.loads((out / "environment.json").read_text())
+
+    assert killed_everywhere(command, tmp_path, same) > 8
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the dead close no files
+def test_killed_again_and_again_it_ends_the_same(undisturbed, sitting, tmp_path):
+    out, study = tmp_path / "small", small_study(seeds=[0])
+    assert killed_again_and_again(lambda: run_study(study, out, sitting=sitting, engine=at_once), step=11) > 3
+    whole, found = results(undisturbed), results(out)
+    # TensorBoard's event files are named by their time.
+    assert found and all(whole[name] == found[name] for name in found)
+    assert run_study(study, out, sitting=sitting, engine=at_once).done == 2
+    assert not [path for path in out.rglob("*") if path.name.endswith((".partial", ".lock"))]
+
+
+def test_trials_on_cuda_are_refused_before_anything_is_made_where_there_is_none(sitting, tmp_path, monkeypatch):
+    monkeypatch.setattr("prepose.studies.run.planning.found_accelerator", lambda: "cpu")
+    with pytest.raises(RecipeError, match="no graphics card that torch can use; pass --accelerator cpu"):
+        run_study(small_study(), tmp_path / "out", sitting=replace(sitting, accelerator="cuda"), engine=at_once)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_study_begun_on_cuda_is_refused_where_there_is_none(undisturbed, sitting, stores, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    out.mkdir()
+    plan = json.loads((undisturbed / "plan.json").read_text())
+    plan["machine"]["accelerator"] = "cuda"
+    (out / "plan.json").write_text(json.dumps(plan))
+    shutil.copy(undisturbed / "study.json", out)
+    monkeypatch.setattr("prepose.studies.run.planning.found_accelerator", lambda: "cpu")
+    with pytest.raises(RecipeError, match="no graphics card"):
+        run_study(small_study(), out, sitting=replace(sitting, accelerator="auto"), engine=at_once)
