@@ -660,3 +660,22 @@ def test_control_c_says_how_to_go_on(run, monkeypatch, tmp_path, said, line):
     code, out, err = run("synthesize", "wild", "--out", tmp_path / "wild")
     assert (code, out) == (130, "")
     assert line in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", [["--out", ""], ["--out="], ["--out", " "], ["--out", "x", "--size", ""]])
+def test_an_empty_value_is_not_taken_for_this_folder(refused, monkeypatch, tmp_path, words):
+    monkeypatch.chdir(tmp_path)
+    option = "--size" if "--size" in words else "--out"
+    assert refused("synthesize", "lab", *words) == f"{option}: is empty; give it a value, or leave it out"
+    assert "an argument: is empty" in refused("evaluate", "", "--data", "x")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_pipe_among_the_files_here_is_passed_over(run, monkeypatch, tmp_path):
+    """A bare `data list` looks into every JSON file; a pipe without a writer would keep it waiting for ever."""
+    os.mkfifo(tmp_path / "a.json")
+    (tmp_path / "zero.json").symlink_to("/dev/zero")
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    monkeypatch.chdir(tmp_path)
+    code, out, err = run("data", "list")
+    assert (code, err) == (0, "") and "On this disk" in out

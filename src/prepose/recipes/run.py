@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from prepose.errors import DataError, RecipeError
-from prepose.files import is_left_over, read_object, write_json
+from prepose.files import inside, is_left_over, read_object, write_json
 from prepose.recipes.checkpoint import checkpoints
 from prepose.recipes.reading import read_recipe
 from prepose.recipes.stage import Recipe
@@ -26,7 +26,10 @@ MAX_DIFFERENCES = 6
 
 @dataclass(frozen=True)
 class Run:
-    """A run's folder and its recipe."""
+    """A run's folder and its recipe.
+
+    A folder may come from someone else: nothing in it that is a link is read or written, which is a DataError.
+    """
 
     folder: Path
     recipe: Recipe
@@ -40,22 +43,22 @@ class Run:
     @property
     def checkpoints(self) -> Path:
         """Where the states to go on from are."""
-        return self.folder / "checkpoints"
+        return inside(self.folder, "checkpoints")
 
     @property
     def best_weights(self) -> Path:
         """The weights with the best validation; the last ones where the recipe has no validation."""
-        return self.folder / "weights" / "best.safetensors"
+        return inside(self.folder, "weights/best.safetensors")
 
     @property
     def last_weights(self) -> Path:
         """The weights that the training ended with; they exist when it is finished."""
-        return self.folder / "weights" / "last.safetensors"
+        return inside(self.folder, "weights/last.safetensors")
 
     @property
     def evaluations(self) -> Path:
         """Where evaluations of this run belong."""
-        return self.folder / "evaluations"
+        return inside(self.folder, "evaluations")
 
     @property
     def finished(self) -> bool:
@@ -90,7 +93,7 @@ def open_run(folder: Path) -> Run:
     """
     if not (folder / "recipe.json").is_file():
         raise DataError(f"{folder}: holds no run (it has no recipe.json)")
-    return Run(folder, read_recipe(folder / "recipe.json"))
+    return Run(folder, read_recipe(inside(folder, "recipe.json")))
 
 
 def resume_run(folder: Path, recipe: Recipe) -> Run:
@@ -142,7 +145,7 @@ def _short(value: Any) -> str:
 
 def note_environment(run: Run, facts: dict[str, Any]) -> None:
     """Add a sitting's facts to `environment.json`: the first are the file's own, later ones lie under `resumed`."""
-    path = run.folder / "environment.json"
+    path = inside(run.folder, "environment.json")
     if path.exists():
         first = read_object(path, advice="delete it; the run then no longer says where it began")
         first.setdefault("resumed", []).append(facts)

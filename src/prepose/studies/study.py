@@ -25,6 +25,8 @@ def _number(value: Any) -> Any:
     # To Python, and so to pydantic, true is 1.
     if isinstance(value, bool):
         raise ValueError(f"found {str(value).lower()}, expected a number")
+    if isinstance(value, int | float) and abs(value) > 1e100:
+        raise ValueError("found a number beyond 1e100, expected one that can be meant")
     return value
 
 

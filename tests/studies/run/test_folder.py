@@ -114,3 +114,25 @@ def test_a_folder_of_other_files_is_refused(tmp_path):
 def test_a_trials_name_leads_nowhere_else(tmp_path, trial):
     with pytest.raises(DataError, match=r"plan\.json: names .* leads out of"):
         trial_folder(tmp_path, trial)
+
+
+@pytest.mark.parametrize(
+    "plan", [{}, {"trials": 3}, {"trials": [3]}, {"trials": [{"id": 3, "arm": "a"}]}, {"trials": [{"id": "a"}]}]
+)
+def test_a_plan_that_is_none_is_said(tmp_path, plan):
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    with pytest.raises(DataError, match=r"plan\.json: is damaged \(trials\)"):
+        read_plan(tmp_path)
+
+
+@pytest.mark.parametrize("machine", [3, {"threads": "many"}, {"threads": True}])
+def test_a_plan_of_an_odd_machine_is_said(tmp_path, machine):
+    (tmp_path / "plan.json").write_text(json.dumps({"trials": [], "machine": machine}))
+    with pytest.raises(DataError, match=r"plan\.json: is damaged \(threads\)"):
+        read_plan(tmp_path)
+
+
+def test_attempts_that_are_no_number_are_said(tmp_path):
+    (tmp_path / "failure.json").write_text('{"attempts": "many"}')
+    with pytest.raises(DataError, match=r"failure\.json: is damaged \(attempts: 'many'\)"):
+        attempts_at(tmp_path)

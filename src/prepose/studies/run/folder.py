@@ -46,7 +46,7 @@ def claim_folder(folder: Path, wanted: Mapping[str, Any], *, extend: bool) -> No
     Raises:
         DataError: the folder holds something else, or a study of another definition.
     """
-    path = folder / "study.json"
+    path = inside(folder, "study.json")
     if not path.exists():
         # A process that died in its first write leaves its lock and what it was writing.
         others = [each.name for each in folder.iterdir() if not is_left_over(each)] if folder.is_dir() else []
@@ -77,7 +77,7 @@ def keep_plan(folder: Path, plan: Mapping[str, Any], *, extend: bool) -> None:
     Raises:
         DataError: the same definition now means other trials: a recipe it names has changed.
     """
-    path = folder / "plan.json"
+    path = inside(folder, "plan.json")
     there = read_plan(folder) if path.exists() else None
     if there is not None and not extend:
         now = {trial["id"] for trial in plan["trials"]}
@@ -97,7 +97,7 @@ def read_plan(folder: Path) -> dict[str, Any]:
     Raises:
         DataError: the file is missing, damaged or of another version.
     """
-    path = folder / "plan.json"
+    path = inside(folder, "plan.json")
     plan = read_object(path, advice=DAMAGED)
     trials, machine = plan.get("trials"), plan.get("machine", {})
     named = isinstance(trials, list) and all(
@@ -121,7 +121,7 @@ def trial_folder(folder: Path, trial: str) -> Path:
 
 def attempts_at(run: Path) -> int:
     """How often a trial has failed so far."""
-    path = run / "failure.json"
+    path = inside(run, "failure.json")
     attempts = read_object(path, advice=DAMAGED).get("attempts", 0) if path.exists() else 0
     if not isinstance(attempts, int):
         raise DataError(f"{path}: is damaged (attempts: {shortened(repr(attempts), 60)}); {DAMAGED}")
@@ -150,7 +150,7 @@ def clear_failure(run: Path) -> None:
 
 def note_sitting(folder: Path, facts: Mapping[str, Any]) -> None:
     """Add a sitting's facts to `environment.json`: the first are the file's own, later ones lie under `resumed`."""
-    path = folder / "environment.json"
+    path = inside(folder, "environment.json")
     if path.exists():
         first = read_object(path, advice=DAMAGED)
         resumed = first.get("resumed", [])
