@@ -27,7 +27,7 @@ from prepose.recipes.run import open_run
 from prepose.studies.engines.local import Outcome, run_jobs
 from prepose.studies.run.conduct import run_study
 from prepose.studies.run.dry_run import forecast
-from prepose.studies.run.planning import Sitting
+from prepose.studies.run.planning import Sitting, plan_study
 from prepose.studies.run.step_speed import StepCost
 from prepose.studies.trials import arms_of, trials_of
 
@@ -135,7 +135,7 @@ import sys
 from pathlib import Path
 from fake_studies import small_study
 from prepose.studies.run.conduct import run_study
-from prepose.studies.run.planning import Sitting
+from prepose.studies.run.planning import Sitting, plan_study
 
 if __name__ == "__main__":
     stores, out = Path(sys.argv[1]), Path(sys.argv[2])
@@ -244,7 +244,7 @@ def test_a_recipe_that_means_something_else_now_is_told(undisturbed, sitting, tm
 
 def test_a_folder_of_something_else_is_refused(sitting, tmp_path):
     (tmp_path / "thesis.tex").touch()
-    with pytest.raises(DataError, match="is not empty and holds no study; choose another --out"):
+    with pytest.raises(DataError, match=r"holds no study and is not empty \(thesis\.tex\); choose another --out"):
         run_study(small_study(), tmp_path, sitting=sitting, engine=at_once)
 
 
@@ -285,7 +285,15 @@ def no_trials(jobs, *, resources, tick, on_done):
     return {job.name: Outcome() for job in jobs}
 
 
-def test_killed_before_any_change_of_the_studys_own_files_it_is_run_when_asked_again(undisturbed, sitting, tmp_path):
+def test_killed_before_any_change_of_the_studys_own_files_it_is_run_when_asked_again(
+    undisturbed, sitting, tmp_path, monkeypatch
+):
+    # What writes nothing is done once: it costs a second each time.
+    planned = plan_study(small_study(), undisturbed, sitting=sitting, engine=no_trials)
+    monkeypatch.setattr("prepose.studies.run.conduct.plan_study", lambda *_, **__: planned)
+    monkeypatch.setattr("prepose.studies.run.conduct.checked_arms", lambda *_: planned.arms)
+    monkeypatch.setattr("prepose.studies.run.conduct.environment", lambda: {"torch": "2"})
+
     def command(out):
         run_study(small_study(), out, sitting=sitting, engine=no_trials)
 
