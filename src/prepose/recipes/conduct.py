@@ -1,7 +1,6 @@
 """Carrying a recipe out: data, network, stages, run folder, and going on where a run stopped."""
 
 import copy
-import errno
 import logging
 import os
 from collections.abc import Iterator, Mapping
@@ -18,7 +17,7 @@ from rich.console import Console
 from prepose.body.skeletons import get_skeleton
 from prepose.data.batch import BatchMaker, Source
 from prepose.data.dataset import PoseDataset
-from prepose.errors import DataError, RecipeError
+from prepose.errors import OUT_OF_SPACE, DataError, RecipeError
 from prepose.files import LOCK, flush_folder, locked
 from prepose.models.checkpoint import save_weights
 from prepose.models.pose_net import PoseNet, build_pose_net
@@ -42,7 +41,6 @@ from prepose.recipes.train import train
 from prepose.recipes.training import Nets, Setting
 from prepose.recipes.validation import MEASURES, Validator
 
-OUT_OF_SPACE = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 PRECISIONS: Mapping[str, Literal["bf16-mixed", "32-true"]] = {"bf16": "bf16-mixed", "fp32": "32-true"}
 
 
