@@ -129,7 +129,7 @@ def compare(
     """Compare networks on the same samples: differences with intervals, by joint, action and occlusion."""
     import json
 
-    from prepose.console import counted_progress
+    from prepose.console import counted_progress, say
     from prepose.studies.compare import compare_runs, print_comparison, write_comparison_page
 
     with counted_progress("samples") as show:
@@ -139,7 +139,7 @@ def compare(
     else:
         print_comparison(found)
     if page is not None:
-        print(f"open {write_comparison_page(found, page)}", file=sys.stderr if as_json else sys.stdout)
+        say(f"open {write_comparison_page(found, page)}", file=sys.stderr if as_json else sys.stdout)
 
 
 @study_app.command()

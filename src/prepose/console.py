@@ -5,7 +5,7 @@ A bar appears with its first sample: what is found wrong before that is told in 
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
@@ -28,9 +28,9 @@ class PlainConsole(Console):
         return super().render_str(printable(text), **options)
 
 
-def say(text: object) -> None:
-    """Print a line, or several, to standard output, without control characters."""
-    print(printable(str(text)))
+def say(text: object, *, file: TextIO | None = None) -> None:
+    """Print a line, or several, without control characters; to standard output where no other file is named."""
+    print(printable(str(text)), file=file)
 
 
 def _bars(console: Console | None) -> Progress:

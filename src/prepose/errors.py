@@ -51,10 +51,10 @@ def explained(error: BaseException) -> str | None:
 def _of_the_system(error: OSError) -> str | None:
     # Of a renaming it is the second file that the user knows.
     place = error.filename2 or error.filename
-    if error.errno in OUT_OF_SPACE:
-        return f"{place or 'writing a file'}: {error.strerror.lower()}; free some space and run the same command again"
     if error.errno is None or error.strerror is None:
         return None
+    if error.errno in OUT_OF_SPACE:
+        return f"{place or 'writing a file'}: {error.strerror.lower()}; free some space and run the same command again"
     return f"{place}: {error.strerror.lower()}" if place else None
 
 
