@@ -2,6 +2,8 @@
 
 import errno
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from fakes import fake_lsp, fake_samples
 from prepose import cli
 from prepose.body.skeletons import MPII_16
 from prepose.data.store import StoreDescription, write_store
+from prepose.errors import DataError
 from prepose.recipes.builtin import RECIPES
 from prepose.synthetic.bvh import JOINT_NAMES
 from prepose.synthetic.rig import SEGMENTS, BodyPose, mean_proportions
@@ -79,6 +82,8 @@ def run(monkeypatch, capsys):
 
     def run_line(*words):
         monkeypatch.setattr(sys, "argv", ["prepose", *map(str, words)])
+        # The command line silences warnings, which are errors in tests.
+        monkeypatch.setattr(sys, "warnoptions", ["error"])
         # Under `python -m pytest` the program would be taken for a part of pytest.
         monkeypatch.setattr(sys.modules["__main__"], "__package__", None)
         with pytest.raises(SystemExit) as ended:
@@ -270,7 +275,7 @@ def test_a_split_is_counted_once(refused, tmp_path):
     assert refused(*words) == "--count train=6: split 'train' has a number already, 5; give it once"
 
 
-@pytest.mark.parametrize("box", ["", "1,2,3", "1,2,3,4,5", "a,b,c,d", "1;2;3;4", "1,2,,4"])
+@pytest.mark.parametrize("box", ["1,2,3", "1,2,3,4,5", "a,b,c,d", "1;2;3;4", "1,2,,4"])
 def test_a_box_is_four_numbers(refused, weights, photograph, tmp_path, box):
     line = refused("predict", weights, photograph, "--out", tmp_path / "out", "--box", box)
     assert line.startswith(f"--box {box}: expected four numbers X,Y,W,H in px")
@@ -577,24 +582,105 @@ def test_a_file_is_no_folder(refused, weights, photograph, lab):
 # --- how it ends ---
 
 
-def test_a_full_disk_is_one_line(run, monkeypatch, tmp_path):
-    def full(*_args, **_named):
-        raise OSError(errno.ENOSPC, "No space left on device", "/data/sheet.png")
+@pytest.fixture
+def show_fails(run, monkeypatch, tmp_path):
+    """Runs a verb that ends in an error: exit code, standard output, standard error."""
 
-    monkeypatch.setattr("prepose.data.sheet_file.write_contact_sheet", full)
-    code, _, err = run("data", "show", tmp_path)
-    assert code == 2
-    assert err == "prepose: the disk is full (/data/sheet.png); free some space and run the same command again\n"
+    def fail(error):
+        def failing(*_args, **_named):
+            raise error
+
+        monkeypatch.setattr("prepose.data.sheet_file.write_contact_sheet", failing)
+        return run("data", "show", tmp_path)
+
+    return fail
 
 
-def test_what_is_no_users_mistake_keeps_its_traceback(monkeypatch, tmp_path):
-    def broken(*_args, **_named):
-        raise ZeroDivisionError("a bug")
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (OSError(errno.ENOSPC, "No space left", "/d/a.png"), "/d/a.png: no space left; free some space and run"),
+        (PermissionError(errno.EACCES, "Permission denied", "/d/a.png"), "/d/a.png: permission denied"),
+        (OSError(errno.EROFS, "Read-only file system", "/d/a.png"), "/d/a.png: read-only file system"),
+        (OSError(errno.EISDIR, "Is a directory", "/d/.a.partial", None, "/d/a.png"), "/d/a.png: is a directory"),
+        (MemoryError(), "out of memory (MemoryError)"),
+        (
+            UnicodeEncodeError("utf-8", "a\udcff", 1, 2, "surrogates not allowed"),
+            "'a\\udcff' cannot be written as utf-8",
+        ),
+        (ValueError("embedded null byte"), "contains a NUL character"),
+        (DataError("a\x1b[31m.jpg:\n\tis broken"), "a\\x1b[31m.jpg: is broken"),
+        (DataError(f"found {'9' * 10**6}, expected 4"), "(1,000,018 characters)"),
+    ],
+)
+def test_what_the_machine_causes_is_one_printable_line(show_fails, error, line):
+    code, out, err = show_fails(error)
+    assert (code, out) == (2, "")
+    assert err.startswith("prepose: ") and line in err
+    assert err.count("\n") == 1 and err[:-1].isprintable() and len(err) < 1100
 
-    monkeypatch.setattr("prepose.data.sheet_file.write_contact_sheet", broken)
-    monkeypatch.setattr(sys, "argv", ["prepose", "data", "show", str(tmp_path)])
-    with pytest.raises(ZeroDivisionError):
-        cli.main()
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("a bug"), RecursionError("deep"), ValueError("an argument")])
+def test_what_is_a_fault_of_prepose_is_said_and_its_traceback_kept(show_fails, monkeypatch, tmp_path, error):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    code, out, err = show_fails(error)
+    assert (code, out, err.count("\n")) == (70, "", 1)
+    (kept,) = tmp_path.glob("prepose-fault-*.txt")
+    assert f"fault of prepose and not of what you gave it ({type(error).__name__}: {error})" in err and str(kept) in err
+    assert "Traceback" in kept.read_text() and "in failing" in kept.read_text()
+
+
+def test_an_error_of_the_system_that_names_no_file_keeps_its_traceback(show_fails, monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    code, _, err = show_fails(OSError(errno.EIO, "Input/output error"))
+    assert (code, err.count("\n")) == (2, 1)
+    assert "Input/output error" in err and str(next(tmp_path.glob("prepose-fault-*.txt"))) in err
+
+
+def test_where_no_file_can_be_written_the_traceback_is_shown(show_fails, monkeypatch):
+    def refuse(**_named):
+        raise PermissionError(errno.EACCES, "Permission denied", "/tmp")
+
+    monkeypatch.setattr("tempfile.mkstemp", refuse)
+    code, _, err = show_fails(ZeroDivisionError("a bug"))
+    assert code == 70 and "Traceback" in err and "a fault of prepose" in err.splitlines()[-1]
+
+
+def test_numbers_are_printed_before_they_are_kept(run, monkeypatch, tmp_path):
+    def refuse(*_args):
+        raise PermissionError(errno.EACCES, "Permission denied", str(tmp_path / "evaluations"))
+
+    monkeypatch.setattr("prepose.predict.scoring.score_run", lambda *_args, **_named: object())
+    monkeypatch.setattr("prepose.metrics.evaluation_tables.as_plain", lambda _: {"mpjpe_mm": 81.5})
+    monkeypatch.setattr("prepose.predict.scoring.keep_evaluation", refuse)
+    code, out, err = run("evaluate", tmp_path, "--data", tmp_path, "--json")
+    assert (code, json.loads(out)) == (2, {"mpjpe_mm": 81.5})
+    assert err == f"prepose: {tmp_path / 'evaluations'}: permission denied\n"
+
+
+START = "import sys; sys.argv[0] = 'prepose'; from prepose.__main__ import main; main()"
+
+
+def started(*words, before="", **settings):
+    """The command line in a process of its own, which is what the first moments and the streams are about."""
+    command = [sys.executable, "-c", before + START, *words]
+    return subprocess.run(command, capture_output=True, check=False, **settings)
+
+
+def test_control_c_while_it_is_imported_is_one_line():
+    # As if it came in the middle of an import that the command line needs.
+    before = "import sys\nclass Stop:\n def find_spec(self, name, *_):\n  if name == 'typer': raise KeyboardInterrupt\n"
+    done = started("version", before=before + "sys.meta_path.insert(0, Stop())\n")
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"prepose: stopped before anything was done\n")
+
+
+@pytest.mark.parametrize("locale", [{"LC_ALL": "C"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}])
+def test_every_text_can_be_printed_through_a_pipe(tmp_path, locale):
+    """What there is to list has signs that ASCII does not, and a name may be no text at all."""
+    done = started("protocols", env={**os.environ, **locale})
+    assert (done.returncode, done.stderr) == (0, b"") and done.stdout
+    done = started("data", "show", os.fsdecode(os.fsencode(tmp_path) + b"/\xff\xc3\xbc"), env={**os.environ, **locale})
+    assert done.returncode == 2 and done.stderr.startswith(b"prepose: ") and done.stderr.count(b"\n") == 1
 
 
 @pytest.mark.parametrize(("said", "line"), [("", "finished shards are kept"), ("step 8 is saved", "step 8 is saved")])
@@ -606,3 +692,22 @@ def test_control_c_says_how_to_go_on(run, monkeypatch, tmp_path, said, line):
     code, out, err = run("synthesize", "wild", "--out", tmp_path / "wild")
     assert (code, out) == (130, "")
     assert line in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", [["--out", ""], ["--out="], ["--out", " "], ["--out", "x", "--size", ""]])
+def test_an_empty_value_is_not_taken_for_this_folder(refused, monkeypatch, tmp_path, words):
+    monkeypatch.chdir(tmp_path)
+    option = "--size" if "--size" in words else "--out"
+    assert refused("synthesize", "lab", *words) == f"{option}: is empty; give it a value, or leave it out"
+    assert "an argument: is empty" in refused("evaluate", "", "--data", "x")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_pipe_among_the_files_here_is_passed_over(run, monkeypatch, tmp_path):
+    """A bare `data list` looks into every JSON file; a pipe without a writer would keep it waiting for ever."""
+    os.mkfifo(tmp_path / "a.json")
+    (tmp_path / "zero.json").symlink_to("/dev/zero")
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    monkeypatch.chdir(tmp_path)
+    code, out, err = run("data", "list")
+    assert (code, err) == (0, "") and "On this disk" in out

@@ -90,8 +90,22 @@ def test_what_does_not_exist_is_told(called, options, message):
     assert message in str(done.exception)
 
 
-def test_a_budget_must_be_positive(called):
-    assert invoke("study", "small", "--out", "x", "--budget-scale", "0").exit_code == 2
+@pytest.mark.parametrize(
+    ("option", "values"),
+    [
+        ("--budget-scale", ["0", "-1", "nan", "inf", "1e309", "1e30"]),
+        ("--gpus", ["0", "-1", "nan", "inf", "1e30"]),
+        ("--seeds", ["0", "-1", "1e30", "1000000000", "9" * 5000]),
+        ("--threads", ["0", "nan", "1000000"]),
+        ("--jobs", ["0", "true", "1000000000"]),
+    ],
+)
+def test_a_number_that_cannot_be_meant_is_refused_with_its_option(called, option, values):
+    for value in values:
+        done = invoke("study", "small", "--out", "x", option, value)
+        said = done.output + str(done.exception)
+        assert done.exit_code != 0 and len(called) == 1, value
+        assert (option in said and "xpected" in said) or "range" in said or "valid" in said, said
 
 
 @pytest.mark.parametrize("gpus", ["nan", "inf", "-1", "0", "1e30"])

@@ -1,7 +1,8 @@
 import pytest
 from rich.console import Console
+from rich.table import Table
 
-from prepose.console import counted_progress, split_progress
+from prepose.console import PlainConsole, counted_progress, say, split_progress
 from prepose.errors import DataError
 
 
@@ -38,3 +39,26 @@ def test_a_failure_later_ends_the_bar():
     # A bar that still ran would refuse another one on the same console.
     with counted_progress("more people", console) as move:
         move(1, 1)
+
+
+ODD = "[/b] [red]x :smile: a\x1b[31mb\x07 \u202e"
+
+
+def test_a_name_is_shown_as_it_is_whatever_rich_would_make_of_it():
+    console = PlainConsole(record=True, width=100, force_terminal=True)
+    table = Table(title=ODD)
+    table.add_column(ODD)
+    table.add_row(ODD)
+    console.print(ODD)
+    console.print(table)
+    with counted_progress(ODD, console) as move:
+        move(1, 1)
+    text = console.export_text(clear=False)
+    shown = ODD.replace("\x1b", "\\x1b").replace("\x07", "\\x07").replace("\u202e", "\\u202e")
+    assert text.count(shown) >= 5
+    assert not {"\x1b", "\x07", "\u202e"} & set(text)
+
+
+def test_what_is_said_holds_no_control_characters(capsys):
+    say("a\x1b[31mb\nc")
+    assert capsys.readouterr().out == "a\\x1b[31mb\nc\n"

@@ -1,9 +1,24 @@
 import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
 
 import pytest
 
-from prepose.errors import DataError
-from prepose.files import flush_folder, inside, read_object, read_object_if_any, shortened, write_json
+from prepose.errors import DataError, shortened
+from prepose.files import (
+    flush_folder,
+    inside,
+    is_left_over,
+    locked,
+    read_object,
+    read_object_if_any,
+    whole_file,
+    write_json,
+    write_whole,
+)
 
 
 def test_json_goes_there_and_back_and_leaves_nothing_beside_it(tmp_path):
@@ -20,6 +35,8 @@ def test_what_cannot_be_written_leaves_the_file_as_it_was(tmp_path):
     write_json(path, {"a": 1})
     with pytest.raises(TypeError):
         write_json(path, {"a": object()})
+    with pytest.raises(ValueError, match="nan"):
+        write_json(path, {"a": float("nan")})
     assert json.loads(path.read_text()) == {"a": 1}
 
 
@@ -27,8 +44,12 @@ def test_what_cannot_be_written_leaves_the_file_as_it_was(tmp_path):
     ("content", "message"),
     [
         (b'{"a": 1', "is damaged .*delimiter"),
+        (b'{"a": 1e400}', "is damaged .holds 1e400"),
+        (b'{"a": ' + b"9" * 5000 + b"}", "is damaged .holds a number of more than 4,300 digits"),
+        (b"[" * 100_000, "is damaged .nested too deeply"),
+        (b'{"a": 1e' + b"9" * 100_000 + b"}", "is damaged .holds 1e99.*100,002 characters"),
         (b"", "is damaged"),
-        (b"\xff\xfe", "is damaged .*utf-8"),
+        (b"\xff\xfe", "is damaged .not UTF-8"),
         (b'{"a": NaN}', "is damaged .holds NaN"),
         (b'{"a": [-Infinity]}', "is damaged .holds -Infinity"),
         (b"[1, 2]", "is damaged .holds list, expected an object"),
@@ -46,7 +67,7 @@ def test_a_damaged_file_is_named_with_what_to_do(tmp_path, content, message):
 def test_a_file_that_need_not_exist(tmp_path):
     assert read_object_if_any(tmp_path / "none.json", advice="") is None
     (tmp_path / "none.json").mkdir()
-    with pytest.raises(DataError, match="is damaged"):
+    with pytest.raises(DataError, match=r"none\.json: cannot be read \(is a folder"):
         read_object_if_any(tmp_path / "none.json", advice="")
 
 
@@ -104,3 +125,115 @@ def test_a_long_name_is_shortened_in_the_message(tmp_path):
     assert len(str(caught.value)) < 500 + 2 * len(str(tmp_path))
     assert shortened("ab" * 60) == "ab" * 60
     assert all(len(shortened("x" * count)) <= 120 for count in (121, 10**6))
+
+
+@pytest.mark.parametrize("kind", ["fifo", "device", "folder"])
+def test_only_regular_files_are_read(tmp_path, kind):
+    """A pipe would block for ever, /dev/zero fill the memory."""
+    path = tmp_path / "facts.json"
+    {"fifo": lambda: os.mkfifo(path), "device": lambda: path.symlink_to("/dev/zero"), "folder": path.mkdir}[kind]()
+    with pytest.raises(DataError, match=r"facts\.json: cannot be read \(is a .*, not a regular file\)"):
+        read_object(path, advice="")
+
+
+def test_a_file_that_may_not_be_read_is_named(tmp_path, monkeypatch):
+    def denied(path, flags):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("prepose.files.os.open", denied)
+    with pytest.raises(DataError, match=r"a\.json: cannot be read \(Permission denied\); ask its owner"):
+        read_object(tmp_path / "a.json", advice="ask its owner")
+
+
+def test_text_and_bytes_are_written_whole(tmp_path):
+    path = tmp_path / "new" / "page.html"
+    assert write_whole(path, "Fuß \udcff") == path
+    assert path.read_bytes() == "Fuß \\udcff".encode()
+    write_whole(path, b"\x00")
+    assert path.read_bytes() == b"\x00"
+    assert [each.name for each in path.parent.iterdir()] == ["page.html"]
+
+
+def test_a_writer_that_fails_leaves_what_was_there_and_nothing_beside_it(tmp_path):
+    path = write_whole(tmp_path / "a.bin", b"old")
+    with pytest.raises(KeyboardInterrupt), whole_file(path) as aside:
+        aside.write_bytes(b"half")
+        raise KeyboardInterrupt
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_killed_writer_left_is_taken_over_by_the_next(tmp_path):
+    path = tmp_path / "net.safetensors"
+    code = f"import os; from pathlib import Path; from prepose.files import whole_file; path = Path({str(path)!r})\n"
+    code += "with whole_file(path) as aside: aside.write_bytes(b'half' * 100); os._exit(9)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 9
+    (left,) = tmp_path.iterdir()
+    assert is_left_over(left)
+    write_whole(path, b"whole")
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.read_bytes() == b"whole"
+
+
+def test_writers_of_one_file_do_not_mix(tmp_path):
+    path, contents = tmp_path / "a.txt", [bytes([65 + n]) * 300_000 for n in range(4)]
+    writers = [threading.Thread(target=lambda c=c: [write_whole(path, c) for _ in range(10)]) for c in contents]
+    for writer in writers:
+        writer.start()
+    while any(writer.is_alive() for writer in writers):
+        assert not path.exists() or path.read_bytes() in contents
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("place", ["a.txt", ".a.txt.partial"])
+@pytest.mark.parametrize("kind", ["link", "fifo"])
+def test_no_link_or_pipe_is_written_through(tmp_path, place, kind):
+    """Whoever sends a study could put one where prepose is going to write."""
+    folder, victim = tmp_path / "study", tmp_path / "victim"
+    folder.mkdir()
+    victim.write_bytes(b"precious")
+    {"link": lambda: (folder / place).symlink_to(victim), "fifo": lambda: os.mkfifo(folder / place)}[kind]()
+    write_whole(folder / "a.txt", b"new")
+    assert (victim.read_bytes(), (folder / "a.txt").read_bytes()) == (b"precious", b"new")
+    assert not (folder / "a.txt").is_symlink()
+    assert [each.name for each in folder.iterdir()] == ["a.txt"]
+
+
+def hold(path: Path) -> subprocess.Popen:
+    code = f"import sys; from pathlib import Path; from prepose.files import locked; path = Path({str(path)!r})\n"
+    code += "with locked(path, 'x'): print('held', flush=True); sys.stdin.read()"
+    process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdout is not None and process.stdout.readline() == b"held\n"
+    return process
+
+
+def test_what_another_process_holds_is_refused_until_it_ends(tmp_path):
+    path = tmp_path / "study" / ".lock"
+    process = hold(path)
+    with (
+        pytest.raises(DataError, match=rf"another process \({process.pid} on .*\) runs it; wait"),
+        locked(path, "runs it"),
+    ):
+        pass
+    # However it ends.
+    process.kill()
+    process.communicate()
+    assert is_left_over(path)
+    with locked(path, "runs it"):
+        assert path.read_text().startswith(f"{os.getpid()} on ")
+    assert list(path.parent.iterdir()) == []
+
+
+def test_a_lock_that_is_a_link_is_not_written_through(tmp_path):
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"precious")
+    (tmp_path / ".lock").symlink_to(victim)
+    with locked(tmp_path / ".lock", "runs"):
+        assert victim.read_bytes() == b"precious"
+
+
+def test_a_file_system_without_locks_keeps_nobody_out(tmp_path, monkeypatch):
+    monkeypatch.setattr("prepose.files.fcntl", None)
+    with locked(tmp_path / ".lock", "runs"), locked(tmp_path / ".lock", "runs"):
+        write_whole(tmp_path / "a.txt", b"new")
+    assert (tmp_path / "a.txt").read_bytes() == b"new"

@@ -1,6 +1,7 @@
 import itertools
 import math
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from prepose.worker import map_in_order
+from prepose.worker import map_in_order, terminated_as_if_interrupted
 
 PARENT = """
 import multiprocessing, time
@@ -77,3 +78,34 @@ def _alive(pid):
         return False
     status = Path(f"/proc/{pid}/stat")
     return not status.exists() or status.read_text().rsplit(")", 1)[1].split()[0] != "Z"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_what_ends_a_process_acts_as_control_c(number):
+    before = signal.getsignal(number)
+    with pytest.raises(KeyboardInterrupt), terminated_as_if_interrupted():
+        os.kill(os.getpid(), number)
+    assert signal.getsignal(number) == before
+
+
+def test_a_terminal_that_was_closed_stops_no_saving(tmp_path):
+    """After SIGHUP each byte to the terminal is an error; what is saved after it must be saved all the same."""
+    program = (
+        "import os, signal, sys\n"
+        "from prepose.worker import terminated_as_if_interrupted\n"
+        "try:\n"
+        "  with terminated_as_if_interrupted():\n"
+        "    print('ready', flush=True); signal.pause()\n"
+        "except KeyboardInterrupt:\n"
+        "  print('x' * 100_000, flush=True); print('y', file=sys.stderr, flush=True)\n"
+        "  open(sys.argv[1], 'w').write('saved')\n"
+    )
+    kept = tmp_path / "kept"
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(sys.executable, [sys.executable, "-c", program, str(kept)])
+    assert b"ready" in os.read(terminal, 100)
+    # The kernel sends SIGHUP to who has it as its terminal.
+    os.close(terminal)
+    _, status = os.waitpid(pid, 0)
+    assert (os.waitstatus_to_exitcode(status), kept.read_text()) == (0, "saved")

@@ -1,16 +1,24 @@
 """The command line: verbs only, each importing what it needs when it runs, so that `--help` stays instant."""
 
-import errno
+import io
+import os
+import re
 import sys
+import tempfile
+import traceback
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, NoReturn, cast
 
 import typer
 
+from prepose import __version__
 from prepose.cli_data import data_app
 from prepose.cli_options import AsJson, Out, Workers, say_if_imported, stoppable
 from prepose.cli_study import study_app
-from prepose.errors import DataError, PoseError, RecipeError, one_line, shortened
+from prepose.errors import DataError, RecipeError, explained, one_line, shortened
+from prepose.worker import terminated_as_if_interrupted
 
 if TYPE_CHECKING:
     from prepose.arrays import BoxXywh
@@ -25,23 +33,74 @@ app = typer.Typer(
 app.add_typer(data_app, name="data")
 app.add_typer(study_app)
 
+# Exit codes: 0 done, 1 done with findings or failed trials, 2 refused, and
+INTERRUPTED, AT_FAULT = 130, 70  # as shells say it of Ctrl-C, and sysexits.h of a fault in a program
+
 # Typer shows one kind of misuse in public, BadParameter; its parent is what every misuse of a verb or option raises.
 _MISUSE = cast("type[typer.BadParameter]", typer.BadParameter.__base__)
 
 
 def main() -> None:
-    """Run the command line; a user's mistake ends in one line and exit code 2."""
+    """Run the command line; what a user, his files or his machine cause ends in one line and exit code 2."""
+    settle_process()
+    _refuse_empty(sys.argv[1:])
     try:
-        # Typer's own way with a mistyped option takes six lines.
-        sys.exit(app(standalone_mode=False) or 0)
+        with terminated_as_if_interrupted():
+            # Typer's own way with a mistyped option takes six lines.
+            sys.exit(app(standalone_mode=False) or 0)
     except _MISUSE as error:
         _misused(error)
-    except PoseError as error:
-        _fail(str(error))
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        _fail(f"the disk is full ({error.filename or 'while writing'}); free some space and run the same command again")
+    except Exception as error:
+        line = explained(error)
+        if line is None:
+            _at_fault(error)
+        else:
+            _fail(line)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+def _refuse_empty(words: Sequence[str]) -> None:
+    """No argument means anything empty: it comes from a variable that is not set, and would mean this folder."""
+    for before, word in zip(("", *words), words, strict=False):
+        if not word.strip() or re.fullmatch(r"--[a-z-]+=\s*", word):
+            name = word.partition("=")[0].strip() or (before if before.startswith("-") else "")
+            _fail(f"{name or 'an argument'}: is empty; give it a value, or leave it out")
+
+
+def settle_process() -> None:
+    """Let nothing but prepose's own lines reach the terminal, and let every text be printed somehow."""
+    # Read when cv2 is imported, here and in worker processes; what they say of a broken image, our line says better.
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+        os.environ.setdefault("PYTHONWARNINGS", "ignore")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # Names that are not UTF-8, and terminals that are not.
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _at_fault(error: Exception) -> NoReturn:
+    """The last handler: nothing that a user did, as far as prepose can tell."""
+    trace = "".join(traceback.format_exception(error))
+    what = one_line(f"{type(error).__name__}: {error}", 300)
+    try:
+        handle, path = tempfile.mkstemp(prefix="prepose-fault-", suffix=".txt")
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(f"prepose {__version__}, {' '.join(sys.argv)}\n{trace}")
+    except OSError:
+        print(trace, file=sys.stderr)
+        path = "the lines above"
+    if isinstance(error, OSError):
+        _fail(f"the system refused something ({what}); where is in {path}")
+    print(
+        f"prepose: this is a fault of prepose and not of what you gave it ({what}); please report it with the "
+        f"traceback, which is in {path}",
+        file=sys.stderr,
+    )
+    sys.exit(AT_FAULT)
 
 
 def _misused(error: Exception) -> None:
@@ -55,7 +114,7 @@ def _misused(error: Exception) -> None:
     _fail(f"{message}; `{verb} --help` shows what there is")
 
 
-def _fail(line: str) -> None:
+def _fail(line: str) -> NoReturn:
     print(f"prepose: {one_line(line)}", file=sys.stderr)
     sys.exit(2)
 
@@ -70,16 +129,15 @@ def quickstart(
     jobs: Annotated[int, typer.Option(min=1, help="Trainings side by side.")] = 2,
 ) -> None:
     """Make synthetic worlds, train three ways at equal compute, and write a page that compares them."""
-    from rich.console import Console
-
+    from prepose.console import PlainConsole, say
     from prepose.studies.quickstart.conduct import run_quickstart
 
     if quick and full:
         raise typer.BadParameter("--quick and --full exclude each other")
     size = "quick" if quick else "full" if full else "standard"
     with stoppable("what is finished is kept; run the same command again to go on"):
-        page = run_quickstart(out, size, jobs=jobs, console=Console())
-    print(f"open {page}")
+        page = run_quickstart(out, size, jobs=jobs, console=PlainConsole())
+    say(f"open {page}")
 
 
 @app.command()
@@ -90,29 +148,31 @@ def synthesize(
         list[str] | None, typer.Option("--count", metavar="SPLIT=N", help="Samples of a split; may be repeated.")
     ] = None,
     size: Annotated[int, typer.Option(help="Side of the pictures, px.")] = 128,
-    seed: Annotated[int, typer.Option(min=0, help="Which series of samples.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Which series of samples.")] = 0,
     workers: Workers = 2,
     motion: Annotated[
         list[Path] | None, typer.Option(help="BVH file that half of the poses come from; may be repeated.")
     ] = None,
 ) -> None:
     """Draw people with exact truth into a store."""
-    from prepose.console import counted_progress
+    from prepose.console import counted_progress, say
     from prepose.synthetic.synthesize import synthesize as draw
 
     counts = _counts(count or ["train=1000", "validation=100", "test=200"])
     again = "finished shards are kept; run the same command again to go on"
     with stoppable(again), counted_progress(f"people of the {world} world") as show:
         draw(world, out=out, counts=counts, size=size, seed=seed, workers=workers, motion=motion or (), progress=show)
-    print(f"{out}: " + ", ".join(f"{number:,} {split}" for split, number in counts.items()))
+    say(f"{out}: " + ", ".join(f"{number:,} {split}" for split, number in counts.items()))
 
 
 def _counts(texts: list[str]) -> dict[str, int]:
     counts = {}
     for text in texts:
         split, _, number = text.partition("=")
-        if not split or not number.isdecimal() or int(number) == 0:
-            raise RecipeError(f"--count {text}: expected SPLIT=N with N at least 1, such as --count train=1000")
+        if not split or not re.fullmatch(r"0*[1-9][0-9]{0,8}", number):
+            raise RecipeError(
+                f"--count {text}: expected SPLIT=N with N at least 1 and below 10^9, such as --count train=1000"
+            )
         if split in counts:
             raise RecipeError(f"--count {text}: split {split!r} has a number already, {counts[split]}; give it once")
         counts[split] = int(number)
@@ -144,17 +204,17 @@ def train(
     workers: Annotated[int | None, typer.Option(min=0, max=256, help="Threads that make batches ahead.")] = None,
 ) -> None:
     """Train a network by a recipe."""
-    from rich.console import Console
-
+    from prepose.console import PlainConsole
     from prepose.recipes.builtin import recipe_named
     from prepose.recipes.conduct import Machine, run_recipe
     from prepose.recipes.overrides import override
     from prepose.recipes.overrides import shrink as shrunk
+    from prepose.recipes.run import saved_so_far
 
     chosen = override(recipe_named(recipe), changes or [])
     machine = Machine(accelerator=accelerator, devices=devices, nodes=nodes, threads=threads, workers=workers)
-    with stoppable("nothing was saved yet"):
-        run_recipe(shrunk(chosen) if shrink else chosen, out, resume=resume, machine=machine, console=Console())
+    with stoppable(lambda: saved_so_far(out)):
+        run_recipe(shrunk(chosen) if shrink else chosen, out, resume=resume, machine=machine, console=PlainConsole())
 
 
 @app.command()
@@ -173,15 +233,18 @@ def evaluate(
 
     from prepose.console import counted_progress
     from prepose.metrics.evaluation_tables import as_plain, print_evaluation
-    from prepose.predict.scoring import evaluate_run
+    from prepose.predict.scoring import keep_evaluation, score_run
 
     with counted_progress("samples") as show:
-        result = evaluate_run(run, data, split=split, protocol=protocol, device=device, progress=show)
+        result = score_run(run, data, split=split, protocol=protocol, device=device, progress=show)
     say_if_imported(run)
     if as_json:
         print(json.dumps(as_plain(result), indent=1, allow_nan=False))
     else:
         print_evaluation(result)
+    # Only now: the numbers are out, whatever becomes of the file.
+    sys.stdout.flush()
+    keep_evaluation(result, run)
 
 
 @app.command()
@@ -212,6 +275,7 @@ def predict(
 
     Exit code 0: every image is done; 1: some could not be used, the rest is done; 2: nothing could be done.
     """
+    from prepose.console import say
     from prepose.predict.files import predict_files
 
     boxes = [_box(text) for text in box or []]
@@ -219,7 +283,7 @@ def predict(
     # A single image that cannot be used is an error like any other.
     failed = None if len(images) == 1 else lambda path, error: faults.append(one_line(str(error)))
     for numbers in predict_files(run, images, out, boxes=boxes, device=device, failed=failed):
-        print(numbers)
+        say(numbers)
     say_if_imported(run)
     if faults:
         print(f"prepose: {len(faults)} of {len(images)} images could not be used:", file=sys.stderr)
@@ -242,8 +306,6 @@ def _box(text: str) -> "BoxXywh":
 @app.command()
 def version() -> None:
     """Print the version."""
-    from prepose import __version__
-
     print(__version__)
 
 

@@ -32,7 +32,7 @@ def data_add(
     workers: Workers = 2,
 ) -> None:
     """Turn a dataset's files into a store of checked samples."""
-    from prepose.console import split_progress
+    from prepose.console import say, split_progress
     from prepose.data.catalog import add_dataset
     from prepose.data.chip import DEFAULT_MARGIN, Chips
 
@@ -55,9 +55,9 @@ def data_add(
         )
     for part in added:
         of = f" of {part.expected:,}" if part.expected else ""
-        print(f"{out}: {part.samples:,}{of} samples in split {part.split}")
+        say(f"{out}: {part.samples:,}{of} samples in split {part.split}")
         for note in part.notes:
-            print(f"  {note}")
+            say(f"  {note}")
 
 
 @data_app.command("list")

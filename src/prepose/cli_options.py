@@ -1,12 +1,14 @@
 """What several verbs of the command line share."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from prepose.errors import one_line
 
 Out = Annotated[Path, typer.Option("--out", help="Folder to write.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of a table.")]
@@ -14,12 +16,17 @@ Workers = Annotated[int, typer.Option("--workers", min=1, help="Processes.")]
 
 
 @contextmanager
-def stoppable(how_to_go_on: str) -> Iterator[None]:
-    """Ctrl-C ends with one line that says how to go on, and exit code 130."""
+def stoppable(how_to_resume: str | Callable[[], str]) -> Iterator[None]:
+    """Ctrl-C ends with one line that says how to resume, and exit code 130.
+
+    Args:
+        how_to_resume: What is kept and what to do; a function where that is only known once it has stopped.
+    """
     try:
         yield
     except KeyboardInterrupt as error:
-        print(f"prepose: {error}" if str(error) else f"prepose: stopped; {how_to_go_on}", file=sys.stderr)
+        how = how_to_resume if isinstance(how_to_resume, str) else how_to_resume()
+        print(f"prepose: {one_line(error if str(error) else f'stopped; {how}')}", file=sys.stderr)
         raise typer.Exit(130) from error
 
 

@@ -14,8 +14,7 @@ if TYPE_CHECKING:
 
 study_app = typer.Typer()
 
-# No machine holds more cards; a larger budget than this many times the planned one is a slip.
-MOST_GPUS, MOST_BUDGETS = 64, 1_000_000
+MOST_SEEDS, MOST_THREADS, MOST_JOBS, MOST_GPUS = 1000, 1024, 10_000, 1024
 
 
 @study_app.command()
@@ -24,17 +23,21 @@ def study(
     out: Out,
     size: Annotated[str | None, typer.Option(help="Of a study that ships: cpu or gpu.")] = None,
     engine: Annotated[str, typer.Option(help="local: this machine; ray: a Ray cluster.")] = "local",
-    jobs: Annotated[int | None, typer.Option(min=1, help="Trials side by side; one for each core or card.")] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, max=MOST_JOBS, help="Trials in parallel; one for each core or card.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print trials, FLOPs, memory and time; run none.")] = False,
     budget_scale: Annotated[float, typer.Option(help="This many times the study's budget.")] = 1.0,
-    seeds: Annotated[int | None, typer.Option(min=1, help="This many seeds instead of the study's.")] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, max=MOST_SEEDS, help="This many seeds instead of the study's.")
+    ] = None,
     stores: Annotated[Path | None, typer.Option(help="Folder of worlds that several studies share.")] = None,
     trials_of: Annotated[
         list[Path] | None, typer.Option(help="Folder of another study; trials that it has done are copied.")
     ] = None,
     extend: Annotated[bool, typer.Option("--extend", help="Take a changed definition; keep what is done.")] = False,
     accelerator: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads of arithmetic of each trial.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, max=MOST_THREADS, help="CPU threads of each trial.")] = None,
     gpus: Annotated[float | None, typer.Option(help="Graphics cards of each trial; less than 1: shared.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -44,18 +47,20 @@ def study(
     """
     import json
 
-    from rich.console import Console
-
+    from prepose.console import PlainConsole
     from prepose.studies.builtin import STUDIES
     from prepose.studies.engines.choice import engine_named
-    from prepose.studies.reading import study_named, with_seeds
+    from prepose.studies.reading import MOST_TIMES, study_named, with_seeds
     from prepose.studies.run.conduct import run_study
     from prepose.studies.run.dry_run import forecast, print_forecast
     from prepose.studies.run.planning import Sitting
 
-    _check_machine(accelerator, gpus, engine)
-    if not 0 < budget_scale <= MOST_BUDGETS:
-        raise typer.BadParameter(f"--budget-scale {budget_scale}: expected more than 0, at most {MOST_BUDGETS:,}")
+    if accelerator not in ("auto", "cpu", "cuda"):
+        raise RecipeError(f"--accelerator {accelerator}: expected auto, cpu or cuda")
+    if not 0 < budget_scale <= MOST_TIMES:
+        raise RecipeError(f"--budget-scale {budget_scale}: expected more than 0 and at most {MOST_TIMES:,}")
+    if gpus is not None and not 0 < gpus <= MOST_GPUS:
+        raise RecipeError(f"--gpus {gpus}: expected more than 0 and at most {MOST_GPUS}; for none, leave it out")
     chosen = study_named(name, studies=STUDIES, size=size)
     if seeds is not None:
         chosen = with_seeds(chosen, seeds)
@@ -80,32 +85,20 @@ def study(
             print_forecast(found)
         return
     with stoppable("what is finished is kept; run the same command again to go on"):
-        end = run_study(chosen, out, sitting=sitting, engine=run, console=Console())
+        end = run_study(chosen, out, sitting=sitting, engine=run, console=PlainConsole())
     _print_end(end)
-
-
-def _check_machine(accelerator: str, gpus: float | None, engine: str) -> None:
-    """What no trial could use is said before anything is made."""
-    import torch
-
-    if accelerator not in ("auto", "cpu", "cuda"):
-        raise RecipeError(f"--accelerator {accelerator}: expected auto, cpu or cuda")
-    # What the machines of a cluster have is not for this one to say.
-    if accelerator == "cuda" and engine != "ray" and not torch.cuda.is_available():
-        raise RecipeError("--accelerator cuda: torch finds no CUDA device here; use auto or cpu")
-    if gpus is not None and not 0 < gpus <= MOST_GPUS:
-        raise RecipeError(f"--gpus {gpus:g}: expected more than 0, at most {MOST_GPUS}, as one trial uses one machine")
 
 
 def _print_end(end: "StudyEnd") -> None:
     """How it ended and where the report is; exit code 1 where trials failed."""
+    from prepose.console import say
     from prepose.studies.report.write import write_study_report
 
-    print(f"{end.folder}: {end.done} trials done" + (f", {len(end.failures)} failed" if end.failures else ""))
+    say(f"{end.folder}: {end.done} trials done" + (f", {len(end.failures)} failed" if end.failures else ""))
     for title, failure in end.failures.items():
-        print(f"  {title}: {failure.message}")
+        say(f"  {title}: {failure.message}")
     if end.done:
-        print(f"open {write_study_report(end.folder)}")
+        say(f"open {write_study_report(end.folder)}")
     if end.failures:
         raise typer.Exit(1)
 
@@ -115,9 +108,10 @@ def report(
     folder: Annotated[Path, typer.Argument(help="A folder that `prepose study` or `prepose quickstart` made.")],
 ) -> None:
     """Write the report of a study or a quickstart anew, from what its trials left."""
+    from prepose.console import say
     from prepose.studies.report.write import write_report_of
 
-    print(f"open {write_report_of(folder)}")
+    say(f"open {write_report_of(folder)}")
 
 
 @study_app.command()
@@ -135,7 +129,7 @@ def compare(
     """Compare networks on the same samples: differences with intervals, by joint, action and occlusion."""
     import json
 
-    from prepose.console import counted_progress
+    from prepose.console import counted_progress, say
     from prepose.studies.compare import compare_runs, print_comparison, write_comparison_page
 
     with counted_progress("samples") as show:
@@ -145,7 +139,7 @@ def compare(
     else:
         print_comparison(found)
     if page is not None:
-        print(f"open {write_comparison_page(found, page)}", file=sys.stderr if as_json else sys.stdout)
+        say(f"open {write_comparison_page(found, page)}", file=sys.stderr if as_json else sys.stdout)
 
 
 @study_app.command()

@@ -1,11 +1,15 @@
-"""The errors that a user's files and recipes can cause.
+"""The errors that a user's files, recipes and machine can cause, and how they are told in one line.
 
-The command line prints a `PoseError` as one line and exits with code 2; anything else is a bug and shows its traceback.
-A message says what is wrong, where, what was found, what was expected and what to do.
+The command line prints one line for each and exits with code 2; anything else is a fault of prepose. A message says
+what is wrong, where, what was found, what was expected and what to do.
 """
+
+import errno
 
 # Longer lines hold a value that nobody reads.
 LONGEST_LINE = 1000
+
+OUT_OF_SPACE = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
 
 
 class PoseError(Exception):
@@ -24,10 +28,53 @@ class RecipeError(PoseError):
     """A recipe, or a setting of one, is not valid."""
 
 
+def explained(error: BaseException) -> str | None:
+    """What to tell a user about an error in a line; None where it is a fault of the program.
+
+    Nothing is said but what the error itself knows: the file, and the reason that the system gave.
+    """
+    if isinstance(error, PoseError):
+        return str(error)
+    if ran_out_of_memory(error):
+        return f"out of memory ({str(error) or type(error).__name__}); free some, or make what is asked for smaller"
+    if type(error).__name__ == "BrokenProcessPool":
+        return f"a worker process ended before its work was done (it was killed, or memory ran out): {error}"
+    if isinstance(error, OSError):
+        return _of_the_system(error)
+    if isinstance(error, UnicodeEncodeError):
+        return f"{shortened(repr(error.object))} cannot be written as {error.encoding}: {error.reason}; rename it"
+    if isinstance(error, ValueError) and "embedded null" in str(error):
+        return "a path or a name contains a NUL character, which no file system takes; correct it where it is written"
+    return None
+
+
+def _of_the_system(error: OSError) -> str | None:
+    # Of a renaming it is the second file that the user knows.
+    place = error.filename2 or error.filename
+    if error.errno is None or error.strerror is None:
+        return None
+    if error.errno in OUT_OF_SPACE:
+        return f"{place or 'writing a file'}: {error.strerror.lower()}; free some space and run the same command again"
+    return f"{place}: {error.strerror.lower()}" if place else None
+
+
+def ran_out_of_memory(error: BaseException) -> bool:
+    """Whether an error is about memory, of the machine or of an accelerator."""
+    # torch has classes and words of its own; importing it to ask for them takes seconds.
+    named = type(error).__name__ == "OutOfMemoryError" or "DefaultCPUAllocator" in str(error)
+    return isinstance(error, MemoryError) or named
+
+
 def one_line(text: object, most: int = LONGEST_LINE) -> str:
     """A text as one printable line: breaks are spaces, control characters their escapes, and it is not endless."""
-    line = " ".join(str(text).split())
-    return shortened("".join(char if char.isprintable() else ascii(char)[1:-1] for char in line), most)
+    return shortened(printable(" ".join(str(text).split())), most)
+
+
+def printable(text: str) -> str:
+    """A text whose control characters, which could do anything to a terminal, are shown as escapes; lines stay."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in text)
 
 
 def shortened(text: str, most: int = 120) -> str:

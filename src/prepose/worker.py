@@ -1,13 +1,15 @@
-"""Worker processes of this package: they obey their parent, never outlive it, and give results in the order asked."""
+"""Processes of this package: how signals end them, and workers that obey their parent and never outlive it."""
 
 import os
 import signal
+import stat
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import connection, get_context, parent_process
+from types import FrameType
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -16,9 +18,53 @@ R = TypeVar("R")
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
+# A terminal that closes sends SIGHUP, clusters and the system send SIGTERM; Windows has no SIGHUP.
+HANG_UP = getattr(signal, "SIGHUP", None)
+ENDING = (signal.SIGTERM,) if HANG_UP is None else (signal.SIGTERM, HANG_UP)
+
+
+@contextmanager
+def terminated_as_if_interrupted() -> Iterator[None]:
+    """SIGTERM and SIGHUP act as Ctrl-C does: what is finished is kept, and the message says how to resume.
+
+    A signal that is ignored stays ignored, as `nohup` wants it. Signals reach the main thread only; elsewhere nothing
+    is changed.
+    """
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        if number == HANG_UP:
+            leave_terminal()
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in ENDING}
+    for number, handler in before.items():
+        if handler != signal.SIG_IGN:
+            signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def leave_terminal() -> None:
+    """Send what is still printed nowhere: writing to a terminal that was closed is an error, and would end a saving."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        # A closed terminal no longer says that it is one, but it still is a character device.
+        if stat.S_ISCHR(os.fstat(stream).st_mode):
+            os.dup2(nowhere, stream)
+    os.close(nowhere)
+
+
 def follow_parent() -> None:
-    """Leave Ctrl-C to the parent, and end when the parent does, however it ends."""
+    """Leave Ctrl-C and a closed terminal to the parent, and end when the parent does, however it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if HANG_UP is not None:
+        signal.signal(HANG_UP, signal.SIG_IGN)
     parent = parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()

@@ -8,7 +8,6 @@ from safetensors.torch import save_file
 from torch import nn
 
 from prepose.errors import DataError
-from prepose.models import weights_file
 from prepose.models.weights_file import FILE_NAME, Weights, is_weights_file, load_state, read_weights, write_weights
 
 WEIGHTS = Weights({"backbone": "resnet-18"}, ("a", "b"), {"x": torch.arange(6.0).view(2, 3), "n": torch.tensor(4)})
@@ -32,7 +31,7 @@ def test_a_failure_while_writing_keeps_the_old_file_and_leaves_nothing_behind(tm
     def full_disk(handle: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(weights_file.os, "fsync", full_disk)
+    monkeypatch.setattr("prepose.files.os.fsync", full_disk)
     with pytest.raises(OSError, match="No space left"):
         write_weights(Weights({}, (), {}), tmp_path)
     monkeypatch.undo()

@@ -21,10 +21,12 @@ import pytest
 import torch
 from rich.console import Console
 
+from deaths import killed_again_and_again
 from prepose.body.skeletons import MPII_16
 from prepose.data.sample import PoseSample
 from prepose.data.store import StoreDescription, open_store, write_store
 from prepose.errors import DataError, RecipeError
+from prepose.files import LOCK, locked
 from prepose.metrics.protocols import get_protocol
 from prepose.models.checkpoint import load_weights
 from prepose.models.pose_net import build_pose_net
@@ -333,3 +335,29 @@ def test_two_processes_end_like_one_with_the_same_batches(
         assert (ours["step"], ours["stage"]) == (theirs["step"], theirs["stage"])
         assert float(ours["loss"]) == pytest.approx(float(theirs["loss"]), rel=1e-4)
     assert len(list((two_processes / "together" / "tensorboard").iterdir())) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the dead close no files
+def test_killed_before_changes_to_the_disk_and_resumed_it_ends_the_same(tiny: Recipe, tmp_path: Path) -> None:
+    undisturbed, out = run_recipe(tiny, tmp_path / "whole", machine=OFTEN), tmp_path / "killed"
+
+    def command() -> None:
+        # As a person does: what the folder holds says which command is the right one.
+        run_recipe(tiny, out, resume=(out / "recipe.json").exists(), machine=OFTEN)
+
+    assert killed_again_and_again(command, step=4) > 4
+    assert same_result(undisturbed, Run(out, tiny))
+    left = [path.name for path in out.rglob("*") if path.name.endswith(".partial") or path.name.startswith(".")]
+    assert not left
+
+
+def test_two_trainings_do_not_write_one_run(tiny: Recipe, tmp_path: Path) -> None:
+    run = run_recipe(tiny, tmp_path / "run", machine=ALONE)
+    before = {path: path.read_bytes() for path in run.folder.rglob("*") if path.is_file()}
+    with (
+        locked(run.folder / LOCK, "x"),
+        pytest.raises(DataError, match=r"another process \(\d+ on .*\) is training in"),
+    ):
+        run_recipe(tiny, run.folder, resume=True, machine=ALONE)
+    assert {path: path.read_bytes() for path in run.folder.rglob("*") if path.is_file()} == before

@@ -6,7 +6,15 @@ import pytest
 from prepose.errors import DataError, RecipeError
 from prepose.recipes.builtin import RECIPES
 from prepose.recipes.overrides import override
-from prepose.recipes.run import create_run, discard_unless_begun, last_step, note_environment, open_run, resume_run
+from prepose.recipes.run import (
+    create_run,
+    discard_unless_begun,
+    last_step,
+    note_environment,
+    open_run,
+    resume_run,
+    saved_so_far,
+)
 
 
 def test_a_run_keeps_its_whole_recipe(tmp_path: Path) -> None:
@@ -89,3 +97,28 @@ def test_a_run_that_never_began_is_discarded_and_another_is_kept(tmp_path: Path)
     run = create_run(tmp_path / "saved", RECIPES["mixed"]())
     (run.checkpoints / "step-000000000-0").mkdir(parents=True)
     assert not discard_unless_begun(run) and (run.folder / "recipe.json").exists()
+
+
+def test_what_is_saved_is_said_of_the_folder_as_it_is(tmp_path: Path) -> None:
+    assert saved_so_far(tmp_path) == "nothing was saved yet"
+    (tmp_path / "checkpoints" / "step-000000007-1").mkdir(parents=True)
+    assert "saved state is of step 7; rerun with --resume" in saved_so_far(tmp_path)
+
+
+def test_what_a_process_left_that_died_in_its_first_write_is_no_reason_to_refuse(tmp_path: Path) -> None:
+    for name in (".lock", ".recipe.json.partial", "recipe.partial"):
+        (tmp_path / name).write_text("half")
+    assert create_run(tmp_path, RECIPES["mixed"]()).recipe == RECIPES["mixed"]()
+
+
+@pytest.mark.parametrize("name", ["checkpoints", "weights", "evaluations", "recipe.json", "environment.json"])
+def test_no_link_in_a_run_from_someone_else_is_followed(tmp_path: Path, name: str) -> None:
+    """To go on with it would write there, and delete what it took for old checkpoints."""
+    folder, elsewhere = create_run(tmp_path / "run", RECIPES["mixed"]()).folder, tmp_path / "elsewhere"
+    if (folder / name).exists():
+        (folder / name).rename(elsewhere)
+    (folder / name).symlink_to(elsewhere)
+    with pytest.raises(DataError, match=f"{name} is a link; links are not followed"):
+        run = open_run(folder)
+        note_environment(run, {})
+        assert not [run.checkpoints, run.best_weights, run.last_weights, run.evaluations]

@@ -113,3 +113,19 @@ def test_seeds_are_the_studys_first_and_then_new_ones():
     study = small_study(seeds=[4, 1])
     assert with_seeds(study, 1).seeds == (4,)
     assert with_seeds(study, 4).seeds == (4, 1, 0, 2)
+
+
+@pytest.mark.parametrize("scale", ["1", True, 0, -1, 1e300, None, [1]])
+def test_a_scale_in_a_folders_study_that_cannot_be_meant_is_refused(tmp_path, scale):
+    path = tmp_path / "study.json"
+    path.write_text(json.dumps({"format": 1, "study": small_study().model_dump(mode="json"), "budget_scale": scale}))
+    with pytest.raises(RecipeError, match=r"study\.json: budget_scale: found .*, expected a number above 0"):
+        read_study_file(path)
+
+
+@pytest.mark.parametrize("content", ["[" * 100_000, '{"name": ' + "9" * 5000 + "}", '{"name": NaN}', '{"a": 1e999}'])
+def test_a_file_that_python_cannot_read_is_refused_in_a_line(tmp_path, content):
+    path = tmp_path / "study.json"
+    path.write_text(content)
+    with pytest.raises(RecipeError, match=r"study\.json: expected a study as JSON, found something else \(\w+"):
+        read_study_file(path)

@@ -5,6 +5,9 @@ import json
 import pytest
 from pydantic import ValidationError
 
+from fake_studies import small_study
+from prepose.errors import RecipeError
+from prepose.studies.reading import study_from
 from prepose.studies.study import Budget, Comparison, EvaluationSet, Factor, Level, StoreSpec, Study
 
 
@@ -97,3 +100,36 @@ def test_levels_of_a_factor_have_names_of_their_own() -> None:
 def test_an_unknown_protocol_is_named() -> None:
     with pytest.raises(ValidationError, match=r"no protocol is named 'true-root-dept' \(did you mean"):
         EvaluationSet(store="lab", protocol="true-root-dept")
+
+
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [
+        (("seeds",), [True, 1]),
+        (("seeds",), [2**63]),
+        (("budget", "amount"), True),
+        (("budget", "amount"), 1e30),
+        (("budget", "amount"), float("nan")),
+        (("stores", "lab", "counts"), {"train": 1e30}),
+        (("stores", "lab", "counts"), {"train": True}),
+        (("stores", "lab", "size"), True),
+        (("stores", "lab", "seed"), True),
+        (("stores", "lab", "seed"), 10**30),
+        (("factors", 0, "levels", 0, "budget"), 1e30),
+        (("factors", 0, "levels", 0, "budget"), float("inf")),
+        (("factors", 0, "levels", 0, "budget"), True),
+        (("factors", 0, "levels", 0, "parts"), {"pretrain": 1e30}),
+        (("factors", 0, "levels", 0, "shared_by"), {"pretrain": True}),
+    ],
+)
+def test_a_number_that_cannot_be_meant_is_refused_with_its_field(where, value):
+    content = small_study().model_dump(mode="json")
+    inner = content
+    for part in where[:-1]:
+        inner = inner[part]
+    inner[where[-1]] = value
+    with pytest.raises(RecipeError) as refused:
+        study_from(content, "mine.json")
+    assert str(refused.value).startswith("mine.json: ") and "found" in str(refused.value)
+    named = [str(part) for part in where if isinstance(part, str)]
+    assert named[0] in str(refused.value) or named[-1] in str(refused.value)

@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
 
+from deaths import killed_everywhere
 from prepose.data import store_files
 from prepose.data.store import open_store, store_splits
 from prepose.errors import DataError, RecipeError
+from prepose.files import LOCK, locked
 from prepose.synthetic import synthesize as module
 from prepose.synthetic.synthesize import Order, describe, synthesize
 from prepose.synthetic.worlds import WORLDS, draw_sample
@@ -144,3 +146,34 @@ def test_description_names_everything_that_the_samples_depend_on():
     made_by = describe(Order("wild", "train", 3, 96, ("walk.bvh",)), 10).made_by
     expected = {"world": "wild", "split": "train", "seed": 3, "size": 96, "motion": ("walk.bvh",), "samples": 10}
     assert expected.items() <= dict(made_by).items()
+
+
+def test_killed_before_any_change_to_the_disk_it_ends_the_same_when_run_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_SHARD", 2)
+    counts = {"train": 3, "test": 1}
+    kept: dict[tuple[str, int], object] = {}
+    monkeypatch.setattr(module, "draw_sample", lambda *a, **n: kept.setdefault((a[1], a[3]), draw_sample(*a, **n)))
+    write(tmp_path / "whole", counts=counts)
+
+    def files(out):
+        return {path.relative_to(out): path.read_bytes() for path in out.rglob("*") if path.is_file()}
+
+    def same(out):
+        assert files(out) == files(tmp_path / "whole")
+
+    def command(out):
+        try:
+            write(out, counts=counts)
+        except DataError as error:
+            # Killed after its very last write, when all was done.
+            assert "is complete already" in str(error)
+
+    assert killed_everywhere(command, tmp_path / "killed", same) > 15
+
+
+def test_two_commands_do_not_write_one_store(tmp_path):
+    with (
+        locked(tmp_path / "lab" / LOCK, "x"),
+        pytest.raises(DataError, match=r"another process \(\d+ on .*writing the"),
+    ):
+        write(tmp_path / "lab")

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 
 from prepose.data.doctor import MOST_IMAGES, Examination
 from prepose.data.sheet_file import write_sheet_of
 from prepose.data.store import open_store
+from prepose.errors import printable
 
 STYLES = {"fault": "bold red", "note": "yellow"}
 MOST_SHOWN = 36
@@ -23,10 +25,10 @@ def print_examinations(examinations: Sequence[Examination], console: Console | N
         notes = len(each.findings) - faults
         also = f", {notes} note{'s' if notes != 1 else ''}" if notes else ""
         seen = f"{each.samples:,} samples, {each.images:,} of their pictures looked at"
-        console.print(f"[bold]{each.split}[/]: {verdict}{also} ({seen})", highlight=False)
+        console.print(f"[bold]{escape(printable(each.split))}[/]: {verdict}{also} ({seen})", highlight=False)
         for finding in each.findings:
             console.print(f"  [{STYLES[finding.severity]}]{finding.severity}[/] {finding.check}: ", end="")
-            console.print(finding.text, markup=False, highlight=False)
+            console.print(printable(finding.text), markup=False, highlight=False)
     if any(each.images < each.samples for each in examinations):
         console.print(f"At most {MOST_IMAGES:,} pictures of a split were looked at; --all-images looks at every one.")
 

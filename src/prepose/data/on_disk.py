@@ -1,6 +1,5 @@
 """What is on this disk: stores, and folders of owners' files that could become one. Nothing of a picture is decoded."""
 
-import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from prepose.data.picture import image_size
 from prepose.data.recognise import lies_in, looks_like
 from prepose.data.store import SplitSummary, describe_store, open_store
 from prepose.errors import DataError
+from prepose.files import parse_json, read_regular_file
 
 # A place holds stores, or folders of stores such as `quickstart/stores/lab`.
 DEPTH = 3
@@ -171,8 +171,8 @@ def _picture_sizes(folder: Path, split: str) -> tuple[tuple[int, int], ...]:
 def _stores_of(recipe: Path) -> tuple[str, ...]:
     """What a JSON file names as `store`, at any depth; nothing where it is no recipe."""
     try:
-        content = json.loads(recipe.read_bytes()) if _may_be_recipe(recipe) else None
-    except (OSError, ValueError, RecursionError):
+        content = parse_json(read_regular_file(recipe)) if _may_be_recipe(recipe) else None
+    except (OSError, ValueError):
         return ()
     return tuple(dict.fromkeys(_named_stores(content))) if isinstance(content, Mapping) else ()
 

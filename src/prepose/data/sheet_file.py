@@ -1,6 +1,5 @@
 """A contact sheet of a store as a picture file."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from prepose.data.contact_sheet import contact_sheet
 from prepose.data.dataset import PoseDataset
 from prepose.data.store import open_store, store_splits
 from prepose.errors import DataError
+from prepose.files import write_whole
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 
@@ -63,7 +63,4 @@ def _check_suffix(out: Path) -> None:
 
 def _write(sheet: ImageRgb, out: Path) -> None:
     _, encoded = cv2.imencode(out.suffix, np.ascontiguousarray(sheet[..., ::-1]))
-    out.parent.mkdir(parents=True, exist_ok=True)
-    aside = out.with_name(f".{out.name}.{os.getpid()}.part")
-    aside.write_bytes(encoded.tobytes())
-    aside.replace(out)
+    write_whole(out, encoded.tobytes())

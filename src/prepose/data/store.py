@@ -33,6 +33,7 @@ from prepose.data.store_files import (
     write_shard,
 )
 from prepose.errors import DataError
+from prepose.files import is_left_over
 
 __all__ = [
     "FORMAT_VERSION",
@@ -152,10 +153,8 @@ def finished_samples(folder: Path, split: str, description: StoreDescription) ->
         DataError: the folder holds something else, the split is complete, or it was made by another command.
     """
     if not (folder / "store.json").exists():
-        # A process killed in its very first write leaves nothing but the record it was writing.
-        empty = not folder.exists() or (
-            folder.is_dir() and {file.name for file in folder.iterdir()} <= {"store.partial"}
-        )
+        # A process killed in its very first write leaves nothing but the record it was writing, and its lock.
+        empty = not folder.exists() or (folder.is_dir() and all(map(is_left_over, folder.iterdir())))
         if not empty:
             raise DataError(f"{folder}: is not empty and not a store; choose another --out")
         return 0

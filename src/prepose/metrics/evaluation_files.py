@@ -7,7 +7,6 @@ belong together is found out. Nothing is pickled.
 import hashlib
 import io
 import json
-import os
 import zipfile
 from dataclasses import fields
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from prepose.errors import DataError
+from prepose.files import parse_json, read_regular_file, write_whole
 from prepose.metrics.evaluation import Evaluation, Row
 from prepose.metrics.protocols import protocol_from_json
 
@@ -34,7 +34,7 @@ def save_evaluation(evaluation: Evaluation, folder: Path, name: str) -> Path:
     texts = {text: np.array(getattr(evaluation, text), dtype=np.str_) for text in _TEXT_TUPLES}
     columns: dict[str, Any] = {**evaluation.arrays(), **texts}
     archive = _archive(columns)
-    _write_aside(folder / f"{name}.npz", archive)
+    write_whole(folder / f"{name}.npz", archive)
     description = {
         "format": FORMAT_VERSION,
         "protocol": evaluation.protocol.to_json(),
@@ -50,8 +50,7 @@ def save_evaluation(evaluation: Evaluation, folder: Path, name: str) -> Path:
         "variants": {variant: plain(row) for variant, row in evaluation.per_variant().items()},
     }
     path = folder / f"{name}.json"
-    _write_aside(path, (json.dumps(description, indent=1, allow_nan=False) + "\n").encode())
-    return path
+    return write_whole(path, json.dumps(description, indent=1, allow_nan=False) + "\n")
 
 
 def _archive(columns: dict[str, Any]) -> bytes:
@@ -80,15 +79,6 @@ def joints_plain(evaluation: Evaluation) -> dict[str, Any]:
         "left_out_2d": evaluation.left_out("2d"),
         "baselines": evaluation.variant_joints(),
     }
-
-
-def _write_aside(path: Path, content: bytes) -> None:
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        aside.write_bytes(content)
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def load_evaluation(path: Path) -> Evaluation:
@@ -125,7 +115,7 @@ def read_description(path: Path) -> dict[str, Any]:
         DataError: the file is missing, damaged or of another version.
     """
     try:
-        description = json.loads(path.read_text())
+        description = parse_json(read_regular_file(path))
         version = description["format"]
         description["arrays_sha256"]
     except FileNotFoundError as error:
@@ -139,7 +129,7 @@ def read_description(path: Path) -> dict[str, Any]:
 
 def _read_arrays(path: Path, sha256: str) -> dict[str, np.ndarray]:
     try:
-        content = path.read_bytes()
+        content = read_regular_file(path)
     except OSError as error:
         raise DataError(f"{path}: the arrays of the evaluation cannot be read ({error.strerror})") from error
     if hashlib.sha256(content).hexdigest() != sha256:

@@ -7,6 +7,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from prepose.console import PlainConsole
 from prepose.metrics.evaluation import Evaluation, Row
 from prepose.metrics.evaluation_files import joints_plain, plain
 from prepose.metrics.protocol import IN_MM_OR_PX, MEASURE_TEXTS, Measure
@@ -66,7 +67,7 @@ def as_plain(evaluation: Evaluation) -> dict[str, Any]:
 
 def print_evaluation(evaluation: Evaluation, console: Console | None = None) -> None:
     """The headline, overall, baselines, by group, by what hides a joint, by joint, by action, by subject."""
-    console = console or Console()
+    console = console or PlainConsole()
     for line in (*heading(evaluation), LEGEND, *([LEGEND_OKS] if evaluation.protocol.headline == "oks_ap" else [])):
         console.print(line, highlight=False)
     groups: dict[str, Mapping[str, Row]] = {

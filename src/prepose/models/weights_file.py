@@ -4,7 +4,6 @@ One file holds both, so that it can be written aside and renamed as a whole: a r
 """
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from prepose.errors import DataError
-from prepose.files import flush_folder
+from prepose.files import write_whole
 
 FORMAT = "prepose-weights"
 VERSION = 1
@@ -54,18 +53,7 @@ def write_weights(weights: Weights, path: Path) -> Path:
     target = file_of(path)
     header = {"format": FORMAT, "version": VERSION, "spec": dict(weights.spec), "joints": list(weights.joints)}
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.tensors.items()}
-    target.parent.mkdir(parents=True, exist_ok=True)
-    aside = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    try:
-        with aside.open("wb") as file:
-            file.write(save(tensors, metadata={"prepose": json.dumps(header)}))
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(target)
-    finally:
-        aside.unlink(missing_ok=True)
-    flush_folder(target.parent)
-    return target
+    return write_whole(target, save(tensors, metadata={"prepose": json.dumps(header)}))
 
 
 def read_weights(path: Path) -> Weights:

@@ -8,6 +8,7 @@ from prepose.body.skeleton import Skeleton
 from prepose.data.dataset import PoseDataset
 from prepose.data.store import describe_store, open_store, store_splits
 from prepose.errors import DataError
+from prepose.files import inside
 from prepose.metrics.evaluation import Evaluation
 from prepose.metrics.evaluation_files import save_evaluation
 from prepose.metrics.protocols import Protocol, get_protocol, protocols_for
@@ -26,7 +27,27 @@ def evaluate_run(
     device: str = "cpu",
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Evaluation:
-    """Score a run's weights on a split of a store; in a run's folder the evaluation is kept under `evaluations/`.
+    """Score a run's weights on a split of a store, and keep the evaluation with the run: see the two functions below.
+
+    Raises:
+        DataError: see `score_run` and `keep_evaluation`.
+        OSError: the run's folder may not be written.
+    """
+    evaluation = score_run(run, store, split=split, protocol=protocol, device=device, progress=progress)
+    keep_evaluation(evaluation, run)
+    return evaluation
+
+
+def score_run(
+    run: Path,
+    store: Path,
+    *,
+    split: str | None = None,
+    protocol: str | None = None,
+    device: str = "cpu",
+    progress: Callable[[int, int | None], None] | None = None,
+) -> Evaluation:
+    """Score a run's weights on a split of a store.
 
     Args:
         run: A run's folder or a weights file.
@@ -51,10 +72,22 @@ def evaluate_run(
     chosen, choice = _first_that_fits(rows, dataset, net.skeleton)
     evaluation = evaluate(net, dataset, replace(chosen, split=dataset.split), device=device, progress=progress)
     told = choice if asked is None else "asked for"
-    evaluation = replace(evaluation, facts={**evaluation.facts, "protocol_is": told})
-    if (run / "recipe.json").is_file():
-        save_evaluation(evaluation, run / "evaluations", f"{evaluation.dataset}-{dataset.split}-{chosen.name}")
-    return evaluation
+    return replace(evaluation, facts={**evaluation.facts, "protocol_is": told})
+
+
+def keep_evaluation(evaluation: Evaluation, run: Path) -> Path | None:
+    """Save an evaluation under `evaluations/` in a run's folder; None where `run` is a weights file alone.
+
+    Raises:
+        DataError: the dataset's name leads out of that folder, or a link is in the way.
+        OSError: the folder may not be written.
+    """
+    if not (run / "recipe.json").is_file():
+        return None
+    # The dataset's name comes from its store, which may be someone else's.
+    name = f"{evaluation.dataset}-{evaluation.split}-{evaluation.protocol.name}"
+    place = inside(inside(run, "evaluations"), f"{name}.json")
+    return save_evaluation(evaluation, place.parent, place.stem)
 
 
 def _first_that_fits(rows: Sequence[Protocol], dataset: PoseDataset, network: Skeleton) -> tuple[Protocol, str]:

@@ -110,7 +110,7 @@ def save_checkpoint(folder: Path, snapshot: Snapshot, net: PoseNet, averaged: Po
         raise
     flush_folder(folder)
     for old in checkpoints(folder)[:-KEPT]:
-        shutil.rmtree(old)
+        _remove(old)
     return target
 
 
@@ -213,6 +213,14 @@ def _write_state(path: Path, snapshot: Snapshot) -> None:
 def _clear(folder: Path) -> None:
     if folder.exists():
         shutil.rmtree(folder)
+
+
+def _remove(checkpoint: Path) -> None:
+    """Delete a checkpoint: renamed first, so that half of one is never taken for a whole one."""
+    aside = checkpoint.with_name(f".partial-{checkpoint.name}")
+    _clear(aside)
+    checkpoint.rename(aside)
+    _clear(aside)
 
 
 def random_state() -> dict[str, Any]:

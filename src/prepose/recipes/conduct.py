@@ -1,11 +1,10 @@
 """Carrying a recipe out: data, network, stages, run folder, and going on where a run stopped."""
 
 import copy
-import errno
 import logging
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -18,8 +17,8 @@ from rich.console import Console
 from prepose.body.skeletons import get_skeleton
 from prepose.data.batch import BatchMaker, Source
 from prepose.data.dataset import PoseDataset
-from prepose.errors import DataError, RecipeError
-from prepose.files import flush_folder
+from prepose.errors import OUT_OF_SPACE, DataError, RecipeError
+from prepose.files import LOCK, flush_folder, locked
 from prepose.models.checkpoint import save_weights
 from prepose.models.pose_net import PoseNet, build_pose_net
 from prepose.recipes.across import processes, share_batch_norm
@@ -43,7 +42,6 @@ from prepose.recipes.train import train
 from prepose.recipes.training import Nets, Setting
 from prepose.recipes.validation import MEASURES, Validator
 
-OUT_OF_SPACE = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 PRECISIONS: Mapping[str, Literal["bf16-mixed", "32-true"]] = {"bf16": "bf16-mixed", "fp32": "32-true"}
 
 
@@ -100,20 +98,28 @@ def run_recipe(
         console = console if fabric.is_global_zero else None
         sources = open_sources(recipe)
         validator = Validator(recipe)
-        run = _open_run(recipe, out, fabric, resume=resume)
-        try:
-            _carry_out(run, sources, validator, fabric=fabric, machine=machine, console=console)
-        except BaseException as error:
-            gone = fabric.is_global_zero and not resume and discard_unless_begun(run)
-            if not isinstance(error, OSError) or error.errno not in OUT_OF_SPACE:
-                raise
-            saved = "nothing was saved yet" if gone else f"everything up to step {last_step(run)} is saved"
-            how = "" if gone else " (`prepose train` with --resume)"
-            raise DataError(
-                f"{run.folder}: the disk is full ({error.strerror}); {saved}; free some space and run the same command "
-                f"again{how}"
-            ) from error
+        with _alone(out, fabric, resume=resume):
+            run = _open_run(recipe, out, fabric, resume=resume)
+            try:
+                _carry_out(run, sources, validator, fabric=fabric, machine=machine, console=console)
+            except BaseException as error:
+                gone = fabric.is_global_zero and not resume and discard_unless_begun(run)
+                if not isinstance(error, OSError) or error.errno not in OUT_OF_SPACE:
+                    raise
+                saved = "nothing was saved yet" if gone else f"everything up to step {last_step(run)} is saved"
+                how = "" if gone else " (`prepose train` with --resume)"
+                raise DataError(
+                    f"{run.folder}: the disk is full ({error.strerror}); {saved}; free some space and run the same "
+                    f"command again{how}"
+                ) from error
     return run
+
+
+def _alone(out: Path, fabric: Fabric, *, resume: bool) -> AbstractContextManager[None]:
+    """Keep other trainings out of the folder; where it cannot be a run's, opening it says so better than a lock."""
+    if not fabric.is_global_zero or not (out.is_dir() or not (out.exists() or resume)):
+        return nullcontext()
+    return locked(out / LOCK, f"is training in {out}")
 
 
 def _launch(recipe: Recipe, machine: Machine) -> Fabric:

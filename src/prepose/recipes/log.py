@@ -1,6 +1,7 @@
 """The log of a run: one row each few steps, in `log.csv` and for TensorBoard."""
 
 import csv
+import io
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TextIO
 from torch.utils.tensorboard import SummaryWriter
 
 from prepose.errors import DataError
+from prepose.files import write_whole
 from prepose.recipes.log_file import ADVICE, read_log, whole_rows
 
 __all__ = ["RunLog", "Value", "read_log"]
@@ -29,7 +31,7 @@ class RunLog:
         self.path = folder / "log.csv"
         self.columns = tuple(columns)
         rows = [row for row in whole_rows(self.path) if self._step(row) <= after_step]
-        _write_aside(self.path, self.columns, rows)
+        _write_rows(self.path, self.columns, rows)
         self._file: TextIO = self.path.open("a", newline="", encoding="utf-8")
         self._writer = csv.DictWriter(self._file, self.columns, restval="", lineterminator="\n")
         self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=after_step + 1)
@@ -60,12 +62,9 @@ class RunLog:
         self._board.close()
 
 
-def _write_aside(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> None:
-    aside = path.with_suffix(".partial")
-    with aside.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
+def _write_rows(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> None:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_whole(path, text.getvalue())

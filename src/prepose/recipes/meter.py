@@ -31,9 +31,9 @@ class Meter:
         self._bar: tuple[Progress, TaskID] | None = None
         if console is not None and console.is_terminal:
             progress = Progress(
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(),
-                TextColumn("{task.completed:,.0f}/{task.total:,.0f}  {task.fields[facts]}"),
+                TextColumn("{task.completed:,.0f}/{task.total:,.0f}  {task.fields[facts]}", markup=False),
                 TimeRemainingColumn(),
                 console=console,
                 refresh_per_second=REFRESHES_PER_SECOND,

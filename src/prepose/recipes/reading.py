@@ -1,6 +1,5 @@
 """A recipe from plain data, with one clear line where it is wrong."""
 
-import json
 import types
 import typing
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any, TypeVar, Union
 from pydantic import BaseModel, ValidationError
 
 from prepose.errors import RecipeError
+from prepose.files import parse_json, read_regular_file
 from prepose.recipes.spelling import nearest
 from prepose.recipes.stage import Recipe
 
@@ -67,7 +67,7 @@ def read_plain(path: Path, what: str) -> Any:
         RecipeError: the file is missing or is not JSON.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return parse_json(read_regular_file(path))
     except OSError as error:
         raise RecipeError(f"{path}: the {what} cannot be read ({error.strerror})") from None
     except (ValueError, RecursionError) as error:

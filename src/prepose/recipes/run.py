@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from prepose.errors import DataError, RecipeError
-from prepose.files import read_object, write_json
+from prepose.files import inside, is_left_over, read_object, write_json
 from prepose.recipes.checkpoint import checkpoints
 from prepose.recipes.log_file import read_log
 from prepose.recipes.reading import read_recipe
@@ -29,7 +29,10 @@ MAX_DIFFERENCES = 6
 
 @dataclass(frozen=True)
 class Run:
-    """A run's folder and its recipe."""
+    """A run's folder and its recipe.
+
+    A folder may come from someone else: nothing in it that is a link is read or written, which is a DataError.
+    """
 
     folder: Path
     recipe: Recipe
@@ -43,22 +46,22 @@ class Run:
     @property
     def checkpoints(self) -> Path:
         """Where the states to go on from are."""
-        return self.folder / "checkpoints"
+        return inside(self.folder, "checkpoints")
 
     @property
     def best_weights(self) -> Path:
         """The weights with the best validation; the last ones where the recipe has no validation."""
-        return self.folder / "weights" / "best.safetensors"
+        return inside(self.folder, "weights/best.safetensors")
 
     @property
     def last_weights(self) -> Path:
         """The weights that the training ended with; they exist when it is finished."""
-        return self.folder / "weights" / "last.safetensors"
+        return inside(self.folder, "weights/last.safetensors")
 
     @property
     def evaluations(self) -> Path:
         """Where evaluations of this run belong."""
-        return self.folder / "evaluations"
+        return inside(self.folder, "evaluations")
 
     @property
     def finished(self) -> bool:
@@ -74,13 +77,13 @@ def create_run(folder: Path, recipe: Recipe) -> Run:
     """
     if (folder / "recipe.json").exists():
         raise DataError(f"{folder}: already holds a run; go on with it by --resume, or choose another --out")
-    # A recipe.partial is what a process that died here leaves.
-    if folder.exists() and (not folder.is_dir() or any(path.suffix != ".partial" for path in folder.iterdir())):
+    # What a process that died here leaves is no reason to refuse.
+    if folder.exists() and (not folder.is_dir() or not all(is_left_over(path) for path in folder.iterdir())):
         raise DataError(f"{folder}: is not empty and not a run; choose another --out")
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "recipe.json", recipe.model_dump(mode="json"))
     run = Run(folder, recipe)
-    run.evaluations.mkdir()
+    run.evaluations.mkdir(exist_ok=True)
     return run
 
 
@@ -110,7 +113,7 @@ def open_run(folder: Path) -> Run:
     """
     if not (folder / "recipe.json").is_file():
         raise DataError(f"{folder}: holds no run (it has no recipe.json)")
-    return Run(folder, read_recipe(folder / "recipe.json"))
+    return Run(folder, read_recipe(inside(folder, "recipe.json")))
 
 
 def resume_run(folder: Path, recipe: Recipe) -> Run:
@@ -162,7 +165,7 @@ def _short(value: Any) -> str:
 
 def note_environment(run: Run, facts: dict[str, Any]) -> None:
     """Add a sitting's facts to `environment.json`: the first are the file's own, later ones lie under `resumed`."""
-    path = run.folder / "environment.json"
+    path = inside(run.folder, "environment.json")
     if path.exists():
         first = read_object(path, advice="delete it; the run then no longer says where it began")
         resumed = first.setdefault("resumed", [])
@@ -172,6 +175,14 @@ def note_environment(run: Run, facts: dict[str, Any]) -> None:
         write_json(path, first)
     else:
         write_json(path, facts)
+
+
+def saved_so_far(folder: Path) -> str:
+    """What is saved of a training that was stopped without a word of its own, and how to resume it."""
+    newest = checkpoints(folder / "checkpoints")[-1:]
+    if not newest:
+        return "nothing was saved yet"
+    return f"the last saved state is of step {int(newest[0].name.split('-')[1])}; rerun with --resume"
 
 
 def last_step(run: Run) -> int:

@@ -18,11 +18,12 @@ from rich.table import Table
 
 from prepose.data.store import describe_store
 from prepose.errors import DataError
+from prepose.files import inside, write_whole
 from prepose.metrics.evaluation import Evaluation
 from prepose.metrics.evaluation_files import load_evaluation, read_description
 from prepose.metrics.protocol import IN_MM_OR_PX
 from prepose.studies.analysis.wording import NONE, difference, direction, figure, interval, measure, p_value
-from prepose.studies.pages.parts import render, write_text
+from prepose.studies.pages.parts import render
 from prepose.studies.results.error_groups import KINDS, breakdown_measure, group_masks
 from prepose.studies.results.reduced import clusters_of_evaluation
 from prepose.studies.statistics.interval import ALPHA, Interval, combined, holm, plain, t_interval, t_p_value
@@ -224,7 +225,10 @@ def _saved(run: Path, dataset: str, split: str | None, protocol: str | None) -> 
     """What a run's saved evaluations of a dataset say, with their `path`."""
     if run.suffix == ".json" and run.is_file():
         return [{**read_description(run), "path": run}]
-    found = [{**read_description(path), "path": path} for path in sorted((run / "evaluations").glob("*.json"))]
+    # A run may come from someone else: its links are not followed.
+    folder = inside(run, "evaluations")
+    paths = [inside(folder, path.name) for path in sorted(folder.glob("*.json"))]
+    found = [{**read_description(path), "path": path} for path in paths]
     return [
         each
         for each in found
@@ -378,7 +382,7 @@ def write_comparison_page(found: NetworksCompared, path: Path) -> Path:
         "headlines": [_page_row(each, 1.0) for each in found.headlines],
         "groups": groups,
     }
-    return write_text(path, render("compare.html.j2", None, words, {}))
+    return write_whole(path, render("compare.html.j2", None, words, {}))
 
 
 def _page_row(each: Difference, reach: float) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from rich.console import Console
 from rich.table import Table
 
+from prepose.console import PlainConsole
 from prepose.recipes.budget import training_flops
 from prepose.studies.reading import Studies, study_named
 from prepose.studies.trials import arms_of
@@ -24,4 +25,4 @@ def print_studies(studies: Studies, *, size: str | None = None, console: Console
         arms = arms_of(study)
         flops = len(study.seeds) * sum(training_flops(arm.recipe) for arm in arms)
         table.add_row(name, study.question, f"{len(arms)} x {len(study.seeds)}", f"{flops:.2g}")
-    (console or Console()).print(table)
+    (console or PlainConsole()).print(table)

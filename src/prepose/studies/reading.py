@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from prepose.errors import RecipeError
+from prepose.errors import RecipeError, shortened
 from prepose.recipes.reading import model_from, read_plain, recipe_from
 from prepose.recipes.spelling import nearest
 from prepose.studies.study import Study
@@ -12,6 +12,7 @@ from prepose.studies.study import Study
 Size = Literal["cpu", "gpu"]
 Studies = Mapping[str, Callable[[str], Study]]
 FORMAT = 1
+MOST_TIMES = 10**6
 
 
 def study_named(name: str, *, studies: Studies, size: str | None = None) -> Study:
@@ -48,7 +49,7 @@ def read_study_file(path: Path) -> Study:
     """
     data = read_plain(path, "study")
     if isinstance(data, dict) and "format" in data and "study" in data:
-        return at_scale(study_from(data["study"], str(path)), float(data.get("budget_scale", 1.0)))
+        return at_scale(study_from(data["study"], str(path)), _scale(data.get("budget_scale", 1.0), f"{path}: "))
     return study_from(data, str(path))
 
 
@@ -66,6 +67,13 @@ def study_from(data: Any, where: str) -> Study:
         # A base may be a name or a recipe: what is wrong in a recipe is told better by itself.
         recipe_from(data["base"], f"{where}: base")
     return model_from(Study, data, where)
+
+
+def _scale(value: Any, where: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= MOST_TIMES:
+        found = shortened(repr(value), 60)
+        raise RecipeError(f"{where}budget_scale: found {found}, expected a number above 0, at most {MOST_TIMES:,}")
+    return float(value)
 
 
 def at_scale(study: Study, scale: float) -> Study:

@@ -1,8 +1,8 @@
 """A study as plain data: a question, the factors that are varied, the budget that is kept, what will be compared."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from prepose.recipes.spelling import nearest
 from prepose.recipes.stage import (
@@ -21,6 +21,22 @@ LevelName = Annotated[str, spelt_with(r"[a-z0-9][a-z0-9._-]*", "lower-case lette
 Levels = dict[Name, LevelName]
 
 
+def _number(value: Any) -> Any:
+    # To Python, and so to pydantic, true is 1.
+    if isinstance(value, bool):
+        raise ValueError(f"found {str(value).lower()}, expected a number")
+    if isinstance(value, int | float) and abs(value) > 1e100:
+        raise ValueError("found a number beyond 1e100, expected one that can be meant")
+    return value
+
+
+# The bounds are far beyond what any machine carries out; what is beyond them is a slip of the keyboard.
+Count = Annotated[int, BeforeValidator(_number), Field(gt=0, le=10**9)]
+Seed = Annotated[int, BeforeValidator(_number), Field(ge=0, lt=2**63)]
+Times = Annotated[Positive, BeforeValidator(_number), Field(le=10**6)]
+MOST = {"flops": 1e27, "images": 1e12, "seconds": 1e9}
+
+
 class StoreSpec(BaseModel):
     """Where the samples of a study come from: a world that the study draws itself, or a store that is there.
 
@@ -35,10 +51,10 @@ class StoreSpec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     world: Name | None = None
-    counts: dict[Name, Annotated[int, Field(gt=0)]] = {}
-    size: Annotated[int, Field(ge=16)] = 96
-    seed: Annotated[int, Field(ge=0)] = 0
-    path: str | None = None
+    counts: dict[Name, Count] = {}
+    size: Count = 96
+    seed: Seed = 0
+    path: Annotated[str, Field(min_length=1)] | None = None
 
     @model_validator(mode="after")
     def _is_one_of_both(self) -> "StoreSpec":
@@ -68,9 +84,9 @@ class Level(BaseModel):
     recipe: str | None = None
     changes: tuple[str, ...] = ()
     stores: dict[Name, Name] = {}
-    parts: dict[Name, NonNegative] = {}
-    budget: Positive = 1.0
-    shared_by: dict[Name, Annotated[int, Field(gt=0)]] = {}
+    parts: dict[Name, Annotated[NonNegative, BeforeValidator(_number), Field(le=10**6)]] = {}
+    budget: Times = 1.0
+    shared_by: dict[Name, Count] = {}
 
 
 class Factor(BaseModel):
@@ -106,12 +122,14 @@ class Budget(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     rule: Literal["flops", "images", "seconds", "none"] = "flops"
-    amount: Positive | None = None
+    amount: Annotated[Positive, BeforeValidator(_number)] | None = None
 
     @model_validator(mode="after")
     def _has_an_amount(self) -> "Budget":
         if (self.rule == "none") != (self.amount is None):
             raise ValueError(f"rule {self.rule!r} with amount {self.amount}; every rule but 'none' needs an amount")
+        if self.amount is not None and self.amount > MOST[self.rule]:
+            raise ValueError(f"found amount {self.amount:g}, expected at most {MOST[self.rule]:g} {self.rule}")
         return self
 
 
@@ -196,7 +214,7 @@ class Study(BaseModel):
     changes: tuple[str, ...] = ()
     factors: Annotated[tuple[Factor, ...], Field(min_length=1)]
     left_out: tuple[Levels, ...] = ()
-    seeds: Annotated[tuple[Annotated[int, Field(ge=0, lt=2**63)], ...], Field(min_length=1)] = (0, 1, 2)
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0, 1, 2)
     budget: Budget
     stores: Annotated[dict[Name, StoreSpec], Field(min_length=1)]
     sets: Annotated[dict[Name, EvaluationSet], Field(min_length=1)]

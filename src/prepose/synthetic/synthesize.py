@@ -13,6 +13,7 @@ from prepose.body.skeletons import PREPOSE_27
 from prepose.data.sample import PoseSample
 from prepose.data.store import StoreDescription, describe_store, finished_samples, write_store
 from prepose.errors import PoseError, RecipeError
+from prepose.files import LOCK, locked
 from prepose.synthetic.bvh import MotionClip, poses_from_bvh
 from prepose.synthetic.worlds import VISIT, draw_sample, find_world
 from prepose.worker import map_in_order
@@ -23,7 +24,8 @@ Progress = Callable[[int, int], None]
 _TASK = 2 * VISIT
 # What can be lost when the command is killed.
 _SHARD = 256
-_SMALLEST, _LARGEST = 32, 1024
+# Sides of an image, px: a person fills 32, and the renderer's memory 1024.
+SMALLEST_PX, LARGEST_PX = 32, 1024
 
 
 @dataclass(frozen=True)
@@ -70,19 +72,21 @@ def synthesize(  # noqa: PLR0913 - what to draw, where to, how
 
     Raises:
         RecipeError: the world or a split is unknown, or a number is out of range.
-        DataError: `out` holds something else, or all of this already; or a motion file cannot be read.
+        DataError: `out` holds something else, or all of this already; another process writes to it; or a motion file
+            cannot be read.
         PoseError: a worker process died.
     """
     orders = {split: Order(world, split, seed, size, tuple(str(path) for path in motion)) for split in counts}
     _check(orders, counts, workers)
     clips = tuple(poses_from_bvh(path) for path in motion)
     total, done = sum(counts.values()), 0
-    todo = _unfinished(Path(out), orders, counts)
-    for split, count in counts.items():
-        if split in todo:
-            report = None if progress is None else _shifted(progress, done, total)
-            _write_split(Path(out), orders[split], count, clips=clips, workers=workers, progress=report)
-        done += count
+    with locked(Path(out) / LOCK, f"is writing the store {out}"):
+        todo = _unfinished(Path(out), orders, counts)
+        for split, count in counts.items():
+            if split in todo:
+                report = None if progress is None else _shifted(progress, done, total)
+                _write_split(Path(out), orders[split], count, clips=clips, workers=workers, progress=report)
+            done += count
 
 
 def describe(order: Order, count: int) -> StoreDescription:
@@ -107,8 +111,8 @@ def _check(orders: Mapping[str, Order], counts: Mapping[str, int], workers: int)
             raise RecipeError(f"world {world.name!r} has no split {split!r}; it has {', '.join(world.people)}")
         if counts[split] < 1:
             raise RecipeError(f"split {split!r}: the number of samples must be at least 1, found {counts[split]}")
-        if not _SMALLEST <= order.size <= _LARGEST:
-            raise RecipeError(f"size must be {_SMALLEST} to {_LARGEST} px, found {order.size}")
+        if not SMALLEST_PX <= order.size <= LARGEST_PX:
+            raise RecipeError(f"size must be {SMALLEST_PX} to {LARGEST_PX} px, found {order.size}")
         if order.seed < 0:
             raise RecipeError(f"seed must be at least 0, found {order.seed}")
 

@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 
-from prepose.studies.pages.parts import as_script, render, write_text
+from prepose.studies.pages.parts import as_script, render
 
 WORDS = {
     "title": "A <title>", "question": "?", "answers": [], "caution": "", "environment": {"prepose": "1"},
@@ -27,13 +27,6 @@ def test_what_is_given_is_text_and_scripts_are_whole():
 def test_json_cannot_end_the_script_element():
     assert "</" not in as_script({"a": "</script><b>"})
     assert json.loads(as_script({"a": "</script>"})) == {"a": "</script>"}
-
-
-def test_a_file_is_written_whole_in_a_folder_that_is_made(tmp_path):
-    path = write_text(tmp_path / "tables" / "a.csv", "1,2\r\n")
-    assert path.read_bytes() == b"1,2\r\n"
-    write_text(path, "3\n")
-    assert path.read_bytes() == b"3\n" and [each.name for each in path.parent.iterdir()] == ["a.csv"]
 
 
 def test_a_page_needs_no_torch():

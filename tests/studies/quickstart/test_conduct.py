@@ -6,8 +6,10 @@ import json
 import numpy as np
 import pytest
 
+from deaths import killed_everywhere
 from prepose.data.store import describe_store
 from prepose.errors import DataError
+from prepose.files import write_whole
 from prepose.metrics.evaluation_files import load_evaluation
 from prepose.recipes.budget import stage_cost, training_flops
 from prepose.recipes.run import open_run
@@ -140,3 +142,16 @@ def test_another_size_in_the_same_folder_is_refused(folder):
     with pytest.raises(DataError, match=r"holds a quickstart of size 'quick' .* now 'standard' is asked for"):
         run_quickstart(folder, "standard", jobs=1)
     assert digests(folder) == before
+
+
+def test_killed_before_any_change_of_its_own_files_it_is_run_when_asked_again(sizes, tmp_path, monkeypatch):
+    """Worlds and trainings have tests of their own for it; here they cost nothing."""
+    monkeypatch.setattr(quickstart, "_make_worlds", lambda plan, console: None)
+    monkeypatch.setattr(quickstart, "_train_all", lambda plan, recipes, console: None)
+    monkeypatch.setattr(quickstart, "summarise", lambda plan, recipes, seconds: {"seconds": seconds})
+    monkeypatch.setattr(quickstart, "write_report", lambda out: write_whole(out / "report.html", "page"))
+
+    def check(out):
+        assert sorted(path.name for path in out.iterdir()) == ["quickstart.json", "report.html", "report.json"]
+
+    assert killed_everywhere(lambda out: run_quickstart(out, "quick"), tmp_path, check) > 10

@@ -1,4 +1,5 @@
 import json
+import shutil
 import subprocess
 import sys
 
@@ -44,9 +45,9 @@ def test_a_folder_without_a_report_says_what_to_run(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "is not JSON"),
-        (b'{"arms": [', "is not JSON"),
-        (b"\xff\xfe\x00", "is not JSON"),
+        (b"", "is damaged"),
+        (b'{"arms": [', "is damaged"),
+        (b"\xff\xfe\x00", "is damaged"),
         (b"[]", "is not the report of a comparison"),
         (b'{"arms": [3]}', "lacks .*'runs'"),
         (b"3", "is not the report of a comparison"),
@@ -104,3 +105,13 @@ def test_the_page_is_made_without_torch(module):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(("part", "key"), [("arms", "runs"), ("sets", "name")])
+def test_a_report_from_someone_else_leads_nowhere_else(tmp_path, comparison, part, key):
+    report = json.loads((comparison.folder / "report.json").read_text())
+    report[part][0][key] = ["../elsewhere"] if key == "runs" else "../../elsewhere"
+    shutil.copytree(comparison.folder / "runs", tmp_path / "runs")
+    (tmp_path / "report.json").write_text(json.dumps(report))
+    with pytest.raises(DataError, match=r"report\.json: names .*elsewhere.*leads out of"):
+        read_findings(tmp_path)

@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import pytest
 
+from deaths import killed_everywhere
 from prepose.errors import DataError
 from prepose.recipes.budget import stage_cost, training_flops
 from prepose.recipes.builtin import RECIPES
@@ -117,3 +118,19 @@ def test_a_record_that_is_none_is_told(tmp_path, content):
     (tmp_path / "quickstart.json").write_text(content)
     with pytest.raises(DataError, match="choose another --out or delete the folder"):
         claim_folder(plan_in(tmp_path))
+
+
+def test_killed_before_any_change_the_folder_is_claimed_when_asked_again(tmp_path):
+    def command(out):
+        plan = plan_in(out)
+        claim_folder(plan)
+        plan.note_seconds({"synthesis": 1.0})
+
+    assert killed_everywhere(command, tmp_path, lambda out: claim_folder(plan_in(out))) > 4
+
+
+@pytest.mark.parametrize("left", [".lock", ".quickstart.json.partial", "quickstart.partial"])
+def test_what_a_process_left_that_died_in_its_first_write_is_no_reason_to_refuse(tmp_path, left):
+    (tmp_path / left).write_text("half")
+    claim_folder(plan_in(tmp_path))
+    assert plan_in(tmp_path).seconds() == {}

@@ -94,3 +94,32 @@ def test_a_damaged_file_is_named(own_study):
     path.write_text("[]")
     with pytest.raises(DataError, match=f"^{path}: is damaged .holds list, expected an object"):
         read_study(own_study)
+
+
+@pytest.mark.parametrize("name", ["..", "../../secret", "/etc", "a/../../../x"])
+def test_a_trials_name_from_someone_else_leads_nowhere_else(own_study, name):
+    plan = json.loads((own_study / "plan.json").read_text())
+    plan["trials"][0]["id"] = name
+    write(own_study / "plan.json", plan)
+    with pytest.raises(DataError, match=r"plan\.json: names .* leads out of .*trials"):
+        read_study(own_study)
+
+
+@pytest.mark.parametrize("name", ["../../../../victim", "/tmp/victim"])
+def test_a_sets_name_from_someone_else_leads_nowhere_else(own_study, name):
+    """A report keeps SET.sums.npz beside the evaluation."""
+    study = json.loads((own_study / "study.json").read_text())
+    study["study"]["sets"][name] = study["study"]["sets"].pop("lab")
+    write(own_study / "study.json", study)
+    with pytest.raises(DataError, match=r"study\.json: names .*victim.*leads out of .*evaluations"):
+        read_study(own_study)
+
+
+@pytest.mark.parametrize("what", ["", "costs.json", "evaluations", "evaluations/lab.json", "evaluations/lab.npz"])
+def test_no_link_in_a_study_is_followed(own_study, tmp_path, what):
+    run = next((own_study / "trials").iterdir())
+    linked, elsewhere = run / what, tmp_path / "elsewhere"
+    linked.rename(elsewhere)
+    linked.symlink_to(elsewhere)
+    with pytest.raises(DataError, match=f"{linked} is a link; links are not followed"):
+        read_study(own_study)

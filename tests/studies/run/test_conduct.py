@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from deaths import killed_again_and_again
 from fake_studies import at_once, small_study
 from prepose.errors import DataError, RecipeError
 from prepose.metrics.evaluation_files import load_evaluation
@@ -26,7 +27,7 @@ from prepose.recipes.run import open_run
 from prepose.studies.engines.local import Outcome, run_jobs
 from prepose.studies.run.conduct import run_study
 from prepose.studies.run.dry_run import forecast
-from prepose.studies.run.planning import Sitting
+from prepose.studies.run.planning import Sitting, plan_study
 from prepose.studies.run.step_speed import StepCost
 from prepose.studies.trials import arms_of, trials_of
 
@@ -134,7 +135,7 @@ import sys
 from pathlib import Path
 from fake_studies import small_study
 from prepose.studies.run.conduct import run_study
-from prepose.studies.run.planning import Sitting
+from prepose.studies.run.planning import Sitting, plan_study
 
 if __name__ == "__main__":
     stores, out = Path(sys.argv[1]), Path(sys.argv[2])
@@ -243,7 +244,7 @@ def test_a_recipe_that_means_something_else_now_is_told(undisturbed, sitting, tm
 
 def test_a_folder_of_something_else_is_refused(sitting, tmp_path):
     (tmp_path / "thesis.tex").touch()
-    with pytest.raises(DataError, match="is not empty and holds no study; choose another --out"):
+    with pytest.raises(DataError, match=r"holds no study and is not empty \(thesis\.tex\); choose another --out"):
         run_study(small_study(), tmp_path, sitting=sitting, engine=at_once)
 
 
@@ -277,3 +278,57 @@ def test_a_cluster_that_cannot_be_reached_is_told_before_anything_is_drawn(sitti
     with pytest.raises(RecipeError, match="no cluster for 0 jobs"):
         run_study(small_study(), tmp_path / "study", sitting=there, engine=unreachable)
     assert not list((tmp_path / "stores").glob("**/*.arrow"))
+
+
+def no_trials(jobs, *, resources, tick, on_done):
+    """An engine that carries nothing out."""
+    return {job.name: Outcome() for job in jobs}
+
+
+def test_killed_before_any_change_of_the_studys_own_files_it_is_run_when_asked_again(
+    undisturbed, sitting, tmp_path, monkeypatch
+):
+    # What writes nothing is done once: it costs a second each time.
+    planned = plan_study(small_study(), undisturbed, sitting=sitting, engine=no_trials)
+    monkeypatch.setattr("prepose.studies.run.conduct.plan_study", lambda *_, **__: planned)
+    monkeypatch.setattr("prepose.studies.run.conduct.checked_arms", lambda *_: planned.arms)
+    monkeypatch.setattr("prepose.studies.run.conduct.environment", lambda: {"torch": "2"})
+
+    # Until a file has its name nothing of it is there: each death in the first write finds an empty folder.
+    out = tmp_path / "out"
+    killed = killed_again_and_again(lambda: run_study(small_study(), out, sitting=sitting, engine=no_trials), step=1)
+    assert killed > 5
+    for name in ("study.json", "plan.json"):
+        assert (out / name).read_bytes() == (undisturbed / name).read_bytes()
+    assert sorted(path.name for path in out.iterdir()) == ["environment.json", "plan.json", "study.json"]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the dead close no files
+def test_killed_again_and_again_it_ends_the_same(undisturbed, sitting, tmp_path):
+    out, study = tmp_path / "small", small_study(seeds=[0])
+    assert killed_again_and_again(lambda: run_study(study, out, sitting=sitting, engine=at_once), step=11) > 3
+    whole, found = results(undisturbed), results(out)
+    # TensorBoard's event files are named by their time.
+    assert found and all(whole[name] == found[name] for name in found)
+    assert run_study(study, out, sitting=sitting, engine=at_once).done == 2
+    assert not [path for path in out.rglob("*") if path.name.endswith((".partial", ".lock"))]
+
+
+def test_trials_on_cuda_are_refused_before_anything_is_made_where_there_is_none(sitting, tmp_path, monkeypatch):
+    monkeypatch.setattr("prepose.studies.run.planning.found_accelerator", lambda: "cpu")
+    with pytest.raises(RecipeError, match="no graphics card that torch can use; pass --accelerator cpu"):
+        run_study(small_study(), tmp_path / "out", sitting=replace(sitting, accelerator="cuda"), engine=at_once)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_study_begun_on_cuda_is_refused_where_there_is_none(undisturbed, sitting, stores, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    out.mkdir()
+    plan = json.loads((undisturbed / "plan.json").read_text())
+    plan["machine"]["accelerator"] = "cuda"
+    (out / "plan.json").write_text(json.dumps(plan))
+    shutil.copy(undisturbed / "study.json", out)
+    monkeypatch.setattr("prepose.studies.run.planning.found_accelerator", lambda: "cpu")
+    with pytest.raises(RecipeError, match="no graphics card"):
+        run_study(small_study(), out, sitting=replace(sitting, accelerator="auto"), engine=at_once)

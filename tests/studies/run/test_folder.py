@@ -1,8 +1,6 @@
 """Tests for the files of a study's folder."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 
@@ -16,11 +14,11 @@ from prepose.studies.run.folder import (
     clear_failure,
     definition,
     keep_plan,
-    locked,
     note_failure,
     note_sitting,
     plan_of,
     read_plan,
+    trial_folder,
 )
 from prepose.studies.trials import arms_of, trials_of
 
@@ -99,21 +97,42 @@ def test_every_sitting_is_kept(tmp_path):
     }
 
 
-def test_two_processes_do_not_work_in_one_folder(tmp_path):
-    code = (
-        "import sys, pathlib; from prepose.studies.run.folder import locked\n"
-        "with locked(pathlib.Path(sys.argv[1]), 'works'): print('in', flush=True); sys.stdin.read()"
-    )
-    command = [sys.executable, "-c", code, tmp_path / ".lock"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
-        assert other.stdout.readline() == b"in\n"
-        with (
-            pytest.raises(
-                DataError, match=rf"another process \({other.pid} on .+\) works in it; wait for it, or stop it"
-            ),
-            locked(tmp_path / ".lock", "works in it"),
-        ):
-            pass
-        other.kill()
-    with locked(tmp_path / ".lock", "works in it"):
-        pass
+@pytest.mark.parametrize("left", [".lock", ".study.json.partial", "study.partial", ".study.json.123.part"])
+def test_what_a_process_left_that_died_in_its_first_write_is_no_reason_to_refuse(tmp_path, left):
+    (tmp_path / left).write_text("half")
+    claim_folder(tmp_path, wanted(), extend=False)
+    assert json.loads((tmp_path / "study.json").read_text()) == wanted()
+
+
+def test_a_folder_of_other_files_is_refused(tmp_path):
+    (tmp_path / "thesis.tex").write_text("precious")
+    with pytest.raises(DataError, match=r"holds no study and is not empty \(thesis\.tex\)"):
+        claim_folder(tmp_path, wanted(), extend=False)
+
+
+@pytest.mark.parametrize("trial", ["../x", "/etc", "a/../../x"])
+def test_a_trials_name_leads_nowhere_else(tmp_path, trial):
+    with pytest.raises(DataError, match=r"plan\.json: names .* leads out of"):
+        trial_folder(tmp_path, trial)
+
+
+@pytest.mark.parametrize(
+    "plan", [{}, {"trials": 3}, {"trials": [3]}, {"trials": [{"id": 3, "arm": "a"}]}, {"trials": [{"id": "a"}]}]
+)
+def test_a_plan_that_is_none_is_said(tmp_path, plan):
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    with pytest.raises(DataError, match=r"plan\.json: is damaged \(trials\)"):
+        read_plan(tmp_path)
+
+
+@pytest.mark.parametrize("machine", [3, {"threads": "many"}, {"threads": True}])
+def test_a_plan_of_an_odd_machine_is_said(tmp_path, machine):
+    (tmp_path / "plan.json").write_text(json.dumps({"trials": [], "machine": machine}))
+    with pytest.raises(DataError, match=r"plan\.json: is damaged \(threads\)"):
+        read_plan(tmp_path)
+
+
+def test_attempts_that_are_no_number_are_said(tmp_path):
+    (tmp_path / "failure.json").write_text('{"attempts": "many"}')
+    with pytest.raises(DataError, match=r"failure\.json: is damaged \(attempts: 'many'\)"):
+        attempts_at(tmp_path)

@@ -105,7 +105,7 @@ def test_bars_move_with_what_is_drawn():
     with drawing_bars(console) as move:
         move("lab", 1, 4)
         move("lab", 4, 4)
-    assert "drawing lab" in console.file.getvalue() and "4/4" in console.file.getvalue()
+    assert "rendering lab" in console.file.getvalue() and "4/4" in console.file.getvalue()
 
 
 @pytest.mark.parametrize(

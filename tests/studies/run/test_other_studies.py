@@ -1,6 +1,7 @@
 """Trials of other studies: what is done is copied, what is begun here is left alone."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -81,3 +82,31 @@ def test_a_folder_without_a_study_or_without_trials_is_refused(tmp_path):
     (tmp_path / "plan.json").write_text("{}")
     with pytest.raises(DataError, match="without its trials"):
         check_others([tmp_path])
+
+
+@pytest.mark.parametrize("what", ["environment.json", "weights/best.safetensors", "weights", "evaluations"])
+def test_what_a_link_points_to_is_not_copied(other, tmp_path, what):
+    secret = tmp_path / "secret"
+    secret.write_text("private")
+    place = other / "trials" / TRIAL.id / what
+    if place.exists():
+        place.rename(tmp_path / "moved")
+    place.symlink_to(secret)
+    run = tmp_path / "mine" / "trials" / TRIAL.id
+    with pytest.raises(DataError, match=f"{place} is a link"):
+        take_over({TRIAL.id: order(run)}, [other])
+    assert not run.parent.exists() or list(run.parent.iterdir()) == []
+
+
+def test_a_trial_that_is_itself_a_link_is_not_copied(other, tmp_path):
+    run = other / "trials" / TRIAL.id
+    run.rename(tmp_path / "moved")
+    run.symlink_to(tmp_path / "moved")
+    with pytest.raises(DataError, match="is a link"):
+        done_elsewhere(TRIAL.id, [other])
+
+
+def test_a_pipe_is_not_copied(other, tmp_path):
+    os.mkfifo(other / "trials" / TRIAL.id / "log.csv")
+    with pytest.raises(DataError, match=r"log\.csv: is a pipe or a device"):
+        take_over({TRIAL.id: order(tmp_path / "mine")}, [other])

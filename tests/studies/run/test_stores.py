@@ -51,3 +51,11 @@ def test_a_world_that_cannot_be_drawn_is_told():
         check_worlds(study_with(world="labb"))
     with pytest.raises(RecipeError, match=r"store 'lab': world 'lab' has no split 'dev'; it has train, validation, te"):
         check_worlds(study_with(counts={"dev": 3}))
+
+
+@pytest.mark.parametrize("size", [16, 31, 1025, 16384])
+def test_worlds_of_a_size_that_cannot_be_rendered_are_refused(size):
+    study = small_study()
+    stores = {name: spec.model_copy(update={"size": size}) for name, spec in study.stores.items()}
+    with pytest.raises(RecipeError, match=f"store 'wild': size {size}, expected 32 to 1024 px"):
+        check_worlds(study.model_copy(update={"stores": stores}))

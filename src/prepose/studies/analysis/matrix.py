@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from prepose.errors import DataError
+from prepose.files import inside, read_object
 from prepose.studies.analysis.set_scores import SetScores, figure_of
 from prepose.studies.results.outline import FactorOutline, Outline
 from prepose.studies.results.study_results import StudyResults
@@ -72,11 +73,12 @@ def matrices(results: StudyResults, sets: Mapping[str, SetScores]) -> tuple[Matr
 
 def labelled_stores(results: StudyResults, arm: str) -> frozenset[str]:
     """The study's names of the stores that an arm has 3D labels of, from the recipe of one of its trials."""
-    path = results.of_arm(arm)[0].folder / "recipe.json"
+    path = inside(results.of_arm(arm)[0].folder, "recipe.json")
+    recipe = read_object(path, advice="run the trial again")
     try:
-        sources = json.loads(path.read_text(encoding="utf-8"))["sources"].values()
+        sources = recipe["sources"].values()
         return frozenset(store_name(results.outline, spec["store"]) for spec in sources if spec["labels"] == "3d")
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (TypeError, KeyError, AttributeError) as error:
         raise DataError(f"{path}: cannot be read as a recipe ({error!r}); run the trial again") from error
 
 

@@ -8,22 +8,20 @@ import os
 import pickle
 import signal
 import sys
-import threading
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import connection, get_context
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
-from types import FrameType
 from typing import Protocol, runtime_checkable
 
 from prepose import errors
-from prepose.errors import PoseError
-from prepose.worker import follow_parent
+from prepose.errors import PoseError, explained, one_line, ran_out_of_memory
+from prepose.worker import follow_parent, terminated_as_if_interrupted
 
 POLL_SECONDS = 0.5
 OUT_OF_MEMORY, KILLED, STOPPED = "OutOfMemory", "Killed", "Stopped"
@@ -167,17 +165,18 @@ def cores() -> int:
 
 def failure_of(error: BaseException) -> Failure:
     """An error in a line, with the reason and the remedy where memory was short."""
-    line = " ".join(str(error).split())
+    line = one_line(error)
     if isinstance(error, KeyboardInterrupt):
         return Failure(STOPPED, line or "it was told to stop")
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "DefaultCPUAllocator" in line:
+    if ran_out_of_memory(error):
         return Failure(
             OUT_OF_MEMORY,
             f"out of memory ({line[:160] or type(error).__name__}); run fewer at once (--jobs), or make batch_size, "
             "model.size or the network smaller",
         )
-    if isinstance(error, PoseError):
-        return Failure(type(error).__name__, line)
+    known = explained(error)
+    if known is not None:
+        return Failure(type(error).__name__, one_line(known))
     return Failure(type(error).__name__, f"{type(error).__name__}: {line}", "".join(traceback.format_exception(error)))
 
 
@@ -292,20 +291,3 @@ def use_threads(threads: int) -> None:
 
     torch.set_num_threads(threads)
     cv2.setNumThreads(threads)
-
-
-@contextmanager
-def terminated_as_if_interrupted() -> Iterator[None]:
-    """SIGTERM, by which clusters end jobs, acts as Ctrl-C does."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -3,11 +3,9 @@
 import base64
 import gzip
 import json
-import os
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -52,15 +50,3 @@ def packed_plotly() -> str:
 def as_script(data: Mapping[str, Any]) -> Markup:
     """JSON for a script element, which "</" would end early."""
     return Markup(json.dumps(data, allow_nan=False, separators=(",", ":")).replace("</", "<\\/"))
-
-
-def write_text(path: Path, text: str) -> Path:
-    """Write a file aside and rename it, so that a page which is being looked at is always whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        aside.write_text(text, encoding="utf-8", newline="")
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
-    return path

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from prepose.data.store import describe_store, open_store
-from prepose.files import write_json
+from prepose.files import LOCK, locked, write_json
 from prepose.metrics.evaluation import Evaluation, with_mean_pose
 from prepose.metrics.evaluation_files import save_evaluation
 from prepose.metrics.protocols import get_protocol
@@ -50,15 +50,16 @@ def run_quickstart(out: Path, size: str = "standard", *, jobs: int = 2, console:
         raise ValueError(f"no quickstart is of size {size!r}; known: {', '.join(SIZES)}")
     console = console or Console(quiet=True)
     plan = Plan(out, SIZES[size], jobs)
-    claim_folder(plan)
-    with _timed(plan, "synthesis"):
-        _make_worlds(plan, console)
-    recipes = arm_recipes(plan)
-    _say(console, recipes, plan)
-    with _timed(plan, "training and evaluation"):
-        _train_all(plan, recipes, console)
-    write_json(out / "report.json", summarise(plan, recipes, plan.seconds()))
-    return write_report(out)
+    with locked(out / LOCK, f"is running the quickstart in {out}"):
+        claim_folder(plan)
+        with _timed(plan, "synthesis"):
+            _make_worlds(plan, console)
+        recipes = arm_recipes(plan)
+        _say(console, recipes, plan)
+        with _timed(plan, "training and evaluation"):
+            _train_all(plan, recipes, console)
+        write_json(out / "report.json", summarise(plan, recipes, plan.seconds()))
+        return write_report(out)
 
 
 @contextmanager
@@ -75,10 +76,10 @@ def _timed(plan: Plan, name: str) -> Iterator[None]:
 
 def _bars(console: Console) -> Progress:
     return Progress(
-        TextColumn("{task.description:<28}"),
+        TextColumn("{task.description:<28}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", markup=False),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
         console=console,

@@ -1,12 +1,12 @@
 """What a finished comparison left in its folder, read without torch."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from prepose.errors import DataError
+from prepose.files import inside, read_json
 from prepose.metrics.evaluation import Evaluation
 from prepose.metrics.evaluation_files import load_evaluation
 from prepose.studies.pages.colours import ARM_COLOURS
@@ -25,12 +25,14 @@ class Findings:
 
     Attributes:
         folder: The folder.
-        report: Its report.json.
+        path: Its report.json.
+        report: What that holds.
         evaluations: set -> arm -> the evaluations of its seeds, in the order of the seeds.
         colours: arm -> colour.
     """
 
     folder: Path
+    path: Path
     report: Mapping[str, Any]
     evaluations: Mapping[str, Mapping[str, Sequence[Evaluation]]]
     colours: Mapping[str, str]
@@ -55,25 +57,23 @@ def read_findings(folder: Path) -> Findings:
     Raises:
         DataError: the folder holds no finished comparison, or a part of it is missing or damaged.
     """
-    path = folder / "report.json"
-    try:
-        report = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise DataError(
-            f"{folder}: holds no report.json; run `prepose quickstart --out {folder}` to its end"
-        ) from error
-    except ValueError as error:
-        raise DataError(f"{path}: is not JSON ({error}); run `prepose quickstart` again") from error
+    path = inside(folder, "report.json")
+    if not path.exists():
+        raise DataError(f"{folder}: holds no report.json; run `prepose quickstart --out {folder}` to its end")
+    report = read_json(path, advice="run `prepose quickstart` again")
     _check(report, path)
+
+    def evaluation(run: str, set_name: str) -> Evaluation:
+        place = inside(inside(folder, run, named_by=path), "evaluations")
+        inside(place, f"{set_name}.npz", named_by=path)
+        return load_evaluation(inside(place, f"{set_name}.json", named_by=path))
+
     evaluations = {
-        each["name"]: {
-            arm["name"]: [load_evaluation(folder / run / "evaluations" / f"{each['name']}.json") for run in arm["runs"]]
-            for arm in report["arms"]
-        }
+        each["name"]: {arm["name"]: [evaluation(run, each["name"]) for run in arm["runs"]] for arm in report["arms"]}
         for each in report["sets"]
     }
     colours = {arm["name"]: ARM_COLOURS[i % len(ARM_COLOURS)] for i, arm in enumerate(report["arms"])}
-    return Findings(folder, report, evaluations, colours)
+    return Findings(folder, path, report, evaluations, colours)
 
 
 def _check(report: Any, path: Path) -> None:

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from prepose.errors import DataError
-from prepose.files import read_object, write_json
+from prepose.files import inside, is_left_over, read_object, write_json
 from prepose.recipes.budget import equalise, training_flops
 from prepose.recipes.builtin import recipe_named
 from prepose.recipes.stage import Recipe, WatchSpec
@@ -70,11 +70,11 @@ class Plan:
 
     def seconds(self) -> dict[str, float]:
         """Step -> how long it has taken so far."""
-        return _read(self.folder / "quickstart.json")["seconds"]
+        return _read(inside(self.folder, "quickstart.json"))["seconds"]
 
     def note_seconds(self, seconds: Mapping[str, float]) -> None:
         """Keep how long each step has taken."""
-        path = self.folder / "quickstart.json"
+        path = inside(self.folder, "quickstart.json")
         write_json(path, _read(path) | {"seconds": dict(seconds)})
 
     def run(self, arm: str, seed: int) -> Path:
@@ -85,7 +85,7 @@ class Plan:
 def claim_folder(plan: Plan) -> None:
     """Make the folder this plan's own, so that an interrupted quickstart goes on and another is refused."""
     settings = json.loads(json.dumps({"size": asdict(plan.size)}))
-    path = plan.folder / "quickstart.json"
+    path = inside(plan.folder, "quickstart.json")
     if path.exists():
         there = _read(path)["settings"]
         if there != settings:
@@ -96,7 +96,8 @@ def claim_folder(plan: Plan) -> None:
                 "asked for; choose another --out or delete the folder"
             )
         return
-    if plan.folder.exists() and (not plan.folder.is_dir() or any(plan.folder.iterdir())):
+    # What a process that died in its first write leaves is no reason to refuse.
+    if plan.folder.exists() and (not plan.folder.is_dir() or not all(map(is_left_over, plan.folder.iterdir()))):
         raise DataError(f"{plan.folder}: is not empty and holds no quickstart; choose another --out")
     plan.folder.mkdir(parents=True, exist_ok=True)
     write_json(path, {"settings": settings, "seconds": {}})

@@ -8,9 +8,10 @@ import numpy as np
 
 from prepose.body.drawing import side_colour
 from prepose.data.store import describe_store, open_store
+from prepose.files import inside, write_whole
 from prepose.metrics.protocols import get_protocol
 from prepose.studies.pages.gallery import cases_of, film_strip, jpeg_base64
-from prepose.studies.pages.parts import render, write_text
+from prepose.studies.pages.parts import render
 from prepose.studies.quickstart.findings import Findings, read_findings
 from prepose.studies.quickstart.page_tables import answers, caution, numbers
 
@@ -27,7 +28,7 @@ def write_report(folder: Path) -> Path:
     findings = read_findings(folder)
     words, data = _pictures(findings)
     html = render("report.html.j2", "report.js", {**_words(findings), **numbers(findings), **words}, data)
-    return write_text(folder / "report.html", html)
+    return write_whole(folder / "report.html", html)
 
 
 def _words(findings: Findings) -> dict[str, Any]:
@@ -72,7 +73,7 @@ def _pictures(findings: Findings) -> tuple[dict[str, Any], dict[str, Any]]:
     report = findings.report
     gallery, cases = [], {}
     for each in findings.sets:
-        dataset = open_store(findings.folder / each["store"], each["split"])
+        dataset = open_store(inside(findings.folder, each["store"], named_by=findings.path), each["split"])
         found = cases_of(
             each["name"],
             dataset,
@@ -122,8 +123,8 @@ def _curves(findings: Findings) -> list[dict[str, Any]]:
 
 def _world_strips(findings: Findings) -> Iterator[dict[str, str]]:
     for world in findings.report["worlds"]:
-        dataset = open_store(findings.folder / world["store"], world["split"])
-        description = describe_store(findings.folder / world["store"])
+        dataset = open_store(inside(findings.folder, world["store"], named_by=findings.path), world["split"])
+        description = describe_store(inside(findings.folder, world["store"], named_by=findings.path))
         indices = np.linspace(0, len(dataset) - 1, min(8, len(dataset))).astype(int).tolist()
         counts = ", ".join(f"{part.samples:,} {split}" for split, part in description.splits.items())
         strip = jpeg_base64(film_strip(dataset, indices))

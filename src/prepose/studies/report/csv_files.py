@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from prepose.studies.pages.parts import write_text
+from prepose.files import write_whole
 
 Json = Mapping[str, Any]
 Record = dict[str, Any]
@@ -18,7 +18,7 @@ def write_csv_files(found: Json, folder: Path) -> list[Path]:
     for name, records_of in TABLES.items():
         path, records = folder / f"{name}.csv", list(records_of(found))
         if records:
-            paths.append(write_text(path, _as_csv(records)))
+            paths.append(write_whole(path, _as_csv(records)))
         else:
             path.unlink(missing_ok=True)
     return paths

@@ -12,7 +12,7 @@ from prepose.body.skeletons import get_skeleton
 from prepose.data.dataset import PoseDataset
 from prepose.data.store import open_store
 from prepose.errors import DataError
-from prepose.files import read_object
+from prepose.files import inside, parse_json, read_object
 from prepose.metrics.evaluation import Evaluation
 from prepose.metrics.evaluation_files import load_evaluation
 from prepose.studies.analysis.matrix import store_name
@@ -87,7 +87,7 @@ def pictures_of_page(html: str, colours: Mapping[str, str]) -> Pictures:
     data, closed, _ = rest.partition(end)
     if not opened or not closed:
         raise ValueError("no data in the page")
-    held = json.loads(data)
+    held = parse_json(data.encode())
     cases = {key: Case.from_json(key, said) for key, said in held["cases"].items()}
     for case in cases.values():
         case.arms[:] = [replace(arm, colour=colours.get(arm.name, arm.colour)) for arm in case.arms]
@@ -204,5 +204,5 @@ def _digest(spec: Mapping[str, Any]) -> str:
 
 
 def _trial_stores(trial: TrialResult) -> list[Path]:
-    recipe = read_object(trial.folder / "recipe.json", advice="run the trial again")
+    recipe = read_object(inside(trial.folder, "recipe.json"), advice="run the trial again")
     return [Path(spec["store"]) for spec in recipe["sources"].values()]

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from prepose.errors import DataError
-from prepose.files import read_object
+from prepose.files import inside, read_object, read_regular_file, write_whole
 from prepose.studies.analysis.analyse import FORMAT, analyse
-from prepose.studies.pages.parts import render, write_text
+from prepose.studies.pages.parts import render
 from prepose.studies.quickstart.report import write_report
 from prepose.studies.report.csv_files import write_csv_files
 from prepose.studies.report.markdown import as_markdown
@@ -54,10 +54,10 @@ def write_study_report(folder: Path) -> Path:
         return _write_published(folder)
     results = read_study(folder)
     found = analyse(results)
-    write_text(folder / "results.json", as_lines(found))
+    write_whole(folder / "results.json", as_lines(found))
     _write_tables(folder, found)
     room = MOST_BYTES - len(_page(found, NO_PICTURES).encode())
-    return write_text(folder / "report.html", _page(found, pictures_of(results, colours_of(found), most_bytes=room)))
+    return write_whole(folder / "report.html", _page(found, pictures_of(results, colours_of(found), most_bytes=room)))
 
 
 def results_of(folder: Path) -> dict[str, Any]:
@@ -66,7 +66,7 @@ def results_of(folder: Path) -> dict[str, Any]:
     Raises:
         DataError: see `write_study_report`.
     """
-    return _published(folder / "results.json") if _is_published(folder) else analyse(read_study(folder))
+    return _published(inside(folder, "results.json")) if _is_published(folder) else analyse(read_study(folder))
 
 
 def _is_published(folder: Path) -> bool:
@@ -85,12 +85,12 @@ def _published(file: Path) -> dict[str, Any]:
 
 def _write_published(folder: Path) -> Path:
     """Render the report of a study that was published without its trials: results.json and the page's pictures."""
-    file, page = folder / "results.json", folder / "report.html"
+    file, page = inside(folder, "results.json"), inside(folder, "report.html")
     found = _published(file)
     try:
         pictures = replace(NO_PICTURES, note="the study was published without them")
         if page.is_file():
-            pictures = pictures_of_page(page.read_text(encoding="utf-8"), colours_of(found))
+            pictures = pictures_of_page(read_regular_file(page).decode(), colours_of(found))
         text = _page(found, pictures)
         _write_tables(folder, found)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -98,12 +98,12 @@ def _write_published(folder: Path) -> Path:
             f"{file}, {page.name}: damaged ({type(error).__name__}: {error}); restore them, or remove {page.name} to "
             "render the report without pictures"
         ) from error
-    return write_text(page, text)
+    return write_whole(page, text)
 
 
 def _write_tables(folder: Path, found: Mapping[str, Any]) -> None:
-    write_csv_files(found, folder / "tables")
-    write_text(folder / "report.md", as_markdown(found))
+    write_csv_files(found, inside(folder, "tables"))
+    write_whole(folder / "report.md", as_markdown(found))
 
 
 def _page(found: Mapping[str, Any], pictures: Pictures) -> str:

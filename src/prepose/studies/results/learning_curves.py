@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from prepose.errors import DataError
+from prepose.files import inside
 from prepose.recipes.log_file import read_log
 
 _NEEDED = ("samples", "stage", "train_flops", "train_seconds")
@@ -42,8 +43,9 @@ def learning_curve(run: Path, shared_by: Mapping[str, int]) -> LearningCurve:
         shared_by: stage -> number of trainings that use its outcome.
 
     Raises:
-        DataError: the log lacks a column or holds something that is not a number.
+        DataError: the log lacks a column, holds something that is not a number, or is a link.
     """
+    inside(run, "log.csv")
     rows = read_log(run)
     missing = [name for name in _NEEDED if rows and name not in rows[0]]
     if missing:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from prepose.errors import DataError
-from prepose.files import read_object
+from prepose.files import inside, read_object
 
 FORMAT = 1
 
@@ -145,7 +145,7 @@ def read_outline(folder: Path) -> Outline:
     Raises:
         DataError: the folder holds no study, its files are damaged, or another version wrote them.
     """
-    path, plan_path = folder / "study.json", folder / "plan.json"
+    path, plan_path = inside(folder, "study.json"), inside(folder, "plan.json")
     if not path.is_file():
         raise DataError(
             f"{folder}: holds no study (no study.json) and no quickstart; give a folder that `prepose study` made"
@@ -161,7 +161,7 @@ def read_outline(folder: Path) -> Outline:
     plan = read_object(plan_path, advice="run `prepose study` again")
     try:
         return _outline(folder, head, plan)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
         raise DataError(
             f"{folder}: study.json and plan.json are damaged or of another version ({error!r}); run `prepose study` "
             "again into another folder"

@@ -8,7 +8,6 @@ evaluation, or of another version of prepose, it is made anew.
 import hashlib
 import io
 import json
-import os
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import numpy as np
 from jaxtyping import Float
 
 from prepose import __version__
+from prepose.files import read_object, read_regular_file, write_whole
 from prepose.metrics.evaluation import Evaluation
 from prepose.metrics.evaluation_files import load_evaluation
 from prepose.metrics.joint_error import position_errors
@@ -75,7 +75,7 @@ def keep_reduction(path: Path) -> None:
     Args:
         path: The evaluation's JSON file. One of a single sample tells no spread and is left to the report to refuse.
     """
-    said = json.loads(path.read_text(encoding="utf-8"))
+    said = read_object(path, advice="evaluate again")
     if said["num_samples"] > 1:
         reduced_of(path, said["arrays_sha256"])
 
@@ -150,17 +150,12 @@ def _write(path: Path, reduced: Reduced, key: str) -> None:
     pairs = [reduced.sums[kind][name] for kind, name in places]
     buffer = io.BytesIO()
     np.savez_compressed(buffer, text=np.array(text), sums=np.array(pairs))
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        aside.write_bytes(buffer.getvalue())
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
+    write_whole(path, buffer.getvalue())
 
 
 def _read(path: Path, key: str) -> Reduced | None:
     try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
+        with np.load(io.BytesIO(read_regular_file(path)), allow_pickle=False) as archive:
             said, pairs = json.loads(str(archive["text"])), archive["sums"]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from prepose.errors import DataError
-from prepose.files import read_object_if_any
+from prepose.files import inside, read_object_if_any
 from prepose.metrics.protocols import Protocol, protocol_from_json
 from prepose.studies.results.outline import ArmOutline, Outline, SetOutline, read_outline
 
@@ -128,12 +128,12 @@ def read_study(folder: Path) -> StudyResults:
 
 
 def _trial(outline: Outline, trial_id: str, arm: str, seed: int) -> TrialResult:
-    folder = outline.folder / "trials" / trial_id
-    costs, failure = _read(folder / "costs.json"), _read(folder / "failure.json")
+    folder = inside(inside(outline.folder, "trials"), trial_id, named_by=outline.folder / "plan.json")
+    costs, failure = _read(inside(folder, "costs.json")), _read(inside(folder, "failure.json"))
     state: State = "done" if costs is not None else "failed" if failure is not None else "missing"
     headers = {}
     if state == "done":
-        found = {each.name: _read(folder / "evaluations" / f"{each.name}.json") for each in outline.sets}
+        found = {each.name: _header(outline, folder, each.name) for each in outline.sets}
         headers = {name: header for name, header in found.items() if header is not None}
     return TrialResult(
         id=trial_id,
@@ -143,13 +143,21 @@ def _trial(outline: Outline, trial_id: str, arm: str, seed: int) -> TrialResult:
         state=state,
         costs=costs or {},
         failure=failure if state == "failed" else None,
-        environment=_read(folder / "environment.json") or {},
+        environment=_read(inside(folder, "environment.json")) or {},
         headers=headers,
     )
 
 
 def _read(path: Path) -> dict[str, Any] | None:
     return read_object_if_any(path, advice="run the trial again")
+
+
+def _header(outline: Outline, trial: Path, set_name: str) -> dict[str, Any] | None:
+    """What an evaluation's JSON says; None where the set was not measured."""
+    evaluations, study = inside(trial, "evaluations"), outline.folder / "study.json"
+    # The arrays lie beside it under the same name, and so will the sums that a report keeps.
+    inside(evaluations, f"{set_name}.npz", named_by=study)
+    return _read(inside(evaluations, f"{set_name}.json", named_by=study))
 
 
 def _check_alike(results: StudyResults) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from prepose.files import LOCK, locked
 from prepose.recipes.budget import training_flops
 from prepose.recipes.environment import environment
 from prepose.studies.engines.local import Engine, Failure, Job, Outcome, cores, run_jobs
@@ -16,14 +17,13 @@ from prepose.studies.run.folder import (
     claim_folder,
     definition,
     keep_plan,
-    locked,
     note_failure,
     note_sitting,
     trial_folder,
 )
 from prepose.studies.run.live_table import Expected, drawing_bars, live_table
 from prepose.studies.run.other_studies import check_others, take_over
-from prepose.studies.run.planning import AS_IT_COMES, Planned, Sitting, checked_arms, plan_study
+from prepose.studies.run.planning import AS_IT_COMES, Planned, Sitting, check_device, checked_arms, plan_study
 from prepose.studies.run.stores import draw_worlds, store_folders
 from prepose.studies.run.trial_work import TrialOrder, carry_out, is_done, placed_set
 from prepose.studies.study import Study
@@ -69,12 +69,15 @@ def run_study(
     """
     console = console or Console(quiet=True)
     scaled = at_scale(study, sitting.budget_scale)
+    check_device(sitting.accelerator, cluster=sitting.cluster)
     checked_arms(scaled, store_folders(scaled, out, sitting.stores))
     check_others(sitting.trials_of)
-    with locked(out / ".lock", f"works in {out}"):
+    with locked(out / LOCK, f"is running the study in {out}"):
         wanted = definition(study, base_recipe(study), size=sitting.size, budget_scale=sitting.budget_scale)
         claim_folder(out, wanted, extend=sitting.extend)
         planned = plan_study(study, out, sitting=sitting, engine=engine)
+        # The folder may have been begun on another machine.
+        check_device(planned.machine.accelerator, cluster=planned.cluster)
         keep_plan(out, planned.as_json(), extend=sitting.extend)
         note_sitting(out, environment())
         if planned.cluster:

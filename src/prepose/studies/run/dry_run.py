@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from prepose.console import PlainConsole
 from prepose.data.store import open_store
 from prepose.metrics.protocols import get_protocol
 from prepose.models.flops import count_flops, count_parameters
@@ -228,7 +229,7 @@ def _to_draw(planned: Planned) -> int:
 
 def print_forecast(found: Forecast, console: Console | None = None) -> None:
     """Print a forecast: a row for each arm, then the whole."""
-    console = console or Console()
+    console = console or PlainConsole()
     seeds = sorted({trial["seed"] for trial in found.trials})
     # Without lines between columns the longest arms of the studies that ship fit a terminal of 80 columns.
     table = Table(

@@ -9,16 +9,13 @@ STUDY/study.json      the definition, its size and budget scale
 ```
 """
 
-import fcntl
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from prepose.errors import DataError
-from prepose.files import read_object, write_json
+from prepose.errors import DataError, shortened
+from prepose.files import inside, is_left_over, read_object, write_json
 from prepose.models.flops import count_flops, count_parameters
 from prepose.recipes.budget import stage_cost, training_flops
 from prepose.recipes.run import differences
@@ -49,11 +46,12 @@ def claim_folder(folder: Path, wanted: Mapping[str, Any], *, extend: bool) -> No
     Raises:
         DataError: the folder holds something else, or a study of another definition.
     """
-    path = folder / "study.json"
+    path = inside(folder, "study.json")
     if not path.exists():
-        others = [each for each in folder.iterdir() if each.name != ".lock"] if folder.is_dir() else []
+        # A process that died in its first write leaves its lock and what it was writing.
+        others = [each.name for each in folder.iterdir() if not is_left_over(each)] if folder.is_dir() else []
         if others:
-            raise DataError(f"{folder}: is not empty and holds no study; choose another --out")
+            raise DataError(f"{folder}: holds no study and is not empty ({others[0]}); choose another --out")
         write_json(path, wanted)
         return
     there = read_object(path, advice=DAMAGED)
@@ -79,7 +77,7 @@ def keep_plan(folder: Path, plan: Mapping[str, Any], *, extend: bool) -> None:
     Raises:
         DataError: the same definition now means other trials: a recipe it names has changed.
     """
-    path = folder / "plan.json"
+    path = inside(folder, "plan.json")
     there = read_plan(folder) if path.exists() else None
     if there is not None and not extend:
         now = {trial["id"] for trial in plan["trials"]}
@@ -94,19 +92,40 @@ def keep_plan(folder: Path, plan: Mapping[str, Any], *, extend: bool) -> None:
 
 
 def read_plan(folder: Path) -> dict[str, Any]:
-    """The plan of a study's folder."""
-    return read_object(folder / "plan.json", advice=DAMAGED)
+    """The plan of a study's folder.
+
+    Raises:
+        DataError: the file is missing, damaged or of another version.
+    """
+    path = inside(folder, "plan.json")
+    plan = read_object(path, advice=DAMAGED)
+    trials, machine = plan.get("trials"), plan.get("machine", {})
+    named = isinstance(trials, list) and all(
+        isinstance(trial, dict) and isinstance(trial.get("id"), str) and "arm" in trial for trial in trials
+    )
+    threads = machine.get("threads") if isinstance(machine, dict) else ""
+    if not named or not isinstance(threads, int | None) or isinstance(threads, bool):
+        wrong = "threads" if named else "trials"
+        raise DataError(f"{path}: is damaged ({wrong}); {DAMAGED}")
+    return plan
 
 
 def trial_folder(folder: Path, trial: str) -> Path:
-    """Where the run folder of a trial is."""
-    return folder / "trials" / trial
+    """Where the run folder of a trial is.
+
+    Raises:
+        DataError: the trial's name leads out of the study's folder, or a link is in the way.
+    """
+    return inside(inside(folder, "trials"), trial, named_by=folder / "plan.json")
 
 
 def attempts_at(run: Path) -> int:
     """How often a trial has failed so far."""
-    path = run / "failure.json"
-    return int(read_object(path, advice=DAMAGED).get("attempts", 0)) if path.exists() else 0
+    path = inside(run, "failure.json")
+    attempts = read_object(path, advice=DAMAGED).get("attempts", 0) if path.exists() else 0
+    if not isinstance(attempts, int):
+        raise DataError(f"{path}: is damaged (attempts: {shortened(repr(attempts), 60)}); {DAMAGED}")
+    return attempts
 
 
 def note_failure(run: Path, failure: Failure, attempts: int) -> None:
@@ -131,36 +150,13 @@ def clear_failure(run: Path) -> None:
 
 def note_sitting(folder: Path, facts: Mapping[str, Any]) -> None:
     """Add a sitting's facts to `environment.json`: the first are the file's own, later ones lie under `resumed`."""
-    path = folder / "environment.json"
+    path = inside(folder, "environment.json")
     if path.exists():
         first = read_object(path, advice=DAMAGED)
-        write_json(path, first | {"resumed": [*first.get("resumed", ()), dict(facts)]})
+        resumed = first.get("resumed", [])
+        write_json(path, first | {"resumed": [*(resumed if isinstance(resumed, list) else []), dict(facts)]})
     else:
         write_json(path, dict(facts))
-
-
-@contextmanager
-def locked(path: Path, what: str) -> Iterator[None]:
-    """Keep other processes out of something until the block, or this process, ends.
-
-    Args:
-        path: A file that stands for it; its folder is made where it does not exist.
-        what: What the message says that the others do: "work in studies/first".
-
-    Raises:
-        DataError: another process holds it.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            file.seek(0)
-            raise DataError(f"another process ({file.read()}) {what}; wait for it, or stop it") from error
-        file.truncate(0)
-        file.write(f"{os.getpid()} on {os.uname().nodename}")
-        file.flush()
-        yield
 
 
 def _arm_row(arm: Arm) -> dict[str, Any]:

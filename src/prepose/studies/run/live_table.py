@@ -201,7 +201,12 @@ def live_table(console: Console, expected: Mapping[str, Expected], done: Sequenc
 @contextmanager
 def drawing_bars(console: Console) -> Iterator[Callable[[str, int, int | None], None]]:
     """A bar for each world that is drawn, and the function (store, done, total) that moves them."""
-    columns = (TextColumn("drawing {task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("rendering {task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
     tasks: dict[str, TaskID] = {}
     with Progress(*columns, console=console) as bars:
 

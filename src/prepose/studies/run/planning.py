@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from prepose.errors import RecipeError
 from prepose.recipes.conduct import Machine
 from prepose.recipes.stage import Recipe
 from prepose.studies.engines.local import Engine, Resources, cores, threads_each
@@ -174,6 +175,19 @@ def _machine(sitting: Sitting, before: Mapping[str, object]) -> tuple[Machine, R
         accelerator=accelerator, threads=threads, workers=workers, checkpoint_seconds=sitting.checkpoint_seconds
     )
     return machine, Resources(jobs, threads, gpus)
+
+
+def check_device(accelerator: str, *, cluster: bool) -> None:
+    """Check that trials can use a device, before minutes are spent on rendering worlds.
+
+    Raises:
+        RecipeError: they are to use a graphics card, on this machine, and it has none that torch can use.
+    """
+    if accelerator == "cuda" and not cluster and found_accelerator() != "cuda":
+        raise RecipeError(
+            "the trials are to run on cuda, and this machine has no graphics card that torch can use; pass "
+            "--accelerator cpu, or check the driver and that torch was built for cuda"
+        )
 
 
 def _of_cluster(sitting: Sitting) -> str:

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from prepose.data.store import describe_store
 from prepose.errors import DataError, RecipeError
-from prepose.studies.run.folder import locked
 from prepose.studies.study import StoreSpec, Study
-from prepose.synthetic.synthesize import Order, describe, synthesize
+from prepose.synthetic.synthesize import LARGEST_PX, SMALLEST_PX, Order, describe, synthesize
 from prepose.synthetic.worlds import find_world
 
 Progress = Callable[[str, int, int | None], None]
@@ -39,14 +38,18 @@ def digest(spec: StoreSpec) -> str:
 
 
 def check_worlds(study: Study) -> None:
-    """See that every world can be drawn.
+    """Check that every world can be rendered.
 
     Raises:
-        RecipeError: there is no such world, or it has no such split.
+        RecipeError: there is no such world, it has no such split, or its images are too small or too large.
     """
     for name, spec in study.stores.items():
         if spec.world is None:
             continue
+        if not SMALLEST_PX <= spec.size <= LARGEST_PX:
+            raise RecipeError(
+                f"study {study.name!r}, store {name!r}: size {spec.size}, expected {SMALLEST_PX} to {LARGEST_PX} px"
+            )
         people = find_world(spec.world).people
         strangers = [split for split in spec.counts if split not in people]
         if strangers:
@@ -71,24 +74,22 @@ def draw_worlds(study: Study, folders: Mapping[str, Path], *, workers: int, prog
     for name, spec in study.stores.items():
         if spec.world is None or not missing_splits(spec, folders[name]):
             continue
-        # Another study may draw into the same folder: whoever comes second is told so.
-        with locked(folders[name].parent / f".{folders[name].name}.lock", f"draws {folders[name]}"):
-            missing = missing_splits(spec, folders[name])
-            total, there = sum(spec.counts.values()), sum(spec.counts.values()) - sum(missing.values())
+        missing = missing_splits(spec, folders[name])
+        total, there = sum(spec.counts.values()), sum(spec.counts.values()) - sum(missing.values())
 
-            def show(done: int, _: int | None, name: str = name, total: int = total, there: int = there) -> None:
-                if progress is not None:
-                    progress(name, there + done, total)
+        def show(done: int, _: int | None, name: str = name, total: int = total, there: int = there) -> None:
+            if progress is not None:
+                progress(name, there + done, total)
 
-            synthesize(
-                spec.world,
-                out=folders[name],
-                counts=missing,
-                size=spec.size,
-                seed=spec.seed,
-                workers=workers,
-                progress=show,
-            )
+        synthesize(
+            spec.world,
+            out=folders[name],
+            counts=missing,
+            size=spec.size,
+            seed=spec.seed,
+            workers=workers,
+            progress=show,
+        )
 
 
 def missing_splits(spec: StoreSpec, folder: Path) -> dict[str, int]:

@@ -14,7 +14,7 @@ from jaxtyping import Float
 
 from prepose.data.store import open_store
 from prepose.errors import DataError
-from prepose.files import read_object, read_object_if_any, write_json
+from prepose.files import inside, read_object, read_object_if_any, write_json
 from prepose.metrics.evaluation import with_mean_pose
 from prepose.metrics.evaluation_files import save_evaluation
 from prepose.metrics.protocols import Protocol, get_protocol
@@ -105,7 +105,7 @@ def carry_out(order: TrialOrder) -> None:
     with energy_used(cuda=cuda) as energy:
         run, resumed = _trained(order)
         evaluations = _evaluated(order, run)
-    known = run.folder / "costs.json"
+    known = inside(run.folder, "costs.json")
     if known.exists():
         # Only sets were added: what the training took stays what it was.
         write_json(known, read_object(known, advice=DAMAGED) | evaluation_costs(evaluations))
@@ -129,7 +129,7 @@ def carry_out(order: TrialOrder) -> None:
         sitting=sitting,
         wall_seconds=time.perf_counter() - began,
     )
-    write_json(run.folder / "costs.json", costs)
+    write_json(known, costs)
     clear_failure(run.folder)
     # States to go on from are several times the weights, and there is nowhere left to go.
     shutil.rmtree(run.checkpoints, ignore_errors=True)
@@ -174,7 +174,7 @@ def _measure(
     evaluation = with_decoding_floor(evaluation, net.spec, dataset)
     if mean is not None and np.isfinite(evaluation.truth_mm).any():
         evaluation = with_mean_pose(evaluation, mean)
-    keep_reduction(save_evaluation(evaluation, order.folder / "evaluations", name))
+    keep_reduction(save_evaluation(evaluation, inside(order.folder, "evaluations"), name))
     passes = 2 if protocol.flip_test else 1
     flops = float(passes * count_flops(net.spec).forward * len(evaluation))
     return EvaluationCost(each.key, len(evaluation), flops, round(time.perf_counter() - began, 3))
@@ -191,7 +191,7 @@ def _mean_poses(order: TrialOrder) -> dict[str, Float[np.ndarray, "T 3"]]:
 
 
 def _measured(folder: Path) -> dict[str, EvaluationCost]:
-    path = folder / "costs.json"
+    path = inside(folder, "costs.json")
     content = read_object_if_any(path, advice=DAMAGED)
     if content is None:
         return {}
