@@ -16,12 +16,21 @@ from pathlib import Path
 import numpy as np
 
 from fakes import fake_lsp, fake_lsp_extended
-from fakes_3dhp import ALL_CAMERAS, fake_test_set, fake_training
+from fakes_3dhp import ALL_CAMERAS, fake_npz_lists, fake_test_set, fake_training
 from fakes_3dpw import fake_3dpw
 from fakes_coco import fake_coco
 from fakes_custom import fake_custom, fake_custom_csv
 from fakes_flic import fake_flic, fake_flic_full
 from fakes_h36m import Lab, draw_lab, write_challenge, write_fetched, write_lists, write_npz, write_recordings
+from fakes_labels import (
+    fake_coco_style,
+    fake_cvat,
+    fake_jhmdb,
+    fake_label_studio,
+    fake_penn_action,
+    fake_whole_body,
+    fake_yolo_pose,
+)
 from fakes_mpii import fake_mpii
 from fakes_occlusion_person import fake_occlusion_person
 from prepose.data.adapters.flic import FLIC_FULL_SPLITS, FLIC_SPLITS
@@ -106,6 +115,13 @@ LAYOUTS = (
     Layout("flic-full", "examples.mat", partial(fake_flic_full, count=60), FLIC_FULL_SPLITS),
     Layout("coco", "JSON of 2017", partial(fake_coco, count=48), ("train", "validation")),
     Layout("coco", "JSON of 2014", _coco_2014, ("train", "validation")),
+    Layout("coco-style", "CrowdPose", partial(fake_coco_style, count=48), ("train", "validation")),
+    Layout("coco-style", "COCO-WholeBody", partial(fake_whole_body, count=48), ("train", "validation")),
+    Layout("coco-style", "JHMDB", partial(fake_jhmdb, count=48), ("train", "validation")),
+    Layout("penn-action", "labels", partial(fake_penn_action, count=48), ("train", "test")),
+    Layout("yolo-pose", "data.yaml", partial(fake_yolo_pose, count=48), ("train", "validation")),
+    Layout("cvat", "annotations.xml", partial(fake_cvat, count=48), ("train", "validation")),
+    Layout("label-studio", "JSON", partial(fake_label_studio, count=40), ("train",)),
     Layout("h36m", "challenge, csv", _h36m(write_challenge), CHALLENGE_SPLITS, unplaced=True),
     Layout("h36m", "challenge, cache", _h36m(write_challenge, csv=False, cache=True), CHALLENGE_SPLITS),
     Layout("h36m", "extracted frames", _h36m(write_recordings), H36M_SPLITS),
@@ -122,6 +138,8 @@ LAYOUTS = (
     # The other splits are of the same pictures.
     Layout("mpi-inf-3dhp", "frames", partial(fake_training, frames=11, pictures="frames"), STUDIO_SPLITS[:2]),
     Layout("mpi-inf-3dhp", "test set", fake_test_set, ("test",)),
+    # Its test list has no univ_annot3, which a protocol of that split needs.
+    Layout("mpi-inf-3dhp", "npz of MMPose", fake_npz_lists, ("train", "validation")),
     Layout("3dpw", "sequence files", partial(fake_3dpw, frames=12), ("train", "validation", "test")),
     Layout("custom", "JSON, world frame", partial(fake_custom, count=48), ("train", "test")),
     Layout("custom", "CSV, camera frame", partial(fake_custom_csv, count=24), ("train",)),

@@ -12,7 +12,7 @@ import simplejpeg
 
 from prepose.body.drawing import side_colour
 from prepose.body.skeleton import Skeleton
-from prepose.body.skeletons import PREPOSE_27
+from prepose.body.skeletons import FINGERS, HALPE_136, PREPOSE_27
 from prepose.camera.camera import Camera
 from prepose.synthetic.motion import draw_pose
 from prepose.synthetic.rig import Proportions, draw_proportions, pose_joints
@@ -69,7 +69,11 @@ def joints_of_rig(rig: np.ndarray, skeleton: Skeleton) -> np.ndarray:
     place["mid_torso"] = between("pelvis", "thorax")
     for name in ("shoulder", "hip", "ear"):
         place[f"mid_{name}"] = between(f"l_{name}", f"r_{name}")
+    place["head_bottom"] = place["upper_neck"]
+    for name in _FACE:
+        place[name] = _face_mark(name, place)
     for side in "lr":
+        place |= _hand_and_foot(side, place)
         place[f"{side}_collar"] = place[f"{side}_clavicle"] = between("thorax", f"{side}_shoulder")
         place[f"{side}_foot"] = between(f"{side}_ankle", f"{side}_toe", 0.65)
         for name, one, other in (
@@ -78,6 +82,31 @@ def joints_of_rig(rig: np.ndarray, skeleton: Skeleton) -> np.ndarray:
         ):  # fmt: skip
             place[f"{side}_{name}"] = between(f"{side}_{one}", f"{side}_{other}")
     return np.stack([place[name] for name in skeleton.joints], axis=-2)
+
+
+_FACE = HALPE_136.joints[26:94]
+
+
+def _face_mark(name: str, place: dict[str, np.ndarray]) -> np.ndarray:
+    """Somewhere between an eye or an ear of its side, the nose and the neck: near where it belongs."""
+    side = name[:2] if name[:2] in ("l_", "r_") else ""
+    part, _, number = name.removeprefix(side).rpartition("_")
+    share = int(number) / 10 if number.isdigit() else 0.0
+    start = place[f"{side}{'ear' if part == 'jaw' else 'eye'}"] if side else place["nose"]
+    end = place["upper_neck"] if part in ("jaw", "") or "lip" in name or name == "chin" else place["nose"]
+    return start + (0.2 + share) / 2 * (end - start)
+
+
+def _hand_and_foot(side: str, place: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    wrist, hand = place[f"{side}_wrist"], place[f"{side}_hand"]
+    ankle, toe = place[f"{side}_ankle"], place[f"{side}_toe"]
+    inwards = 0.1 * (place["l_hip"] - place["r_hip"]) * (1 if side == "r" else -1)
+    found = {f"{side}_hand_root": wrist, f"{side}_heel": ankle - 0.3 * (toe - ankle)}
+    found |= {f"{side}_big_toe": toe + inwards, f"{side}_small_toe": toe - inwards}
+    for finger in FINGERS:
+        for number in range(1, 5):
+            found[f"{side}_{finger}{number}"] = wrist + (0.6 + 0.2 * number) * (hand - wrist)
+    return found
 
 
 def fake_posed(generator: np.random.Generator, skeleton: Skeleton, build: Proportions | None = None) -> np.ndarray:

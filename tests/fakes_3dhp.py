@@ -3,6 +3,8 @@
 A studio of 14 cameras around people in made-up poses. Everything is a tenth of the real size, and the lenses with it.
 """
 
+import pickle
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -193,6 +195,67 @@ def fake_test_set(root: Path, generator: np.random.Generator, *, frames: int = 5
             (folder / "imageSequence" / f"img_{frame + 1:06d}.jpg").write_bytes(data)
         written[name] = FakeTest(cam, img, valid, camera)
     return written
+
+
+def fake_npz_lists(
+    root: Path, generator: np.random.Generator, *, frames: int = 11, spin: bool = False, cameras: bool = True
+) -> np.ndarray:
+    """The lists of MMPose (17 joints) or SPIN (24): 8 actors, two cameras, every frame; and the test set.
+
+    Returns:
+        Joints of the samples of train, validation and test, px.
+    """
+    names, places, joints, known, taken = [], [], [], {}, []
+    for subject in range(1, 9):
+        recording = fake_recording(generator, draw_proportions(generator), frames=frames)
+        for camera in (0, 4):
+            name = f"S{subject}_Seq1_Cam{camera}"
+            folder = f"S{subject}/Seq1/imageFrames/video_{camera}"
+            known[name] = recording.cameras[camera]
+            write_frames(root / folder if spin else root / "images", recording, camera,
+                         name="frame_{:06d}.jpg" if spin else name + "_{:06d}.jpg")  # fmt: skip
+            names += [f"{folder}/frame_{n:06d}.jpg" if spin else f"{name}_{n:06d}.jpg" for n in range(1, frames + 1)]
+            places.append(recording.img(camera)[:, OF_28])
+            joints.append(recording.cam(camera)[:, OF_28])
+            taken.append(places[-1][::EVERY])
+    table = root if spin else root / "annotations"
+    _save_list(table / "mpi_inf_3dhp_train.npz", names, np.concatenate(places), np.concatenate(joints), spin=spin)
+    if cameras and not spin:
+        rows = {
+            name: {
+                "R": one.rotation, "T": one.translation[:, None] / 1000, "c": one.K[:2, 2:],
+                "f": np.diag(one.K)[:2, None], "w": 204, "h": 204, "name": name,
+            }
+            for name, one in known.items()
+        }  # fmt: skip
+        (table / "cameras_train.pkl").write_bytes(pickle.dumps(rows))
+    test = fake_test_set(root / "authors", generator)
+    names = [f"{name}_{frame + 1:06d}.jpg" for name, one in test.items() for frame in np.flatnonzero(one.valid)]
+    (root / "images").mkdir(exist_ok=True)
+    for name in names:
+        shown = root / "authors/mpi_inf_3dhp_test_set" / name[:3] / "imageSequence" / f"img{name[3:]}"
+        shown.rename(root / "images" / name)
+    shutil.rmtree(root / "authors")
+    places, joints = ([getattr(one, what)[one.valid] for one in test.values()] for what in ("joints_img", "joints_cam"))
+    _save_list(table / "mpi_inf_3dhp_test_valid.npz", names, np.concatenate(places), np.concatenate(joints), spin=spin)
+    return np.concatenate([*taken, *places])
+
+
+def _save_list(path: Path, names: list[str], img: np.ndarray, cam: np.ndarray, *, spin: bool) -> None:
+    if spin:
+        # Where SPIN keeps head_top, neck, right and left arm, legs, pelvis, spine and head of the test set's order.
+        to_24 = [18, 12, 8, 7, 6, 9, 10, 11, 2, 1, 0, 3, 4, 5, 14, 16, 17]
+        img, cam = (_spread(joints, to_24) for joints in (img, cam))
+    sure = (img != 0).any(axis=-1, keepdims=True).astype(float)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(path, imgname=np.array(names), center=img[:, 0], scale=np.ones(len(img)),
+             part=np.concatenate([img, sure], axis=2), S=np.concatenate([cam / 1000, sure], axis=2))  # fmt: skip
+
+
+def _spread(joints: np.ndarray, places: list[int]) -> np.ndarray:
+    spread = np.zeros((len(joints), 24, joints.shape[-1]))
+    spread[:, places] = joints
+    return spread
 
 
 def fake_3dhp(root: Path, generator: np.random.Generator, *, count: int = 11) -> np.ndarray:

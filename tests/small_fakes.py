@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from fakes import fake_lsp, fake_lsp_extended
-from fakes_3dhp import fake_test_set, fake_training
+from fakes_3dhp import fake_npz_lists, fake_test_set, fake_training
 from fakes_3dpw import fake_3dpw
 from fakes_coco import fake_coco
 from fakes_custom import fake_custom, fake_custom_csv
 from fakes_flic import fake_flic, fake_flic_full
 from fakes_h36m import Lab, draw_lab, write_challenge, write_fetched, write_lists, write_npz, write_recordings
+from fakes_labels import fake_coco_style, fake_cvat, fake_label_studio, fake_penn_action, fake_yolo_pose
 from fakes_mpii import fake_mpii
 from fakes_occlusion_person import fake_occlusion_person
 
@@ -83,7 +84,13 @@ SMALL_FAKES = (
         ("--partial", "--split", "train", "--split", "validation"),
     ),
     SmallFake("mpi-inf-3dhp", "test", partial(fake_test_set, frames=3), ("--split", "test")),
+    SmallFake("mpi-inf-3dhp", "npz", fake_npz_lists),
     SmallFake("3dpw", "", partial(fake_3dpw, frames=3)),
+    SmallFake("coco-style", "", partial(fake_coco_style, count=6)),
+    SmallFake("penn-action", "", fake_penn_action),
+    SmallFake("yolo-pose", "", partial(fake_yolo_pose, count=6)),
+    SmallFake("cvat", "", partial(fake_cvat, count=6)),
+    SmallFake("label-studio", "", partial(fake_label_studio, count=6)),
     SmallFake("custom", "json", fake_custom),
     SmallFake("custom", "csv", fake_custom_csv),
 )  # fmt: skip

@@ -26,7 +26,7 @@ from prepose.synthetic.rig import SEGMENTS, BodyPose, mean_proportions
 # What the command line promises. Whoever changes it changes what people have in their scripts: say so in CHANGELOG.md.
 VERBS = {
     "quickstart": {"--out", "--quick", "--full", "--jobs"},
-    "synthesize": {"world", "--out", "--count", "--size", "--seed", "--workers", "--motion"},
+    "synthesize": {"world", "--out", "--count", "--size", "--seed", "--workers", "--motion", "--joint-names"},
     "recipes": set(),
     "train": {
         "recipe", "--out", "--set", "--resume", "--shrink", "--accelerator", "--devices", "--nodes", "--threads",

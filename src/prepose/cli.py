@@ -153,6 +153,12 @@ def synthesize(
     motion: Annotated[
         list[Path] | None, typer.Option(help="BVH file that half of the poses come from; may be repeated.")
     ] = None,
+    joint_names: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE", help="JSON table of a rig's joint names (docs/worlds.md), for --motion; may be repeated."
+        ),
+    ] = None,
 ) -> None:
     """Draw people with exact truth into a store."""
     from prepose.console import counted_progress, say
@@ -161,7 +167,17 @@ def synthesize(
     counts = _counts(count or ["train=1000", "validation=100", "test=200"])
     again = "finished shards are kept; run the same command again to go on"
     with stoppable(again), counted_progress(f"people of the {world} world") as show:
-        draw(world, out=out, counts=counts, size=size, seed=seed, workers=workers, motion=motion or (), progress=show)
+        draw(
+            world,
+            out=out,
+            counts=counts,
+            size=size,
+            seed=seed,
+            workers=workers,
+            motion=motion or (),
+            joint_names=joint_names or (),
+            progress=show,
+        )
     say(f"{out}: " + ", ".join(f"{number:,} {split}" for split, number in counts.items()))
 
 

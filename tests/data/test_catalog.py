@@ -14,6 +14,7 @@ from fakes_coco import fake_coco
 from fakes_custom import fake_custom
 from fakes_flic import fake_flic, fake_flic_full
 from fakes_h36m import fake_h36m
+from fakes_labels import fake_coco_style, fake_cvat, fake_label_studio, fake_penn_action, fake_yolo_pose
 from fakes_mpii import fake_mpii
 from fakes_occlusion_person import occlusion_person_places
 from prepose.camera.crop import transform
@@ -32,6 +33,11 @@ FAKES = {
     "flic-full": fake_flic_full,
     "coco": fake_coco,
     "custom": fake_custom,
+    "coco-style": fake_coco_style,
+    "penn-action": fake_penn_action,
+    "yolo-pose": fake_yolo_pose,
+    "cvat": fake_cvat,
+    "label-studio": fake_label_studio,
     "h36m": fake_h36m,
     "occlusion-person": occlusion_person_places,
     "mpi-inf-3dhp": fake_3dhp,

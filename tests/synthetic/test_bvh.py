@@ -1,10 +1,13 @@
+import json
+import re
+
 import numpy as np
 import pytest
 
 from bvh_fake import Y_UP, Z_UP, write_bvh
 from prepose.body.skeletons import PREPOSE_27
 from prepose.errors import DataError
-from prepose.synthetic.bvh import JOINT_NAMES, JointNames, poses_from_bvh
+from prepose.synthetic.bvh import JOINT_NAMES, JointNames, poses_from_bvh, read_joint_names
 from prepose.synthetic.contact import lowest_point
 from prepose.synthetic.motion import draw_pose, ground
 from prepose.synthetic.retarget import FRAMES, NEEDED
@@ -124,10 +127,97 @@ def test_missing_joints_are_listed(tmp_path):
         poses_from_bvh(path)
 
 
+def foreign_table() -> JointNames:
+    table = {joint: f"x{i}" for i, joint in enumerate(sorted(BY_RIG["iclone"].joints))}
+    return JointNames("foreign", {**table, "skull": table["upper_neck"]})
+
+
 def test_a_given_table_serves_a_rig_unknown_here(tmp_path):
-    foreign = JointNames("foreign", {joint: f"x{i}" for i, joint in enumerate(sorted(BY_RIG["iclone"].joints))})
-    foreign = JointNames("foreign", {**foreign.joints, "skull": foreign.joints["upper_neck"]})
+    foreign = foreign_table()
     path = write_bvh(tmp_path / "a.bvh", drawn(6), PERSON, foreign)
-    assert len(poses_from_bvh(path, names=foreign).poses) == 6
-    with pytest.raises(DataError, match="joints are missing for the"):
+    assert len(poses_from_bvh(path, names=(foreign,)).poses) == 6
+    with pytest.raises(DataError, match=r"joints are missing for the .*--joint-names"):
+        poses_from_bvh(path)
+
+
+def test_a_table_is_read_from_a_file(tmp_path):
+    joints = {joint: name for joint, name in foreign_table().joints.items() if joint != "skull"}
+    (tmp_path / "rig.json").write_text(json.dumps(joints))
+    table = read_joint_names(tmp_path / "rig.json")
+    assert (table.rig, table.joints) == ("rig.json", joints)
+    path = write_bvh(tmp_path / "a.bvh", drawn(6), PERSON, foreign_table())
+    again = poses_from_bvh(path, names=(foreign_table(),))
+    for one, other in zip(poses_from_bvh(path, names=(table,)).poses, again.poses, strict=True):
+        np.testing.assert_array_equal(one.local, other.local)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[1]", "expected an object of names"),
+        ('{"pelvis": 3}', "expected an object of names"),
+        ("{", "cannot be read as JSON"),
+        ('{"pelvis": "Hips", "tail": "Tail"}', "prepose has no joint 'tail'; it has pelvis, spine"),
+        ('{"pelvis": "Hips"}', "does not name spine, thorax, upper_neck, head, r_shoulder.* only r_hand, .* left out"),
+    ],
+)
+def test_a_broken_table_says_what_is_wrong(tmp_path, content, message):
+    (tmp_path / "rig.json").write_text(content)
+    with pytest.raises(DataError, match=message):
+        read_joint_names(tmp_path / "rig.json")
+    with pytest.raises(DataError, match="no such file"):
+        read_joint_names(tmp_path / "none.json")
+
+
+def without(names: JointNames, *parts: str) -> JointNames:
+    return JointNames(names.rig, {joint: name for joint, name in names.joints.items() if joint[2:] not in parts})
+
+
+@pytest.mark.parametrize("rig", ["cgspeed", "iclone"])
+def test_a_rig_without_fingers_and_toes_keeps_its_limbs_and_stands_flat(tmp_path, rig):
+    """The fake writes other names for the joints left out, so that no table finds them."""
+    poses = drawn()
+    path = write_bvh(tmp_path / "a.bvh", poses, PERSON, without(BY_RIG[rig], "hand", "toe"), limb_frames=3)
+    full = write_bvh(tmp_path / "b.bvh", poses, PERSON, BY_RIG[rig], limb_frames=3)
+    bare, whole = joints_of(poses_from_bvh(path).poses), joints_of(poses_from_bvh(full).poses)
+    error = np.linalg.norm(bare - bare[:, :1] - whole + whole[:, :1], axis=-1)
+    ends = [PREPOSE_27.index(f"{s}_{part}") for s in "rl" for part in ("hand", "toe")]
+    assert np.delete(error, ends, axis=1).max() < 1
+    # A toe is 200 mm from the ankle, a hand 100 mm from the wrist: where both point somewhere else, it is by chance.
+    assert np.median(error[:, ends]) < 60
+
+
+def test_an_end_site_below_the_ankle_is_no_toe(tmp_path):
+    """In files of the mocapbank rig `Ankle_end` continues the shin: feet must stay level all the same."""
+    generator = np.random.default_rng(0)
+    poses = [
+        draw_pose(generator, proportions=PERSON, actions=("hands_on_hips", "walking"), breadth=0.3) for _ in range(24)
+    ]
+    toes = [PREPOSE_27.index(f"{s}_toe") for s in "rl"]
+    ankles = [PREPOSE_27.index(f"{s}_ankle") for s in "rl"]
+    path = write_bvh(tmp_path / "a.bvh", poses, PERSON, BY_RIG["mocapbank"])
+    straight = joints_of(poses_from_bvh(path).poses)
+    offset = next(iter(re.findall(r"RightAnkle\n.*?End Site\n{\n(OFFSET [^\n]*)", path.read_text(), re.DOTALL)))
+    assert offset
+    below = re.sub(
+        r"(Ankle\n(?:(?!JOINT).)*?End Site\n{\n)OFFSET [^\n]*", r"\1OFFSET 0 -8 0", path.read_text(), flags=re.DOTALL
+    )
+    path.write_text(below)
+    found = joints_of(poses_from_bvh(path).poses)
+    assert np.linalg.norm(found[:, toes] - straight[:, toes], axis=-1).mean() < 60
+    slope = (found[:, toes] - found[:, ankles])[..., 2] / np.linalg.norm(found[:, toes] - found[:, ankles], axis=-1)
+    assert np.degrees(np.arcsin(np.median(slope))) > -45
+
+
+def test_a_body_without_lengths_is_refused(tmp_path):
+    path = write_bvh(tmp_path / "a.bvh", drawn(4), PERSON, BY_RIG["cgspeed"])
+    whole = path.read_text()
+    path.write_text(re.sub(r"OFFSET [^\n]*", "OFFSET 0 0 0", whole))
+    with pytest.raises(DataError, match="lie 0 apart, the longest limb is 0 long; expected a person"):
+        poses_from_bvh(path)
+    path.write_text(re.sub(r"(JOINT RightKnee\n{\n)OFFSET [^\n]*", r"\1OFFSET 0 0 0", whole))
+    with pytest.raises(DataError, match="RightHip and RightKnee lie 0 apart"):
+        poses_from_bvh(path)
+    path.write_text(re.sub(r"(JOINT RightKnee\n{\n)OFFSET [^\n]*", r"\1OFFSET 1e308 1e308 1e308", whole))
+    with pytest.raises(DataError, match="frame 1 puts a joint further away than"):
         poses_from_bvh(path)

@@ -1,12 +1,18 @@
+import json
+
 import numpy as np
 import pytest
 
+from bvh_fake import write_bvh
 from deaths import killed_everywhere
 from prepose.data import store_files
-from prepose.data.store import open_store, store_splits
+from prepose.data.store import describe_store, open_store, store_splits
 from prepose.errors import DataError, RecipeError
 from prepose.files import LOCK, locked
 from prepose.synthetic import synthesize as module
+from prepose.synthetic.bvh import JOINT_NAMES, JointNames
+from prepose.synthetic.motion import draw_pose
+from prepose.synthetic.rig import mean_proportions
 from prepose.synthetic.synthesize import Order, describe, synthesize
 from prepose.synthetic.worlds import WORLDS, draw_sample
 
@@ -144,7 +150,7 @@ def test_a_broken_motion_file_is_found_before_anything_is_written(tmp_path):
 
 def test_description_names_everything_that_the_samples_depend_on():
     made_by = describe(Order("wild", "train", 3, 96, ("walk.bvh",)), 10).made_by
-    expected = {"world": "wild", "split": "train", "seed": 3, "size": 96, "motion": ("walk.bvh",), "samples": 10}
+    expected = {"world": "wild", "split": "train", "seed": 3, "size": 96, "motion": ["walk.bvh"], "samples": 10}
     assert expected.items() <= dict(made_by).items()
 
 
@@ -177,3 +183,20 @@ def test_two_commands_do_not_write_one_store(tmp_path):
         pytest.raises(DataError, match=r"another process \(\d+ on .*writing the"),
     ):
         write(tmp_path / "lab")
+
+
+def test_a_table_of_joint_names_serves_a_rig_unknown_here_with_any_number_of_workers(tmp_path):
+    table = {joint: f"x_{joint}" for joint in JOINT_NAMES[0].joints if joint != "skull"}
+    (tmp_path / "rig.json").write_text(json.dumps(table))
+    poses = [draw_pose(np.random.default_rng(seed), proportions=mean_proportions()) for seed in range(4)]
+    write_bvh(tmp_path / "a.bvh", poses, mean_proportions(), JointNames("mine", {**table, "skull": "x_upper_neck"}))
+    motion, names = [tmp_path / "a.bvh"], [tmp_path / "rig.json"]
+    with pytest.raises(DataError, match="joints are missing"):
+        write(tmp_path / "none", motion=motion)
+    for workers in (1, 2):
+        write(tmp_path / f"{workers}", motion=motion, joint_names=names, workers=workers)
+    one, two = (open_store(tmp_path / name, "train") for name in ("1", "2"))
+    np.testing.assert_array_equal(one.array("joints_cam"), two.array("joints_cam"))
+    assert describe_store(tmp_path / "1").splits["train"].made_by["joint_names"] == [table]
+    with pytest.raises(RecipeError, match="no --motion is given"):
+        write(tmp_path / "none", joint_names=names)

@@ -35,8 +35,9 @@ MIDPOINTS: Mapping[str, tuple[str, str]] = MappingProxyType(
 APPROXIMATIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "thorax": ("neck",),
-        "neck": ("thorax", "upper_neck"),
-        "upper_neck": ("neck", "nose_neck"),
+        "neck": ("thorax", "upper_neck", "head_bottom"),
+        "upper_neck": ("head_bottom", "neck", "nose_neck"),
+        "head_bottom": ("upper_neck", "neck"),
         "nose_neck": ("nose", "upper_neck"),
         "nose": ("nose_neck",),
         "spine": ("belly", "spine1"),
@@ -46,10 +47,14 @@ APPROXIMATIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "head_top": ("head",),
         "l_hand": ("l_wrist",),
         "r_hand": ("r_wrist",),
-        "l_foot": ("l_toe",),
-        "r_foot": ("r_toe",),
-        "l_toe": ("l_foot",),
-        "r_toe": ("r_foot",),
+        "l_foot": ("l_toe", "l_big_toe", "l_foot_index"),
+        "r_foot": ("r_toe", "r_big_toe", "r_foot_index"),
+        "l_toe": ("l_foot", "l_big_toe", "l_foot_index"),
+        "r_toe": ("r_foot", "r_big_toe", "r_foot_index"),
+        "l_big_toe": ("l_foot_index", "l_toe"),
+        "r_big_toe": ("r_foot_index", "r_toe"),
+        "l_foot_index": ("l_big_toe", "l_toe"),
+        "r_foot_index": ("r_big_toe", "r_toe"),
     }
 )
 

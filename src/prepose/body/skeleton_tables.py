@@ -8,33 +8,40 @@ from rich.table import Table
 from prepose.body.skeleton import Provenance, Skeleton, joint_map
 from prepose.body.skeletons import SKELETONS, get_skeleton
 
+# Beyond so many joints a table of all skeletons shows the first only; the columns of its counts are these skeletons.
+_MOST_SHOWN = 33
+_TARGETS = ("mpii-16", "h36m-17", "mpi-inf-3dhp-17", "coco-17", "smpl-24", "prepose-27")
 _MARKS = {Provenance.EXACT: "exact", Provenance.MIDPOINT: "midpoint", Provenance.APPROXIMATE: "approximate"}
 
 
 def print_skeletons(console: Console | None = None) -> None:
     """Every skeleton with its joints, and how many joints of one follow from another."""
     console = console or Console()
-    table = Table("", "skeleton", "joints", "root", "names in array order", title="Skeletons", title_justify="left")
-    for number, skeleton in enumerate(SKELETONS.values(), start=1):
+    table = Table("skeleton", "joints", "root", "names in array order", title="Skeletons", title_justify="left")
+    for skeleton in SKELETONS.values():
         table.add_row(
-            str(number),
             skeleton.name,
             str(len(skeleton)),
             skeleton.root or "-",
-            " ".join(skeleton.joints),
+            _names(skeleton),
             end_section=True,
         )
     console.print(table)
     counts = Table(
-        "from \\ to",
-        *(str(number) for number in range(1, len(SKELETONS) + 1)),
-        title="Joints that follow: exact + midpoints (~ approximate)",
-        title_justify="left",
+        "from \\ to", *_TARGETS, title="Joints that follow: exact + midpoints (~ approximate)", title_justify="left"
     )
-    for number, source in enumerate(SKELETONS.values(), start=1):
-        counts.add_row(str(number), *(_count(source, target) for target in SKELETONS.values()))
+    for source in SKELETONS.values():
+        counts.add_row(source.name, *(_count(source, SKELETONS[target]) for target in _TARGETS))
     console.print(counts)
-    console.print("`prepose skeletons SOURCE TARGET` shows one map joint by joint.")
+    console.print(
+        "`prepose skeletons SOURCE TARGET` shows one map joint by joint, `prepose skeletons SOURCE` those to all."
+    )
+
+
+def _names(skeleton: Skeleton) -> str:
+    names = " ".join(skeleton.joints[:_MOST_SHOWN])
+    more = len(skeleton) - _MOST_SHOWN
+    return names if more <= 0 else f"{names} and {more} more (face and hands)"
 
 
 def _count(source: Skeleton, target: Skeleton) -> str:

@@ -8,14 +8,19 @@ from types import MappingProxyType
 
 from prepose.body.skeletons import LSP_14
 from prepose.data.adapters.coco import ENTRY as COCO
+from prepose.data.adapters.coco_style import ENTRY as COCO_STYLE
 from prepose.data.adapters.custom import ENTRY as CUSTOM
+from prepose.data.adapters.cvat import ENTRY as CVAT
 from prepose.data.adapters.flic import FLIC_ENTRY, FLIC_FULL_ENTRY
 from prepose.data.adapters.h36m import ENTRY as H36M
+from prepose.data.adapters.label_studio import ENTRY as LABEL_STUDIO
 from prepose.data.adapters.lsp import LSP_EXTENDED_SPLITS, LSP_SPLITS, lsp, lsp_extended
 from prepose.data.adapters.mpi_inf_3dhp import ENTRY as MPI_INF_3DHP
 from prepose.data.adapters.mpii import ENTRY as MPII
 from prepose.data.adapters.occlusion_person import ENTRY as OCCLUSION_PERSON
+from prepose.data.adapters.penn_action import ENTRY as PENN_ACTION
 from prepose.data.adapters.threedpw import ENTRY as THREEDPW
+from prepose.data.adapters.yolo_pose import ENTRY as YOLO_POSE
 from prepose.data.chip import Chips
 from prepose.data.embed import embed
 from prepose.data.entry import CatalogEntry
@@ -67,10 +72,15 @@ _ENTRIES = (
     FLIC_ENTRY,
     FLIC_FULL_ENTRY,
     COCO,
+    COCO_STYLE,
+    PENN_ACTION,
     H36M,
     OCCLUSION_PERSON,
     MPI_INF_3DHP,
     THREEDPW,
+    YOLO_POSE,
+    CVAT,
+    LABEL_STUDIO,
     CUSTOM,
 )
 

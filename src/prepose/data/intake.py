@@ -85,6 +85,19 @@ def read_mat(path: Path, variable: str, shape: Shape) -> np.ndarray:
     return _loaded(path, variable, _variables(path))
 
 
+def mat_text(path: Path, variable: str) -> str:
+    """A text variable of a MATLAB file (level 5); empty where it has none of that name.
+
+    Raises:
+        DataError: the file is missing, truncated, foreign, of format 7.3, or inflates beyond 1 GiB.
+    """
+    listed = _listed_level_5(path)
+    if not any(one.name == variable and one.kind == "char" for one in listed):
+        return ""
+    loaded = _loaded(path, variable, listed)
+    return str(np.ravel(loaded)[0]) if np.size(loaded) else ""
+
+
 def read_mat_struct(path: Path, variable: str) -> Any:
     """A struct variable of a MATLAB file (level 5), as dictionaries, lists, numbers, text and arrays of numbers.
 

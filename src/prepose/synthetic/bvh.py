@@ -1,6 +1,7 @@
 """Poses from motion capture: which joint of a file is which, the ground under a clip, the rig in its poses."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,10 +14,10 @@ from prepose.errors import DataError
 from prepose.synthetic.bvh_file import Bvh, joint_frames, read_bvh
 from prepose.synthetic.contact import FLESH_OF_JOINT
 from prepose.synthetic.motion import ground
-from prepose.synthetic.retarget import FRAMES, NEEDED, Source, retarget
+from prepose.synthetic.retarget import FRAMES, NEEDED, Source, Track, Turns, retarget, unit
 from prepose.synthetic.rig import SEGMENT_NAMES, BodyPose, Proportions, mean_proportions, pose_joints
 
-__all__ = ["JOINT_NAMES", "Bvh", "JointNames", "MotionClip", "poses_from_bvh", "read_bvh"]
+__all__ = ["JOINT_NAMES", "Bvh", "JointNames", "MotionClip", "poses_from_bvh", "read_bvh", "read_joint_names"]
 
 # Lower than this fraction of stature above the floor counts as standing on it: markers and soles are not that exact.
 _ON_THE_GROUND = 0.04
@@ -27,6 +28,21 @@ _AT_REST = (0.03, 0.12)
 _REFERENCE_JUMP = 5.0
 _PELVIS = SEGMENT_NAMES.index("pelvis")
 _LEG = (("hip", "knee"), ("knee", "ankle"))
+# What a rig may lack: a hand then goes on as the forearm does, a foot turns with its ankle, the head with its base.
+_OPTIONAL = ("r_hand", "l_hand", "r_toe", "l_toe", "skull")
+_ASKED = ("pelvis", *(name for name in NEEDED if name not in _OPTIONAL))
+# An end site below the ankle is the end of the shin, not a toe: it points forward by about 0 (cosine to the body's
+# front, square to the shin, median over a clip), toes of 15 real clips by 0.63 to 0.99.
+_FORWARD = 0.4
+# Segments that a direction is taken from; shorter than this share of the leg they have none.
+_SEGMENTS = (
+    ("r_hip", "l_hip"), ("r_shoulder", "l_shoulder"), ("spine", "thorax"), ("thorax", "upper_neck"),
+    *((f"{s}_{a}", f"{s}_{b}") for s in "rl" for a, b in (*_LEG, ("shoulder", "elbow"), ("elbow", "wrist"))),
+)  # fmt: skip
+_LEAST_LENGTH = 0.01
+_MOST_PLACE = 1e9  # 1,000 km in mm
+# Share of a clip's frames in which a foot is taken to stand flat: those with the lowest ankle.
+_FLAT_SHARE = 0.15
 
 
 @dataclass(frozen=True)
@@ -36,7 +52,8 @@ class JointNames:
     Attributes:
         rig: Its name.
         joints: From each joint of `retarget.NEEDED`, and `pelvis`, to the rig's name of it; the end site of `X` is
-            `X_end`. `head` marks the head's upper end, and the frame of the joint called `skull` turns with it.
+            `X_end`. `head` marks the head's upper end, and the frame of the joint called `skull` turns with it. Hands,
+            toes and `skull` may be left out.
     """
 
     rig: str
@@ -45,6 +62,12 @@ class JointNames:
     def missing(self, bvh: Bvh) -> tuple[str, ...]:
         """Names that the file does not have."""
         return tuple(sorted(set(self.joints.values()) - set(bvh.joints)))
+
+    def without_optional(self, bvh: Bvh) -> "JointNames":
+        """The table without the hands and toes that the file does not have."""
+        lacking = set(self.missing(bvh))
+        kept = {joint: name for joint, name in self.joints.items() if joint not in _OPTIONAL or name not in lacking}
+        return JointNames(self.rig, kept)
 
 
 def _table(rig: str, middle: Mapping[str, str], side: Mapping[str, str], sides: tuple[str, str]) -> JointNames:
@@ -124,46 +147,64 @@ class MotionClip:
         return ground(self.poses[frame], proportions, clearance=float(self.clearance[frame]))
 
 
-def find_names(bvh: Bvh, path: Path | str) -> JointNames:
-    """The known table whose names the file has.
+def read_joint_names(path: Path | str) -> JointNames:
+    """A table of the user's own: a JSON object from prepose's joints to the file's, such as `{"pelvis": "Hips", ...}`.
+
+    Raises:
+        DataError: the file cannot be read, is no such object, names a joint that prepose does not have, or lacks one
+            that it needs.
+    """
+    path = Path(path)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file; expected a JSON table of joint names (docs/worlds.md)") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(f"{path}: cannot be read as JSON ({error}); expected a table of joint names") from None
+    if not isinstance(content, dict) or not all(isinstance(name, str) and name for name in content.values()):
+        raise DataError(f'{path}: expected an object of names, such as {{"pelvis": "Hips", ...}} (docs/worlds.md)')
+    if unknown := sorted(content.keys() - {*_ASKED, *_OPTIONAL}):
+        known = ", ".join((*_ASKED, *_OPTIONAL))
+        raise DataError(f"{path}: prepose has no joint {unknown[0][:80]!r}; it has {known}")
+    if lacking := [joint for joint in _ASKED if joint not in content]:
+        raise DataError(f"{path}: does not name {', '.join(lacking)}; only {', '.join(_OPTIONAL)} may be left out")
+    return JointNames(path.name, content)
+
+
+def find_names(bvh: Bvh, path: Path | str, own: Sequence[JointNames] = ()) -> JointNames:
+    """The first table whose names the file has: of the user's own, else of those known here, if need be without toes.
 
     Raises:
         DataError: no table fits; the message lists what the nearest one misses.
     """
-    nearest = min(JOINT_NAMES, key=lambda table: len(table.missing(bvh)))
-    _require(bvh, nearest, path)
-    return nearest
+    for table in (*own, *JOINT_NAMES, *(known.without_optional(bvh) for known in JOINT_NAMES)):
+        if not table.missing(bvh):
+            return table
+    nearest = min(own or JOINT_NAMES, key=lambda table: len(table.missing(bvh)))
+    raise DataError(
+        f"{path}: joints are missing for the {nearest.rig} rig: {', '.join(nearest.missing(bvh))}; found "
+        f"{len(bvh.joints)} joints ({', '.join(bvh.joints[:6])}, ...); name this rig's joints in a table "
+        "(--joint-names, docs/worlds.md)"
+    )
 
 
-def _require(bvh: Bvh, names: JointNames, path: Path | str) -> None:
-    if missing := names.missing(bvh):
-        raise DataError(
-            f"{path}: joints are missing for the {names.rig} rig: {', '.join(missing)}; "
-            f"found {len(bvh.joints)} joints ({', '.join(bvh.joints[:6])}, ...); name this rig's joints in a JointNames"
-        )
-
-
-def poses_from_bvh(path: Path | str, *, stride: int = 1, names: JointNames | None = None) -> MotionClip:
+def poses_from_bvh(path: Path | str, *, stride: int = 1, names: Sequence[JointNames] = ()) -> MotionClip:
     """Read a clip and take the rig through it.
 
     Args:
         path: The file.
         stride: Keep every so many frames; a reference pose in front of the motion is left out.
-        names: What the file calls its joints; found among `JOINT_NAMES` when None.
+        names: What rigs unknown here call their joints; looked at before `JOINT_NAMES`.
 
     Raises:
-        DataError: the file cannot be read (see `read_bvh`) or lacks joints.
+        DataError: the file cannot be read (see `read_bvh`), lacks joints, or a limb has no length.
         ValueError: the stride is below 1.
     """
     if stride < 1:
         raise ValueError(f"stride must be at least 1; found {stride}")
     bvh = read_bvh(path)
-    if names is None:
-        names = find_names(bvh, path)
-    _require(bvh, names, path)
-    source = _source(bvh, names, stride)
+    source = _source(bvh, find_names(bvh, path, names), stride, path)
     person = mean_proportions()
-    clip = Path(path).stem
     local = retarget(source, person)
     scale = _leg_length(person) / _source_leg(source)
     place = (source.places["r_hip"] + source.places["l_hip"]) / 2 * scale
@@ -196,17 +237,71 @@ def _clearance(
     return np.where((above < _ON_THE_GROUND) | (moved < distance), 0.0, above)
 
 
-def _source(bvh: Bvh, names: JointNames, stride: int) -> Source:
-    places, turns = joint_frames(bvh)
-    first = _first_frame(places)
-    places, turns = places[first::stride], turns[first::stride]
-    upright = _z_up(bvh, names, places)
-    at = {name: bvh.index(rig_name) for name, rig_name in names.joints.items()}
-    frame_of = {name: at["skull"] if name == "head" else at[name] for name in FRAMES}
+def _source(bvh: Bvh, names: JointNames, stride: int, path: Path | str) -> Source:
+    rig = {"skull": names.joints["upper_neck"], **names.joints}
+    with np.errstate(over="ignore", invalid="ignore"):
+        all_places, all_turns = joint_frames(bvh, tuple(rig.values()))
+    near = (np.abs(all_places) < _MOST_PLACE).all(axis=(1, 2))  # False for NaN, too
+    if not near.all():
+        raise DataError(
+            f"{path}: frame {int(np.argmin(near)) + 1} puts a joint further away than {_MOST_PLACE:g} units"
+        )
+    first = _first_frame(all_places)
+    at = {name: all_places[first::stride, column] for column, name in enumerate(rig)}
+    turns = {name: all_turns[first::stride, column] for column, name in enumerate(rig)}
+    upright = _z_up(at)
+    places = {name: place @ upright.T for name, place in at.items()}
+    turns = {name: upright @ turn for name, turn in turns.items()}
+    _check_lengths(places, rig, path)
+    for s in "rl":
+        if f"{s}_hand" not in places:
+            forearm = places[f"{s}_wrist"] - places[f"{s}_elbow"]
+            places[f"{s}_hand"] = places[f"{s}_wrist"] + _carried(turns[f"{s}_wrist"], forearm)
+        if f"{s}_toe" not in places or (rig[f"{s}_toe"].endswith("_end") and not _points_forward(places, s)):
+            places[f"{s}_toe"] = places[f"{s}_ankle"] + _level_foot(places, turns[f"{s}_ankle"], s)
     return Source(
-        places={name: places[:, at[name]] @ upright.T for name in NEEDED},
-        turns={name: upright @ turns[:, joint] for name, joint in frame_of.items()},
+        places={name: places[name] for name in NEEDED},
+        turns={name: turns["skull" if name == "head" else name] for name in FRAMES},
     )
+
+
+def _check_lengths(places: Mapping[str, Track], rig: Mapping[str, str], path: Path | str) -> None:
+    length = {pair: float(np.linalg.norm(places[pair[0]] - places[pair[1]], axis=-1).max()) for pair in _SEGMENTS}
+    longest = max(length.values())
+    for (start, end), found in length.items():
+        if not found > _LEAST_LENGTH * longest or not np.isfinite(longest):
+            raise DataError(
+                f"{path}: {rig[start]} and {rig[end]} lie {found:g} apart, the longest limb is {longest:g} long; "
+                "expected a person: their offsets are missing, or the table names the wrong joints"
+            )
+
+
+def _carried(frame: Turns, wanted: Track) -> Track:
+    """A direction that is fixed in a joint's frame: the one that over the clip comes nearest to the wanted one."""
+    inside = np.einsum("tba,tb->ta", frame, unit(wanted)).mean(axis=0)
+    return np.einsum("tab,b->ta", frame, unit(inside))
+
+
+def _front(places: Mapping[str, Track]) -> Track:
+    """Where the hips face."""
+    hips = places["r_hip"] - places["l_hip"]
+    return unit(np.cross(places["thorax"] - (places["r_hip"] + places["l_hip"]) / 2, hips))
+
+
+def _points_forward(places: Mapping[str, Track], s: str) -> bool:
+    shin = unit(places[f"{s}_ankle"] - places[f"{s}_knee"])
+    front = _front(places)
+    front = unit(front - np.sum(front * shin, axis=-1, keepdims=True) * shin)
+    foot = unit(places[f"{s}_toe"] - places[f"{s}_ankle"])
+    return float(np.median(np.sum(foot * front, axis=-1))) > _FORWARD
+
+
+def _level_foot(places: Mapping[str, Track], ankle_frame: Turns, s: str) -> Track:
+    """A foot without a toe: it turns with the ankle's frame, and is level where the ankle is at its lowest."""
+    height = places[f"{s}_ankle"][:, 2]
+    standing = height <= np.quantile(height, _FLAT_SHARE)
+    wanted = _front(places) * np.array([1.0, 1.0, 0.0]) * standing[:, None]
+    return _carried(ankle_frame, wanted)
 
 
 def _first_frame(places: Float[np.ndarray, "T J 3"]) -> int:
@@ -215,11 +310,9 @@ def _first_frame(places: Float[np.ndarray, "T J 3"]) -> int:
     return int(len(steps) > 2 and steps[0] > _REFERENCE_JUMP * np.quantile(steps[1:], 0.99))
 
 
-def _z_up(bvh: Bvh, names: JointNames, places: Float[np.ndarray, "T J 3"]) -> Float[np.ndarray, "3 3"]:
+def _z_up(at: Mapping[str, Track]) -> Float[np.ndarray, "3 3"]:
     """The rotation to z up from a file whose y or z is up: whichever the body extends along more, over the clip."""
-    at = {name: bvh.index(rig_name) for name, rig_name in names.joints.items()}
-    feet = (places[:, at["r_ankle"]] + places[:, at["l_ankle"]]) / 2
-    extent = (places[:, at["head"]] - feet).mean(axis=0)
+    extent = (at["head"] - (at["r_ankle"] + at["l_ankle"]) / 2).mean(axis=0)
     if extent[2] > extent[1]:
         return np.eye(3)
     return np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])

@@ -1,5 +1,8 @@
 """The BVH file format: a hierarchy of joints, then one line of channel values a frame."""
 
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +14,11 @@ from prepose.errors import DataError
 
 _POSITIONS = ("Xposition", "Yposition", "Zposition")
 _ROTATIONS = ("Xrotation", "Yrotation", "Zrotation")
+# Rigs have up to some 300 joints; 100,000 frames are 14 minutes at 120 Hz. A clip on the rig takes 10 kB a frame.
+MOST_JOINTS, MOST_FRAMES = 10_000, 100_000
+_MOST_SHOWN = 60  # characters of a word in a message
+# Seconds between frames: beyond any camera, and beyond any clip that still shows how somebody moves.
+_LEAST_FRAME_TIME, _MOST_FRAME_TIME = 1e-4, 10.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,10 +41,6 @@ class Bvh:
     frames: Float[np.ndarray, "T C"]
     frame_time: float
 
-    def index(self, joint: str) -> int:
-        """The joint's place in the arrays."""
-        return self.joints.index(joint)
-
 
 def read_bvh(path: Path | str) -> Bvh:
     """Read a BVH file.
@@ -52,12 +56,12 @@ def read_bvh(path: Path | str) -> Bvh:
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read as text ({error}); expected a motion-capture file (.bvh)") from None
     if text.split(maxsplit=1)[:1] != ["HIERARCHY"]:
-        raise DataError(f"{path}: not a BVH file: it must start with HIERARCHY, found {text[:20].strip()!r}")
-    hierarchy, separator, motion = text.partition("MOTION")
-    if not separator:
+        raise DataError(f"{path}: not a BVH file: it must start with HIERARCHY, found {_shown(text[:20].strip())}")
+    separator = re.search(r"^[ \t]*MOTION\s*$", text, re.MULTILINE)
+    if separator is None:
         raise DataError(f"{path}: no MOTION block after the HIERARCHY; the file is truncated")
-    nodes = _read_hierarchy(path, hierarchy.split()[1:])
-    frames, frame_time = _read_motion(path, motion, sum(len(channels) for _, _, _, channels in nodes))
+    nodes = _read_hierarchy(path, (word.group() for word in re.finditer(r"\S+", text[: separator.start()])))
+    frames, frame_time = _read_motion(path, text[separator.end() :], sum(len(channels) for _, _, _, channels in nodes))
     return Bvh(
         joints=tuple(name for name, _, _, _ in nodes),
         parents=tuple(parent for _, parent, _, _ in nodes),
@@ -68,24 +72,30 @@ def read_bvh(path: Path | str) -> Bvh:
     )
 
 
+def _shown(word: str) -> str:
+    return repr(word if len(word) <= _MOST_SHOWN else f"{word[:_MOST_SHOWN]}...")
+
+
 _Node = tuple[str, int, tuple[float, ...], tuple[str, ...]]
 
 
 class _Tokens:
     """The words of a HIERARCHY, taken one after another."""
 
-    def __init__(self, path: Path, words: list[str]) -> None:
-        self.path, self.words, self.at = path, words, 0
+    def __init__(self, path: Path, words: Iterator[str]) -> None:
+        self.path, self.words = path, words
 
     def take(self, expected: str) -> str:
-        if self.at == len(self.words):
+        word = next(self.words, None)
+        if word is None:
             raise DataError(f"{self.path}: HIERARCHY ends where {expected} was expected; a brace or a line is missing")
-        self.at += 1
-        return self.words[self.at - 1]
+        return word
 
     def need(self, word: str, of: str) -> None:
         if (found := self.take(word)) != word:
-            raise DataError(f"{self.path}: HIERARCHY is broken at joint {of!r}: expected {word}, found {found!r}")
+            raise DataError(
+                f"{self.path}: HIERARCHY is broken at joint {_shown(of)}: expected {word}, found {_shown(found)}"
+            )
 
     def number(self, of: str) -> float:
         found = self.take("a number")
@@ -94,27 +104,34 @@ class _Tokens:
         except ValueError:
             value = np.nan
         if not np.isfinite(value):
-            raise DataError(f"{self.path}: HIERARCHY is broken at joint {of!r}: expected a number, found {found!r}")
+            raise DataError(
+                f"{self.path}: HIERARCHY is broken at joint {_shown(of)}: expected a number, found {_shown(found)}"
+            )
         return value
 
 
-def _read_hierarchy(path: Path, words: list[str]) -> list[_Node]:
+def _read_hierarchy(path: Path, words: Iterator[str]) -> list[_Node]:
     """Each joint's name, parent, offset and channels."""
-    tokens, nodes, open_joints = _Tokens(path, words), [], [-1]
+    tokens, nodes, open_joints = _Tokens(path, words), [], []
+    tokens.need("HIERARCHY", of="ROOT")
     tokens.need("ROOT", of="ROOT")
-    tokens.at -= 1
-    while len(open_joints) > 1 or not nodes:
-        word = tokens.take("JOINT, End Site or }")
+    word = "ROOT"
+    while True:
         if word == "}":
             open_joints.pop()
-            continue
-        nodes.append(_read_joint(tokens, word, nodes, open_joints[-1]))
-        open_joints.append(len(nodes) - 1)
-    if tokens.at != len(words):
-        raise DataError(f"{path}: HIERARCHY has {words[tokens.at]!r} after its root was closed; expected MOTION")
-    names = [node[0] for node in nodes]
-    if repeated := sorted({name for name in names if names.count(name) > 1}):
-        raise DataError(f"{path}: HIERARCHY names joints twice: {', '.join(repeated)}")
+        else:
+            nodes.append(_read_joint(tokens, word, nodes, open_joints[-1] if open_joints else -1))
+            open_joints.append(len(nodes) - 1)
+        if len(nodes) > MOST_JOINTS:
+            raise DataError(f"{path}: HIERARCHY has more than {MOST_JOINTS:,} joints; expected a person's skeleton")
+        if not open_joints:
+            break
+        word = tokens.take("JOINT, End Site or }")
+    if (extra := next(words, None)) is not None:
+        raise DataError(f"{path}: HIERARCHY has {_shown(extra)} after its root was closed; expected MOTION")
+    counts = Counter(name for name, *_ in nodes)
+    if repeated := sorted(name for name, count in counts.items() if count > 1):
+        raise DataError(f"{path}: HIERARCHY names joints twice: {', '.join(map(_shown, repeated[:8]))}")
     return nodes
 
 
@@ -122,7 +139,8 @@ def _read_joint(tokens: _Tokens, word: str, nodes: list[_Node], parent: int) -> 
     if word not in ("ROOT", "JOINT", "End"):
         of = nodes[parent][0] if nodes else "ROOT"
         raise DataError(
-            f"{tokens.path}: HIERARCHY is broken in joint {of!r}: expected JOINT, End Site or }}, found {word!r}"
+            f"{tokens.path}: HIERARCHY is broken in joint {_shown(of)}: expected JOINT, End Site or }}, found "
+            f"{_shown(word)}"
         )
     name = tokens.take("a joint's name")
     if word == "End":
@@ -135,38 +153,67 @@ def _read_joint(tokens: _Tokens, word: str, nodes: list[_Node], parent: int) -> 
         tokens.need("CHANNELS", of=name)
         count = tokens.number(of=name)
         if count not in range(7):
-            raise DataError(f"{tokens.path}: joint {name!r}: expected a number of channels, found '{count:g}'")
+            raise DataError(f"{tokens.path}: joint {_shown(name)}: expected a number of channels, found '{count:g}'")
         channels = tuple(tokens.take("a channel") for _ in range(int(count)))
         if unknown := [channel for channel in channels if channel not in _POSITIONS + _ROTATIONS]:
-            raise DataError(f"{tokens.path}: joint {name!r} has unknown channels: {', '.join(unknown)}")
+            raise DataError(
+                f"{tokens.path}: joint {_shown(name)} has unknown channels: {', '.join(map(_shown, unknown))}"
+            )
+        if len(set(channels)) < len(channels):
+            raise DataError(
+                f"{tokens.path}: joint {_shown(name)} has a channel twice ({' '.join(channels)}); "
+                "expected each at most once"
+            )
     return name, parent, offset, channels
 
 
 def _read_motion(path: Path, text: str, num_channels: int) -> tuple[Float[np.ndarray, "T C"], float]:
-    lines = [line for line in text.splitlines() if line.strip()]
-    if len(lines) < 2:
+    header, rest = _first_lines(text, 2)
+    if len(header) < 2:
         raise DataError(f"{path}: MOTION block is truncated: expected 'Frames:', 'Frame Time:' and values")
-    count = _header_number(path, lines[0], "Frames:")
-    frame_time = _header_number(path, lines[1], "Frame Time:")
-    if frame_time <= 0 or count < 1:
+    count = _header_number(path, header[0], "Frames:")
+    frame_time = _header_number(path, header[1], "Frame Time:")
+    if not 1 <= count <= MOST_FRAMES:
         raise DataError(
-            f"{path}: MOTION block promises {count:g} frames of {frame_time:g} s; expected positive numbers"
+            f"{path}: MOTION block promises {count:g} frames; expected 1 to {MOST_FRAMES:,}: cut a longer take in parts"
         )
-    rows = [line.split() for line in lines[2:]]
-    if len(rows) != count:
-        raise DataError(f"{path}: MOTION block promises {count:g} frames, found {len(rows)}; the file is cut or edited")
-    for number, row in enumerate(rows, start=1):
-        if len(row) != num_channels:
-            raise DataError(
-                f"{path}: frame {number} of MOTION has {len(row)} values, the HIERARCHY has {num_channels} channels"
-            )
-    try:
-        frames = np.array(rows, dtype=float)
-    except ValueError as error:
-        raise DataError(f"{path}: MOTION block holds what is not a number ({error})") from None
+    if not _LEAST_FRAME_TIME <= frame_time <= _MOST_FRAME_TIME:
+        raise DataError(
+            f"{path}: MOTION block promises frames of {frame_time:g} s; expected {_LEAST_FRAME_TIME:g} to "
+            f"{_MOST_FRAME_TIME:g} seconds"
+        )
+    # Counted before they are split, so that a file of line breaks alone does not become millions of strings.
+    lines = [] if rest.count("\n") > 2 * MOST_FRAMES else [line for line in rest.splitlines() if line.strip()]
+    if len(lines) != count:
+        found = len(lines) or "others"
+        raise DataError(f"{path}: MOTION block promises {count:g} frames, found {found}; the file is cut or edited")
+    frames = np.empty((len(lines), num_channels))
+    for number, line in enumerate(lines, start=1):
+        frames[number - 1] = _frame_values(path, line, number, num_channels)
     if not (finite := np.isfinite(frames).all(axis=1)).all():
         raise DataError(f"{path}: frame {int(np.argmin(finite)) + 1} of MOTION holds NaN or infinite values")
     return frames, frame_time
+
+
+def _first_lines(text: str, count: int) -> tuple[list[str], str]:
+    """The first lines that are not empty, and what follows them."""
+    lines: list[str] = []
+    while text.strip() and len(lines) < count:
+        line, _, text = text.lstrip().partition("\n")
+        lines.append(line)
+    return lines, text
+
+
+def _frame_values(path: Path, line: str, number: int, num_channels: int) -> Float[np.ndarray, "C"]:
+    words = line.split()
+    if len(words) != num_channels:
+        raise DataError(
+            f"{path}: frame {number} of MOTION has {len(words)} values, the HIERARCHY has {num_channels} channels"
+        )
+    try:
+        return np.array(words, dtype=float)
+    except ValueError as error:
+        raise DataError(f"{path}: frame {number} of MOTION holds what is not a number ({str(error)[:100]})") from None
 
 
 def _header_number(path: Path, line: str, label: str) -> float:
@@ -176,32 +223,80 @@ def _header_number(path: Path, line: str, label: str) -> float:
             raise ValueError
         return float(words)
     except ValueError:
-        raise DataError(f"{path}: MOTION block: expected '{label} <number>', found {line.strip()!r}") from None
+        raise DataError(f"{path}: MOTION block: expected '{label} <number>', found {_shown(line.strip())}") from None
 
 
-def joint_frames(
-    bvh: Bvh,
-) -> tuple[Float[np.ndarray, "T J 3"], Float[np.ndarray, "T J 3 3"]]:
-    """Where each joint is and how its frame is turned, in the file's own axes and unit."""
-    frames = bvh.frames
-    places = np.zeros((len(frames), len(bvh.joints), 3))
-    turns = np.zeros((len(frames), len(bvh.joints), 3, 3))
-    column = 0
-    for i, (parent, channels) in enumerate(zip(bvh.parents, bvh.channels, strict=True)):
-        values = frames[:, column : column + len(channels)]
-        column += len(channels)
-        turn = _turns(channels, values)
-        # Position channels give the joint's place in its parent's frame; they stand in for the offset.
-        place = np.tile(bvh.offsets[i], (len(frames), 1))
-        for k, channel in enumerate(channels):
-            if channel in _POSITIONS:
-                place[:, _POSITIONS.index(channel)] = values[:, k]
-        if parent < 0:
-            places[:, i], turns[:, i] = place, turn
+def joint_frames(bvh: Bvh, joints: Sequence[str]) -> tuple[Float[np.ndarray, "T J 3"], Float[np.ndarray, "T J 3 3"]]:
+    """Where some joints are and how their frames are turned, in the file's own axes and unit.
+
+    Args:
+        bvh: The file.
+        joints: Names of its joints; the arrays have their order.
+    """
+    number = {name: index for index, name in enumerate(bvh.joints)}
+    wanted = [number[name] for name in joints]
+    anchors, uses = _anchors(bvh, wanted)
+    column_of = np.cumsum([0, *(len(channels) for channels in bvh.channels)])
+    places = np.zeros((len(bvh.frames), len(joints), 3))
+    turns = np.zeros((len(bvh.frames), len(joints), 3, 3))
+    frames = {-1: (np.zeros((len(bvh.frames), 3)), np.tile(np.eye(3), (len(bvh.frames), 1, 1)))}
+    for joint, (anchor, offset) in anchors.items():
+        place, turn = frames[anchor]
+        if bvh.channels[joint]:
+            values = bvh.frames[:, column_of[joint] : column_of[joint + 1]]
+            local, turning = _moved(bvh, joint, offset, values)
+            place, turn = place + np.einsum("tab,tb->ta", turn, local), turn @ turning
+            frames[joint] = place, turn
         else:
-            places[:, i] = places[:, parent] + np.einsum("tab,tb->ta", turns[:, parent], place)
-            turns[:, i] = turns[:, parent] @ turn
+            place = place + turn @ offset
+        for column in (k for k, one in enumerate(wanted) if one == joint):
+            places[:, column], turns[:, column] = place, turn
+        uses[anchor] -= 1
+        if uses[anchor] == 0:
+            del frames[anchor]
     return places, turns
+
+
+_Anchors = dict[int, tuple[int, Float[np.ndarray, "3"]]]
+
+
+def _anchors(bvh: Bvh, wanted: Sequence[int]) -> tuple[_Anchors, Counter[int]]:
+    """The joints that move, of those above the wanted ones, and the wanted ones: parents first.
+
+    Each with the nearest joint above it that moves (-1 for the world), and the place in that one's frame of its parent
+    (of itself where it does not move). A file's joints without channels thus cost nothing a frame: what is left is at
+    most the values in the file. Beside them, how often each is the nearest.
+    """
+    needed: set[int] = set()
+    for joint in wanted:
+        while joint >= 0 and joint not in needed:
+            needed.add(joint)
+            joint = bvh.parents[joint]
+    place: dict[int, tuple[int, np.ndarray]] = {-1: (-1, np.zeros(3))}
+    anchors: _Anchors = {}
+    for joint in sorted(needed):
+        above, offset = place[bvh.parents[joint]]
+        if bvh.channels[joint]:
+            anchors[joint], place[joint] = (above, offset), (joint, np.zeros(3))
+        else:
+            place[joint] = above, offset + bvh.offsets[joint]
+            if joint in wanted:
+                anchors[joint] = place[joint]
+    return anchors, Counter(above for above, _ in anchors.values())
+
+
+def _moved(
+    bvh: Bvh, joint: int, offset: Float[np.ndarray, "3"], values: Float[np.ndarray, "T c"]
+) -> tuple[Float[np.ndarray, "T 3"], Float[np.ndarray, "T 3 3"]]:
+    """A joint's place and turn in the frame of the nearest joint above that moves.
+
+    Position channels give the joint's place in its parent's frame; they stand in for the offset.
+    """
+    own = np.tile(bvh.offsets[joint], (len(values), 1))
+    for k, channel in enumerate(bvh.channels[joint]):
+        if channel in _POSITIONS:
+            own[:, _POSITIONS.index(channel)] = values[:, k]
+    return offset + own, _turns(bvh.channels[joint], values)
 
 
 def _turns(channels: tuple[str, ...], values: Float[np.ndarray, "T c"]) -> Float[np.ndarray, "T 3 3"]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from prepose.data.sample import PoseSample
 from prepose.data.store import StoreDescription, describe_store, finished_samples, write_store
 from prepose.errors import PoseError, RecipeError
 from prepose.files import LOCK, locked
-from prepose.synthetic.bvh import MotionClip, poses_from_bvh
+from prepose.synthetic.bvh import JointNames, MotionClip, poses_from_bvh, read_joint_names
 from prepose.synthetic.worlds import VISIT, draw_sample, find_world
 from prepose.worker import map_in_order
 
@@ -38,6 +38,7 @@ class Order:
         seed: Which series of samples.
         size: Side of the pictures, px.
         motion: BVH files that half of the poses are taken from.
+        joint_names: What rigs unknown to prepose call their joints, in those files.
     """
 
     world: str
@@ -45,6 +46,11 @@ class Order:
     seed: int
     size: int
     motion: tuple[str, ...] = ()
+    joint_names: tuple[JointNames, ...] = ()
+
+    def clips(self) -> tuple[MotionClip, ...]:
+        """The clips, read from their files."""
+        return tuple(poses_from_bvh(path, names=self.joint_names) for path in self.motion)
 
 
 def synthesize(  # noqa: PLR0913 - what to draw, where to, how
@@ -56,6 +62,7 @@ def synthesize(  # noqa: PLR0913 - what to draw, where to, how
     seed: int = 0,
     workers: int = 1,
     motion: Sequence[Path] = (),
+    joint_names: Sequence[Path] = (),
     progress: Progress | None = None,
 ) -> None:
     """Draw samples of a world and write them to a store; go on where the same command was interrupted.
@@ -68,17 +75,21 @@ def synthesize(  # noqa: PLR0913 - what to draw, where to, how
         seed: Which series of samples.
         workers: Processes; the samples are the same for any number of them.
         motion: BVH files that half of the poses are taken from.
+        joint_names: JSON tables of what rigs unknown to prepose call their joints (`bvh.read_joint_names`).
         progress: Called with (samples that are there, samples of all splits).
 
     Raises:
         RecipeError: the world or a split is unknown, or a number is out of range.
         DataError: `out` holds something else, or all of this already; another process writes to it; or a motion file
-            cannot be read.
+            or a table cannot be read.
         PoseError: a worker process died.
     """
-    orders = {split: Order(world, split, seed, size, tuple(str(path) for path in motion)) for split in counts}
+    paths, tables = tuple(str(path) for path in motion), tuple(read_joint_names(path) for path in joint_names)
+    orders = {split: Order(world, split, seed, size, paths, tables) for split in counts}
     _check(orders, counts, workers)
-    clips = tuple(poses_from_bvh(path) for path in motion)
+    if tables and not paths:
+        raise RecipeError("--joint-names names the joints of motion files, and no --motion is given")
+    clips = next(iter(orders.values())).clips()
     total, done = sum(counts.values()), 0
     with locked(Path(out) / LOCK, f"is writing the store {out}"):
         todo = _unfinished(Path(out), orders, counts)
@@ -96,7 +107,16 @@ def describe(order: Order, count: int) -> StoreDescription:
         skeleton=PREPOSE_27,
         licence="CC0-1.0",
         citation=f"prepose {__version__}, synthetic world {order.world!r}",
-        made_by={"command": "synthesize", **asdict(order), "samples": count, "version": __version__},
+        made_by={"command": "synthesize", **_plain(order), "samples": count, "version": __version__},
+    )
+
+
+def _plain(order: Order) -> Mapping[str, object]:
+    """As it comes back from JSON; without tables it is as it was before there were any."""
+    plain = asdict(replace(order, joint_names=()))
+    tables = {"joint_names": [dict(table.joints) for table in order.joint_names]} if order.joint_names else {}
+    return (
+        {key: value for key, value in plain.items() if key != "joint_names"} | {"motion": list(order.motion)} | tables
     )
 
 
@@ -125,14 +145,9 @@ def _unfinished(out: Path, orders: Mapping[str, Order], counts: Mapping[str, int
         for split, order in orders.items()
         if split in summaries
         and summaries[split].complete
-        and dict(summaries[split].made_by) == _plain(describe(order, counts[split]))
+        and dict(summaries[split].made_by) == dict(describe(order, counts[split]).made_by)
     }
     return set(orders) - complete or set(orders)
-
-
-def _plain(description: StoreDescription) -> dict[str, object]:
-    """`made_by` as it comes back from JSON: tuples are lists there."""
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in description.made_by.items()}
 
 
 def _write_split(
@@ -179,7 +194,7 @@ def _drawn_by_many(order: Order, first: int, last: int, workers: int) -> Iterato
     """The same samples in the same order."""
     starts = range(first - first % _TASK, last, _TASK)
     tasks = [(max(start, first), min(start + _TASK, last)) for start in starts]
-    set_up = partial(_start_worker, order.motion)
+    set_up = partial(_start_worker, order)
     for batch in map_in_order(partial(_task, order), tasks, workers=workers, set_up=set_up):
         yield from batch
 
@@ -188,10 +203,10 @@ def _drawn_by_many(order: Order, first: int, last: int, workers: int) -> Iterato
 _worker_clips: tuple[MotionClip, ...] = ()
 
 
-def _start_worker(motion: tuple[str, ...]) -> None:
+def _start_worker(order: Order) -> None:
     global _worker_clips
     cv2.setNumThreads(1)
-    _worker_clips = tuple(poses_from_bvh(path) for path in motion)
+    _worker_clips = order.clips()
 
 
 def _task(order: Order, numbers: tuple[int, int]) -> list[PoseSample]:

@@ -5,7 +5,9 @@ import pytest
 
 from fakes_coco import fake_coco, flags_of
 from prepose.body.skeletons import COCO_17
-from prepose.data.adapters.coco import coco, leave_out_crowds, leave_out_without_keypoints
+from prepose.data.adapters.coco import coco
+from prepose.data.coco_labels import KeypointForm, leave_out_crowds, leave_out_without_keypoints
+from prepose.data.keypoint_names import in_order
 from prepose.data.picture import decode_image
 from prepose.data.sample import JointState
 from prepose.errors import DataError
@@ -67,7 +69,7 @@ def test_filters_keep_the_order():
     ]
     kept, note = leave_out_crowds(labels)
     assert ([one["id"] for one in kept], note) == ([2, 3], "1 of 3 labels are of crowds and are left out")
-    kept, note = leave_out_without_keypoints(kept)
+    kept, note = leave_out_without_keypoints(kept, KeypointForm(in_order(COCO_17), (1,)))
     assert ([one["id"] for one in kept], note) == ([3], "1 of 2 people have no key-points and are left out")
 
 
@@ -135,7 +137,7 @@ def test_missing_images_are_an_error_unless_partial(tmp_path, generator):
         (lambda content: content["categories"][0].pop("keypoints"), "are not COCO's seventeen; found none"),
         (
             lambda content: content["categories"][0].update(keypoints=["head", "neck"]),
-            "found head, neck; write it as a custom",
+            "found head, neck; add it as coco-style",
         ),
         (lambda content: content["annotations"][1].update(keypoints=[1, 2, 2]), "label 9 should hold image_id, bbox"),
         (

@@ -1,4 +1,5 @@
 import json
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -6,7 +7,7 @@ import pytest
 
 from fakes_h36m import SUBJECTS, draw_lab, write_camera_json, write_metadata_xml
 from prepose.camera.camera import Camera
-from prepose.data.h36m.cameras import find_camera_files, fit_lens, read_camera_file, rotation_of_angles
+from prepose.data.h36m.cameras import CAMERA_IDS, find_camera_files, fit_lens, read_camera_file, rotation_of_angles
 from prepose.errors import DataError
 
 LAB = draw_lab(np.random.default_rng(0), frames=1, subjects=(1,))
@@ -31,6 +32,36 @@ def test_both_files_give_the_same_cameras(tmp_path):
             np.testing.assert_allclose(translation, true.translation, atol=1e-8)
             np.testing.assert_allclose(one.K, true.K)
             np.testing.assert_allclose(one.distortion, true.distortion)
+
+
+def camera_pickle(path, **changed) -> None:
+    """MMPose's cameras.pkl: world from camera, metres, column vectors."""
+    content = {}
+    for (subject, camera), true in LAB.cameras.items():
+        k1, k2, p1, p2, k3 = true.distortion
+        numbers = {
+            "R": true.rotation.T, "T": -true.rotation.T @ true.translation[:, None] / 1000, "c": true.K[:2, 2:],
+            "f": np.diag(true.K)[:2, None], "k": np.array([[k1], [k2], [k3]]), "p": np.array([[p1], [p2]]),
+            "w": 1000, "h": 1002, "id": CAMERA_IDS[camera],
+        }  # fmt: skip
+        content[f"S{subject}", CAMERA_IDS[camera]] = numbers | changed
+    path.write_bytes(pickle.dumps(content))
+
+
+def test_mmposes_cameras_are_in_metres_and_lead_from_the_camera_to_the_world(tmp_path):
+    camera_pickle(tmp_path / "cameras.pkl")
+    assert list(find_camera_files(tmp_path)) == [tmp_path / "cameras.pkl"]
+    cameras = read_camera_file(tmp_path / "cameras.pkl")
+    assert set(cameras) == set(LAB.cameras)
+    for key, true in LAB.cameras.items():
+        rotation, translation = posed(cameras[key])
+        np.testing.assert_allclose(rotation, true.rotation, atol=1e-12)
+        np.testing.assert_allclose(translation, true.translation, atol=1e-6)
+        np.testing.assert_allclose(cameras[key].K, true.K)
+        np.testing.assert_allclose(cameras[key].distortion, true.distortion)
+    camera_pickle(tmp_path / "cameras.pkl", f=3)
+    with pytest.raises(DataError, match=r"cameras\.pkl: is not MMPose's table of Human3\.6M's cameras"):
+        read_camera_file(tmp_path / "cameras.pkl")
 
 
 def test_w0_runs_over_subjects_within_cameras_and_lenses_come_last(tmp_path):

@@ -172,3 +172,22 @@ def test_lists_of_another_datasets_images_are_not_taken_for_human36m(tmp_path):
         assert "looks like" not in str(told.value)
     with pytest.raises(DataError, match=r"no layout of Human3\.6M; h36m_valid\.npz lists images of another dataset"):
         add_dataset("h36m", tmp_path, tmp_path / "out")
+
+
+def test_24_joints_in_spins_order_are_the_same_as_17(tmp_path):
+    write_npz(tmp_path, LAB)
+    seventeen = read_npz(tmp_path, TEST, partial=False)
+    with np.load(tmp_path / "h36m_valid.npz") as file:
+        part, joints = file["part"], file["S"]
+    # SPIN's own script: where each of the 17, left leg first, goes among the 24.
+    places, left_first = (
+        [14, 3, 4, 5, 2, 1, 0, 16, 12, 17, 18, 9, 10, 11, 8, 7, 6],
+        [0, 4, 5, 6, 1, 2, 3, *range(7, 17)],
+    )
+    wide = [np.zeros((len(one), 24, one.shape[-1])) for one in (part, joints)]
+    for target, source in zip(wide, (part, joints), strict=True):
+        target[:, places] = source[:, left_first]
+    change_npz(tmp_path, part=wide[0], S=wide[1])
+    again = read_npz(tmp_path, TEST, partial=False)
+    np.testing.assert_array_equal(again.joints_cam, seventeen.joints_cam)
+    np.testing.assert_array_equal(again.joints_img, seventeen.joints_img)

@@ -24,6 +24,7 @@ from prepose.body.skeleton import Skeleton
 from prepose.body.skeletons import MPI_INF_3DHP_17, MPI_INF_3DHP_28
 from prepose.data.entry import CatalogEntry
 from prepose.data.found import FoundDataset, SplitMissing, box_of_joints
+from prepose.data.mpi_inf_3dhp.npz_lists import npz_lists, read_npz_views
 from prepose.data.mpi_inf_3dhp.pictures import read_pictures
 from prepose.data.mpi_inf_3dhp.test_set import RECORDINGS, read_test_recording, test_set_root
 from prepose.data.mpi_inf_3dhp.training import CAMERAS, SEQUENCES, Wanted, read_recording, training_root
@@ -100,6 +101,10 @@ def mpi_inf_3dhp(root: Path, split: str, *, partial: bool) -> FoundDataset:
 
 def _recordings(root: Path, part: Part, *, partial: bool) -> tuple[list[View], list[str]]:
     base = training_root(root)
+    if base is None and (lists := npz_lists(root, test=False)):
+        if part.wanted.skeleton != MPI_INF_3DHP_17 or part.wanted.cameras != FIELDS_CAMERAS:
+            raise DataError(f"{lists[0]}: holds 17 joints of 8 cameras; this split needs the authors' annot.mat")
+        return read_npz_views(root, lists, part.subjects, part.wanted.every, partial=partial), []
     if base is None:
         raise SplitMissing(f"{root}: holds no training recordings (S1/Seq1/annot.mat and so on)")
     wanted = [f"S{subject}/{sequence}" for subject in part.subjects for sequence in SEQUENCES]
@@ -110,6 +115,8 @@ def _recordings(root: Path, part: Part, *, partial: bool) -> tuple[list[View], l
 
 def _test_set(root: Path, *, partial: bool) -> tuple[list[View], list[str]]:
     base = test_set_root(root)
+    if base is None and (lists := npz_lists(root, test=True)):
+        return read_npz_views(root, lists, (), 1, partial=partial), []
     if base is None:
         raise SplitMissing(f"{root}: holds no test set (mpi_inf_3dhp_test_set/TS1/annot_data.mat and so on)")
     lacking = _lacking(base, RECORDINGS, "annot_data.mat", partial=partial)
@@ -183,6 +190,8 @@ ENTRY = CatalogEntry(
         "the same with extracted frames: imageSequence/video_0/img_000001.jpg, imageSequence/img_0_000001.jpg, or "
         "imageFrames/video_0/frame_000001.jpg",
         "mpi_inf_3dhp_test_set/TS1/annot_data.mat with imageSequence/img_000001.jpg ...",
+        "annotations/mpi_inf_3dhp_train.npz, mpi_inf_3dhp_test_valid.npz and cameras_train.pkl with images/ (MMPose); "
+        "mpi_inf_3dhp_train.npz of 24 joints with S1/Seq1/imageFrames/video_0/frame_000001.jpg (SPIN)",
     ),
     tree=(
         "3dhp/",
@@ -201,5 +210,7 @@ ENTRY = CatalogEntry(
         "TS[1-6]/annot_data.mat",
         "*/TS[1-6]/annot_data.mat",
         "*/*/TS[1-6]/annot_data.mat",
+        "mpi_inf_3dhp_*.npz",
+        "*/mpi_inf_3dhp_*.npz",
     ),
 )

@@ -13,10 +13,12 @@ from scipy.optimize import least_squares
 from prepose.arrays import Matrix3, Vector3
 from prepose.camera.camera import Camera
 from prepose.data.intake import check_file, read_json
+from prepose.data.unpickle import read_pickle
 from prepose.errors import DataError
 
 CAMERA_IDS = ("54138969", "55011271", "58860488", "60457274")
-CAMERA_FILES = ("metadata.xml", "camera-parameters.json")
+CAMERA_FILES = ("metadata.xml", "camera-parameters.json", "cameras.pkl")
+MM_PER_M = 1000.0
 W0_SUBJECTS, W0_CAMERAS, W0_NUMBERS = 11, 4, 300
 MOST_XML_BYTES = 16 * 2**20
 # A lens has nine unknowns; on fewer points (each gives two equations) only focal lengths and centre are fitted.
@@ -59,12 +61,13 @@ def find_camera_files(root: Path) -> tuple[Path, ...]:
 
 
 def read_camera_file(path: Path) -> dict[Key, RawCamera]:
-    """(subject, camera 0..3) -> camera, of `metadata.xml` or `camera-parameters.json`.
+    """(subject, camera 0..3) -> camera, of `metadata.xml`, `camera-parameters.json` or MMPose's `cameras.pkl`.
 
     Raises:
         DataError: the file is missing, damaged or holds something else.
     """
-    cameras = _read_xml(path) if path.suffix == ".xml" else _read_json(path)
+    readers = {".xml": _read_xml, ".pkl": _read_cameras_pickle}
+    cameras = readers.get(path.suffix, _read_json)(path)
     for (subject, camera), raw in cameras.items():
         try:
             raw.lens()
@@ -115,6 +118,27 @@ def rotation_of_angles(angles: Vector3) -> Matrix3:
     y = np.array([[cb, 0, sb], [0, 1, 0], [-sb, 0, cb]])
     z = np.array([[cc, -sc, 0], [sc, cc, 0], [0, 0, 1]])
     return x @ y @ z
+
+
+def _read_cameras_pickle(path: Path) -> dict[Key, RawCamera]:
+    """MMPose's: (subject, camera id) -> R (world from camera), T (the camera's centre, metres), f, c, k and p."""
+    content = read_pickle(path)
+    cameras = {}
+    try:
+        for (subject, camera), numbers in content.items():
+            (fx, fy), (cx, cy) = (np.ravel(np.asarray(numbers[key], float)) for key in ("f", "c"))
+            k1, k2, k3 = np.ravel(np.asarray(numbers["k"], float))
+            p1, p2 = np.ravel(np.asarray(numbers["p"], float))
+            centre = np.asarray(numbers["T"], float).reshape(3) * MM_PER_M
+            rotation = np.asarray(numbers["R"], float).reshape(3, 3).T
+            K = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1.0]])
+            key = int(str(subject).lstrip("S")), CAMERA_IDS.index(str(camera))
+            cameras[key] = RawCamera(K, np.array([k1, k2, p1, p2, k3]), rotation, centre, centre=True)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise DataError(
+            f"{path}: is not MMPose's table of Human3.6M's cameras ({type(error).__name__} {error})"
+        ) from error
+    return cameras
 
 
 def _read_json(path: Path) -> dict[Key, RawCamera]:

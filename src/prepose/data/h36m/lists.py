@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from prepose.body.skeletons import H36M_17, SPIN_24
 from prepose.data.archive import read_npz as read_npz_arrays
 from prepose.data.h36m.cameras import CAMERA_IDS, RawCamera
 from prepose.data.h36m.frames import Frames, Part, action_index, h36m_17, paired, relocated, stack
 from prepose.data.intake import read_json
 from prepose.data.pickle_names import printable
+from prepose.data.spin_joints import of_spin
 from prepose.errors import DataError
 
 KINDS = ("data", "camera", "joint_3d")
@@ -129,7 +131,7 @@ def _first_image(path: Path) -> str | None:
 
 
 def npz_lists(root: Path) -> list[Path]:
-    """The npz files at the root or one level below it with the members of this layout, whatever they list."""
+    """The npz files at the root or up to two levels below it with the members of this layout, whatever they list."""
     found = []
     for path in _npz_paths(root):
         try:
@@ -144,7 +146,7 @@ def npz_lists(root: Path) -> list[Path]:
 
 
 def _npz_paths(root: Path) -> list[Path]:
-    return sorted({*root.glob("*.npz"), *root.glob("*/*.npz")})
+    return sorted({*root.glob("*.npz"), *root.glob("*/*.npz"), *root.glob("*/*/*.npz")})
 
 
 def read_npz(root: Path, part: Part, *, partial: bool) -> Frames:
@@ -169,10 +171,12 @@ def _npz(path: Path) -> Frames:
     arrays = read_npz_arrays(path, NPZ_KEYS)
     names, places, joints = (arrays[key] for key in NPZ_KEYS)
     count = len(names)
+    if places.shape == (count, len(SPIN_24), 3) and joints.shape == (count, len(SPIN_24), 4):
+        places, joints = of_spin(places, H36M_17), of_spin(joints, H36M_17)
     if places.shape != (count, 17, 3) or joints.shape != (count, 17, 4):
         raise DataError(
             f"{path}: part is {places.shape} and S {joints.shape}; expected ({count}, 17, 3) and ({count}, 17, 4) in "
-            f"Human3.6M's order"
+            f"Human3.6M's order, or 24 joints in SPIN's"
         )
     images = tuple(str(name) for name in names)
     places, joints = places.astype(float), joints.astype(float)

@@ -1,0 +1,56 @@
+import numpy as np
+import pytest
+
+from prepose.body.skeletons import CROWDPOSE_14
+from prepose.data.coco_labels import KeypointForm, leave_out_without_keypoints, read_people
+from prepose.data.keypoint_names import in_order
+from prepose.data.sample import JointState
+from prepose.errors import DataError
+
+FORM = KeypointForm(in_order(CROWDPOSE_14), (1,), needs=())
+
+
+def content(*keypoints, **more) -> dict:
+    annotations = [
+        {"id": number, "image_id": 1, "category_id": 1, "keypoints": list(values), **more}
+        for number, values in enumerate(keypoints)
+    ]
+    return {"images": [{"id": 1, "file_name": "a.jpg"}], "annotations": annotations, "categories": [{"id": 1}]}
+
+
+def read_from(tmp_path, labels, form=FORM):
+    return read_people(tmp_path / "labels.json", labels, lambda path, content: form, partial=False)
+
+
+def test_triples_of_several_keys_follow_one_another():
+    form = KeypointForm(in_order(CROWDPOSE_14), (1,), ("keypoints", "head_kpts"))
+    one = {"keypoints": [1, 2, 2], "head_kpts": [3, 4, 1]}
+    assert form.triples(one) == [1, 2, 2, 3, 4, 1]
+    assert leave_out_without_keypoints([one, {"keypoints": []}, {}], form)[0] == [one]
+
+
+def test_flags_are_states_only_where_some_joint_is_visible(tmp_path):
+    seen, unseen = [5, 6, 2, 7, 8, 1] + [0] * 36, [5, 6, 1, 7, 8, 1] + [0] * 36
+    _, people, notes = read_from(tmp_path, content(seen))
+    assert people.states[0, :3].tolist() == [JointState.VISIBLE, JointState.OCCLUDED, JointState.UNKNOWN]
+    assert "1 of 2 labelled joints are occluded; 12 are not labelled" in notes
+    _, people, notes = read_from(tmp_path, content(unseen))
+    assert (people.states == JointState.UNKNOWN).all()
+    assert "2 joints are labelled; 12 are not labelled" in notes
+
+
+def test_boxes_and_heads_are_moved_with_the_pixels(tmp_path):
+    form = KeypointForm(in_order(CROWDPOSE_14), (1,), first_pixel=1.0, needs=())
+    labels = content([5, 6, 2] + [0] * 39, bbox=[4, 5, 10, 20], bbox_head=[1, 2, 3, 0])
+    _, people, _ = read_from(tmp_path, labels, form)
+    np.testing.assert_array_equal(people.boxes_xywh, [[3, 4, 10, 20]])
+    np.testing.assert_array_equal(people.joints_img[0, 0], [4, 5])
+    assert np.isnan(people.head_boxes_xywh).all()
+
+
+@pytest.mark.parametrize(
+    "keypoints", [[1] * 41, [[1, 2, 2]] * 14, [None] * 42, [5, 6, 2] * 13 + [5, 6, 3], [5, 1e999, 2] * 14]
+)
+def test_keypoints_that_are_no_triples_are_refused(tmp_path, keypoints):
+    with pytest.raises(DataError, match="label 0 should hold image_id, and keypoints"):
+        read_from(tmp_path, content(keypoints))
