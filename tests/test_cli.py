@@ -40,6 +40,7 @@ VERBS = {
     },
     "studies": {"name", "--size"},
     "report": {"folder"},
+    "compare": {"runs", "--data", "--split", "--protocol", "--page", "--device", "--json"},
     "predict": {"run", "images", "--out", "--box", "--device"},
     "version": set(),
     "skeletons": {"source", "target"},
@@ -369,7 +370,7 @@ def test_a_picture_that_is_none_is_refused(refused, weights, photograph, tmp_pat
     spoiled = {
         "empty.jpg": (b"", "the image is empty (0 bytes)"),
         "truncated.jpg": (whole[: len(whole) // 2], "is a truncated or damaged JPEG"),
-        "foreign.png": (b"%PDF-1.7 a letter", "is not an image that can be decoded"),
+        "foreign.png": (b"%PDF-1.7 a letter", "is a PDF, which is not read"),
     }
     for name, (content, message) in spoiled.items():
         path = tmp_path / name

@@ -108,26 +108,6 @@ def test_a_number_that_cannot_be_meant_is_refused_with_its_option(called, option
         assert (option in said and "xpected" in said) or "range" in said or "valid" in said, said
 
 
-@pytest.mark.parametrize("gpus", ["nan", "inf", "-1", "0", "1e30"])
-def test_a_share_of_graphics_cards_that_is_none_is_refused(called, gpus):
-    done = invoke("study", "small", "--out", "x", "--gpus", gpus)
-    assert isinstance(done.exception, RecipeError) and "--gpus" in str(done.exception)
-    assert len(called) == 1
-
-
-@pytest.mark.parametrize("scale", ["nan", "inf", "-1", "1e30"])
-def test_a_budget_that_is_none_is_refused(called, scale):
-    assert invoke("study", "small", "--out", "x", "--budget-scale", scale).exit_code == 2
-    assert len(called) == 1
-
-
-def test_an_accelerator_that_is_not_here_is_said_before_anything_is_made(called, monkeypatch, tmp_path):
-    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    done = invoke("study", "small", "--out", str(tmp_path / "x"), "--accelerator", "cuda")
-    assert isinstance(done.exception, RecipeError) and "finds no CUDA device here" in str(done.exception)
-    assert len(called) == 1 and not list(tmp_path.iterdir())
-
-
 def test_a_dry_run_prints_a_forecast(called, monkeypatch, tmp_path):
     asked = []
 

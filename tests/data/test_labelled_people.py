@@ -69,7 +69,7 @@ def test_infinite_joints_are_an_error(people, tmp_path):
 
 def test_joints_far_outside_the_images_are_an_error(people, tmp_path):
     people.joints_img[:] *= 5
-    with pytest.raises(DataError, match="joints lie far outside their image"):
+    with pytest.raises(DataError, match="joints lie far outside the image"):
         found_people(people, MPII_16, tmp_path, partial=False, notes=(), facts={})
 
 

@@ -12,8 +12,8 @@ from fakes_3dpw import fake_3dpw
 from fakes_flic import fake_flic
 from fakes_h36m import draw_lab, write_recordings
 from prepose.cli_data import data_app
-from prepose.data import flic_sides, length_unit, mpii_labels, threedpw_sequence
-from prepose.data.adapters import coco, flic, lsp, mpii
+from prepose.data import coco_labels, flic_sides, length_unit, mpii_labels, threedpw_sequence
+from prepose.data.adapters import flic, lsp, mpii
 from prepose.data.h36m import frames
 from prepose.data.mpi_inf_3dhp import views
 from small_fakes import SMALL_FAKES, SmallFake
@@ -39,8 +39,8 @@ QUIRKS = [
     (flic_sides.mark_sides, FILMS, (), r"the sides of 2 people differ from those of train\.h5"),
     (flic_sides.side_orders, FILMS, (), r"4 of 6 people whose order is clear have left on the picture's right"),
     (flic.near_test_frames, BY_NAME["flic-full"], (), r"\d+ training frames lie within 240 frames of a test frame"),
-    (coco.leave_out_crowds, BY_NAME["coco"], (), r"1 of 10 labels are of crowds and are left out"),
-    (coco.leave_out_without_keypoints, BY_NAME["coco"], (), r"1 of 9 people have no key-points and are left out"),
+    (coco_labels.leave_out_crowds, BY_NAME["coco"], (), r"1 of 10 labels are of crowds and are left out"),
+    (coco_labels.leave_out_without_keypoints, BY_NAME["coco"], (), r"1 of 9 people have no key-points and are left out"),
     (frames.keep_or_drop_misplaced, S9, ("--split", "test"),
      r"4 samples of misplaced recordings \(S9 Greeting 2, S9 SittingDown 2, S9 Waiting 1\) are kept, .*test-clean"),
     (frames.keep_or_drop_misplaced, S9, ("--split", "test-clean"),

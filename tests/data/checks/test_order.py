@@ -99,7 +99,7 @@ def test_orders_of_every_skeleton_keep_its_size(skeleton):
     joints = np.random.default_rng(0).normal(size=(2, len(skeleton), 2))
     for order in (*file_orders(skeleton).values(), *exchanges(skeleton).values()):
         assert order(joints).shape == joints.shape
-    assert len(file_orders(H36M_17)) == 7
+    assert len(file_orders(H36M_17)) == 8
     assert any(MPI_INF_3DHP_17.name in name for name in file_orders(H36M_17))
 
 

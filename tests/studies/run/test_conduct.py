@@ -207,7 +207,7 @@ def only(*levels, **changes):
 
 
 ONLY_3D = {"name": "only-3d", "recipe": "only-3d"}
-BROKEN = {"name": "broken", "recipe": "only-3d", "changes": ["*.learning_rate=1e30", "clip_norm=null"]}
+BROKEN = {"name": "broken", "recipe": "only-3d", "changes": ["*.learning_rate=1e9", "clip_norm=null"]}
 
 
 def test_a_changed_study_keeps_the_trials_that_it_still_has(undisturbed, sitting, tmp_path):
