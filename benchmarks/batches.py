@@ -18,13 +18,14 @@ import simplejpeg
 from prepose.body.skeletons import MPII_16, PREPOSE_27
 from prepose.camera.camera import camera_from_field_of_view
 from prepose.camera.crop import crop_of_box
-from prepose.data.augment import AUGMENTATIONS, STRONG, Augmentation, draw, make_views
+from prepose.data.augment import draw, make_views
 from prepose.data.batch import BatchMaker, Source
 from prepose.data.dataset import PoseDataset, dataset_of
 from prepose.data.picture import decode_to_read
 from prepose.data.sample import PoseSample
 from prepose.data.target import image_targets, lift
 from prepose.data.view import apply_view
+from prepose.specs.augmentation import AUGMENTATIONS, STRONG, Augmentation
 
 BATCH, ROUNDS, SECONDS = 32, 4, 0.2
 

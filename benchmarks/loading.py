@@ -18,11 +18,11 @@ import simplejpeg
 
 from prepose.body.skeletons import H36M_17, MPII_16
 from prepose.camera.camera import camera_from_field_of_view
-from prepose.data.augment import STRONG
 from prepose.data.batch import BatchMaker, Source
 from prepose.data.picture import decode_image, decode_shrunk
 from prepose.data.sample import PoseSample
 from prepose.data.store import StoreDescription, open_store, write_store
+from prepose.specs.augmentation import STRONG
 
 SAMPLES, ROUNDS = 300_000, 5
 

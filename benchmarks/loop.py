@@ -28,17 +28,17 @@ from prepose.data.batch import BatchMaker
 from prepose.data.dataset import PoseDataset, dataset_of
 from prepose.data.sample import PoseSample
 from prepose.models.pose_net import build_pose_net
-from prepose.recipes.builtin import RECIPES
 from prepose.recipes.checkpoint import Position, Snapshot, random_state
 from prepose.recipes.conduct import log_columns, stage_batches
 from prepose.recipes.learner import make_optimiser
 from prepose.recipes.log import RunLog
 from prepose.recipes.objective import Labels, loss_names, losses_of, weights_of
-from prepose.recipes.overrides import override
 from prepose.recipes.run import create_run
-from prepose.recipes.stage import Recipe
 from prepose.recipes.train import train
 from prepose.recipes.training import Nets, Setting, Validated
+from prepose.specs.builtin_recipes import RECIPES
+from prepose.specs.overrides import override
+from prepose.specs.recipe import Recipe
 
 
 def noise(count: int, side: int) -> PoseDataset:

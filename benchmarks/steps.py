@@ -16,7 +16,8 @@ import torch
 
 from prepose.losses import LOSSES, LossInputs
 from prepose.models.flops import count_flops
-from prepose.models.pose_net import ModelSpec, PoseNet, build_pose_net
+from prepose.models.pose_net import PoseNet, build_pose_net
+from prepose.specs.model import ModelSpec
 
 BIG_LOSSES = {"heatmap": 1.0, "depth_at_label": 0.1}
 SMALL_LOSSES = {"joint": 1.0, "heatmap_cross_entropy": 0.05, "joint_depth": 1.0}

@@ -16,11 +16,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from prepose.specs.study import Study
 from prepose.studies.engines.local import Job, Resources, run_jobs
 from prepose.studies.run.conduct import run_study
 from prepose.studies.run.planning import Sitting
 from prepose.studies.run.trial_work import is_done
-from prepose.studies.study import Study
 
 COUNTS = {"train": 64, "validation": 16, "test": 16}
 CPU_SIZE_SECONDS, CPU_SIZE_TRIALS = 150.0, 36

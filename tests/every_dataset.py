@@ -39,10 +39,10 @@ from prepose.data.dataset import PoseDataset
 from prepose.data.doctor import examine_store, images_to_see
 from prepose.data.store import open_store
 from prepose.errors import DataError
-from prepose.recipes.builtin import RECIPES
 from prepose.recipes.conduct import Machine, run_recipe
-from prepose.recipes.overrides import override, shrink
-from prepose.recipes.stage import Recipe
+from prepose.specs.builtin_recipes import RECIPES
+from prepose.specs.overrides import override, shrink
+from prepose.specs.recipe import Recipe
 from scored import OUTCOMES, score_perfect_network, score_perfectly, score_shifted
 
 # All of the small splits; of the large ones a part that is large enough for each check.

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from prepose.specs.study import Study
 from prepose.studies.engines.local import Outcome, failure_of
-from prepose.studies.study import Study
 
 COUNTS = {"train": 16, "validation": 8, "test": 8}
 

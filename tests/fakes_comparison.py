@@ -29,7 +29,7 @@ from prepose.models.pose_net import build_pose_net
 from prepose.predict.score import CropPredictions, mean_pose_of, score
 from prepose.recipes.conduct import log_columns
 from prepose.recipes.run import Run, create_run
-from prepose.recipes.stage import Recipe
+from prepose.specs.recipe import Recipe
 from prepose.studies.quickstart.plan import Plan, Size, arm_recipes, claim_folder
 from prepose.studies.quickstart.summary import PROTOCOL, TEST_SETS, summarise
 from prepose.synthetic.rig import draw_proportions

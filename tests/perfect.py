@@ -8,8 +8,9 @@ from prepose.body.skeleton import Skeleton, joint_map
 from prepose.camera.crop import crop_of_box
 from prepose.data.dataset import PoseDataset
 from prepose.data.target import image_targets, px_per_mm
-from prepose.models.pose_net import ModelSpec, PoseNet, PoseOutput
+from prepose.models.pose_net import PoseNet, PoseOutput
 from prepose.predict.score import CropPredictions
+from prepose.specs.model import ModelSpec
 
 SIZE = 128
 # Where nothing places a pose in its picture: px per mm of a pose put into the middle of its box.

@@ -14,9 +14,9 @@ from prepose.errors import DataError, SkeletonMismatch
 from prepose.metrics.evaluation import Evaluation
 from prepose.metrics.protocols import Protocol, get_protocol, protocols_for
 from prepose.metrics.scale import REFERENCE_BONES, bone_sum
-from prepose.models.pose_net import ModelSpec
 from prepose.predict.evaluate import evaluate
 from prepose.predict.score import CropPredictions, score
+from prepose.specs.model import ModelSpec
 
 # Labels are kept in single precision: a person at 6 m has a rounding error of a thousandth of a mm in each joint.
 MOST_MM = 0.05

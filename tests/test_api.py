@@ -11,7 +11,7 @@ import pytest
 
 import prepose
 from fakes_evaluation import drawn_evaluation
-from prepose.recipes.builtin import mixed, pretrain_finetune
+from prepose.specs.builtin_recipes import mixed, pretrain_finetune
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")

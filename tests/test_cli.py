@@ -19,7 +19,7 @@ from prepose import cli
 from prepose.body.skeletons import MPII_16
 from prepose.data.store import StoreDescription, write_store
 from prepose.errors import DataError
-from prepose.recipes.builtin import RECIPES
+from prepose.specs.builtin_recipes import RECIPES
 from prepose.synthetic.bvh import JOINT_NAMES
 from prepose.synthetic.rig import SEGMENTS, BodyPose, mean_proportions
 
@@ -27,7 +27,7 @@ from prepose.synthetic.rig import SEGMENTS, BodyPose, mean_proportions
 VERBS = {
     "quickstart": {"--out", "--quick", "--full", "--jobs"},
     "synthesize": {"world", "--out", "--count", "--size", "--seed", "--workers", "--motion", "--joint-names"},
-    "recipes": set(),
+    "recipes": {"name"},
     "train": {
         "recipe", "--out", "--set", "--resume", "--shrink", "--accelerator", "--devices", "--nodes", "--threads",
         "--workers",
@@ -128,8 +128,8 @@ def train_only_3d(lab):
 @pytest.fixture
 def lab_run(tmp_path, train_only_3d):
     """The folder that a training which stopped early left: its recipe, and no weights."""
-    from prepose.recipes.overrides import override, shrink
     from prepose.recipes.run import create_run
+    from prepose.specs.overrides import override, shrink
 
     changes = [word for word in train_only_3d if "=" in word]
     return create_run(tmp_path / "run", shrink(override(RECIPES["only-3d"](), changes))).folder
@@ -137,7 +137,8 @@ def lab_run(tmp_path, train_only_3d):
 
 def weights_for(path, **spec):
     from prepose.models.checkpoint import save_weights
-    from prepose.models.pose_net import ModelSpec, build_pose_net
+    from prepose.models.pose_net import build_pose_net
+    from prepose.specs.model import ModelSpec
 
     return save_weights(build_pose_net(ModelSpec(backbone="small-0.7m", decoder="light", size=64, **spec)), path)
 
@@ -316,7 +317,7 @@ def test_a_box_shows_some_of_the_picture(refused, weights, photograph, tmp_path,
         (("synthesize", "mars", "--out", "OUT"), "no world is named 'mars'; known: wild, lab, occluded"),
         (("synthesize", "wild", "--out", "OUT", "--count", "trian=1"), "world 'wild' has no split 'trian'"),
         (("synthesize", "wild", "--out", "OUT", "--size", "7"), "size must be 32 to 1024 px, found 7"),
-        (("data", "add", "lsd", "ROOT", "--out", "OUT"), "no dataset is named 'lsd'; did you mean 'lsp'"),
+        (("data", "add", "lsd", "ROOT", "--out", "OUT"), "no dataset is named 'lsd' (did you mean 'lsp'?)"),
         (("data", "add", "lsp", "ROOT/nowhere", "--out", "OUT"), "there is no such folder"),
         (("data", "add", "lsp", "ROOT", "--out", "OUT"), "joints.mat"),
         (("data", "add", "lsp", "ROOT", "--out", "OUT", "--split", "val"), "lsp has no split 'val'"),
@@ -358,7 +359,9 @@ def test_a_device_that_is_not_there_is_named(refused, weights, lab, photograph, 
 
 
 def test_an_accelerator_that_is_not_there_is_named(refused, train_only_3d, tmp_path):
-    assert "accelerator 'abacus'" in refused(*train_only_3d, "--out", tmp_path / "out", "--accelerator", "abacus")
+    assert "--accelerator abacus: expected auto, cpu" in refused(
+        *train_only_3d, "--out", tmp_path / "out", "--accelerator", "abacus"
+    )
     assert not (tmp_path / "out").exists()
 
 

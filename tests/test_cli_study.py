@@ -9,9 +9,9 @@ from typer.testing import CliRunner
 from fake_studies import small_study
 from prepose.cli import app
 from prepose.errors import DataError, RecipeError
-from prepose.studies import builtin as builtin_studies
+from prepose.specs import builtin_studies
+from prepose.specs.reading import study_from
 from prepose.studies.engines.local import Failure, run_jobs
-from prepose.studies.reading import study_from
 from prepose.studies.report import write as study_report
 from prepose.studies.run import conduct as conduct_study
 from prepose.studies.run import dry_run
@@ -121,9 +121,9 @@ def test_a_dry_run_prints_a_forecast(called, monkeypatch, tmp_path):
     assert len(called) == 1 and len(asked) == 1 and not list(tmp_path.iterdir())
 
 
-def test_studies_are_listed(called):
+def test_studies_are_listed():
     done = invoke("studies")
-    assert done.exit_code == 0 and "Do 2D labels help?" in done.stdout and "2 x 2" in done.stdout
+    assert done.exit_code == 0 and "label-efficiency" in done.stdout and "15 x 3" in done.stdout
 
 
 def test_a_study_is_printed_ready_to_edit(called):

@@ -5,9 +5,9 @@ import inspect
 import pytest
 
 from prepose import errors
-from prepose.errors import DataError, PoseError, RecipeError, SkeletonMismatch
+from prepose.errors import DataError, PoseError, RecipeError, SkeletonMismatch, nearest, unknown_name
 
-ERRORS = [each for _, each in inspect.getmembers(errors, inspect.isclass)]
+ERRORS = [each for _, each in inspect.getmembers(errors, inspect.isclass) if issubclass(each, Exception)]
 
 
 def test_these_are_all_the_errors():
@@ -38,3 +38,15 @@ def test_an_error_reaches_another_process_as_it_is():
     for error in ERRORS:
         back = pickle.loads(pickle.dumps(error("labels.csv: is empty")))
         assert type(back) is error and str(back) == "labels.csv: is empty"
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("lerning_rate", "learning_rate"), ("sampels", "samples"), ("ONLY_3D", "only-3d")],
+)
+def test_a_misspelt_name_finds_the_one_that_was_meant(typed, meant):
+    assert nearest(typed, ["seed", "learning_rate", "samples", "only-3d"]) == f" (did you mean {meant!r}?)"
+
+
+def test_a_name_like_no_other_is_told_with_all_known_ones():
+    assert unknown_name("recipe", "zzz", ["seed", "rate"]) == "no recipe is named 'zzz'; known: seed, rate"

@@ -37,6 +37,31 @@ def test_help_needs_no_torch():
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        ("recipes", "training FLOPs"),
+        ("recipes mixed", '"stages"'),
+        ("studies", "training FLOPs"),
+        ("studies losses", '"factors"'),
+        ("protocols", "true-root-depth"),
+        ("train mixed --out nowhere --set sed=3", "did you mean 'seed'"),
+        ("train mixed --out nowhere --accelerator gpus", "expected auto, cpu, cuda or mps"),
+        ("train mixd --out nowhere", "did you mean 'mixed'"),
+        ("study losses --out nowhere --engine lokal", "expected local or ray"),
+    ],
+)
+def test_what_is_only_looked_up_or_mistyped_needs_no_torch(words, answer):
+    """Torch takes seconds to import: what can be said without it is said at once."""
+    code = (
+        "import sys; from prepose.cli import main; import atexit\n"
+        "atexit.register(lambda: print([m for m in ('torch', 'transformers') if m in sys.modules])); main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *words.split()], capture_output=True, text=True, check=False)
+    assert answer in done.stdout + done.stderr
+    assert done.stdout.rstrip().endswith("[]")
+
+
 def test_every_dependency_is_locked_and_has_its_reason():
     import tomllib
 

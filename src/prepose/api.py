@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from prepose.errors import DataError
+from prepose.errors import DataError, unknown_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from prepose.metrics.evaluation import Evaluation
     from prepose.predict.predictor import Predictor
     from prepose.recipes.run import Run
-    from prepose.recipes.stage import Recipe
+    from prepose.specs.recipe import Recipe
+    from prepose.specs.study import Study
     from prepose.studies.compare import NetworksCompared
-    from prepose.studies.study import Study
 
 StrPath = str | os.PathLike[str]
 DEFAULT_COUNTS: Mapping[str, int] = {"train": 1000, "validation": 100, "test": 200}
@@ -126,8 +126,8 @@ def recipe(name: StrPath, **changes: Any) -> "Recipe":
     Raises:
         RecipeError: there is no such recipe or field, or a value is not what the field takes.
     """
-    from prepose.recipes.builtin import recipe_named
-    from prepose.recipes.overrides import with_changes
+    from prepose.specs.builtin_recipes import recipe_named
+    from prepose.specs.overrides import with_changes
 
     return with_changes(recipe_named(os.fspath(name)), changes)
 
@@ -157,8 +157,8 @@ def train(
     """
     from rich.console import Console
 
-    from prepose.recipes.builtin import recipe_named
     from prepose.recipes.conduct import Machine, run_recipe
+    from prepose.specs.builtin_recipes import recipe_named
 
     chosen = recipe_named(os.fspath(recipe)) if isinstance(recipe, str | os.PathLike) else recipe
     machine = Machine(accelerator=accelerator, threads=threads)
@@ -259,7 +259,7 @@ class StudyReport:
         from prepose.studies.report.csv_files import TABLES
 
         if table not in TABLES:
-            raise DataError(f"no table is named {table!r}; known: {', '.join(TABLES)}")
+            raise DataError(unknown_name("table", table, TABLES))
         return pd.DataFrame(TABLES[table](self.results))
 
     def __repr__(self) -> str:
@@ -294,9 +294,9 @@ def run_study(
 
     from rich.console import Console
 
-    from prepose.studies.builtin import STUDIES
+    from prepose.specs.builtin_studies import STUDIES
+    from prepose.specs.reading import study_named, with_seeds
     from prepose.studies.engines.choice import engine_named
-    from prepose.studies.reading import study_named, with_seeds
     from prepose.studies.run.conduct import run_study as run
     from prepose.studies.run.planning import Sitting
 

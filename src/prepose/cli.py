@@ -196,11 +196,17 @@ def _counts(texts: list[str]) -> dict[str, int]:
 
 
 @app.command()
-def recipes() -> None:
-    """List the recipes that ship, with what each costs."""
-    from prepose.recipes.listing import print_recipes
+def recipes(
+    name: Annotated[str | None, typer.Argument(help="A recipe; it is printed as JSON.")] = None,
+) -> None:
+    """List the recipes that ship, with what each costs; or print one, ready to edit."""
+    from prepose.specs.builtin_recipes import recipe_named
+    from prepose.specs.listing import print_recipes, ready_to_edit
 
-    print_recipes()
+    if name is None:
+        print_recipes()
+    else:
+        print(ready_to_edit(recipe_named(name)))
 
 
 @app.command()
@@ -220,14 +226,18 @@ def train(
     workers: Annotated[int | None, typer.Option(min=0, max=256, help="Threads that make batches ahead.")] = None,
 ) -> None:
     """Train a network by a recipe."""
+    from prepose.specs.builtin_recipes import recipe_named
+    from prepose.specs.overrides import override
+    from prepose.specs.overrides import shrink as shrunk
+
+    if accelerator not in ("auto", "cpu", "cuda", "mps"):
+        raise RecipeError(f"--accelerator {accelerator}: expected auto, cpu, cuda or mps")
+    chosen = override(recipe_named(recipe), changes or [])
+    # Only now, as these take torch, which takes seconds.
     from prepose.console import PlainConsole
-    from prepose.recipes.builtin import recipe_named
     from prepose.recipes.conduct import Machine, run_recipe
-    from prepose.recipes.overrides import override
-    from prepose.recipes.overrides import shrink as shrunk
     from prepose.recipes.run import saved_so_far
 
-    chosen = override(recipe_named(recipe), changes or [])
     machine = Machine(accelerator=accelerator, devices=devices, nodes=nodes, threads=threads, workers=workers)
     with stoppable(lambda: saved_so_far(out)):
         run_recipe(shrunk(chosen) if shrink else chosen, out, resume=resume, machine=machine, console=PlainConsole())

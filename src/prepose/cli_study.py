@@ -47,13 +47,9 @@ def study(
     """
     import json
 
-    from prepose.console import PlainConsole
-    from prepose.studies.builtin import STUDIES
+    from prepose.specs.builtin_studies import STUDIES
+    from prepose.specs.reading import MOST_TIMES, study_named, with_seeds
     from prepose.studies.engines.choice import engine_named
-    from prepose.studies.reading import MOST_TIMES, study_named, with_seeds
-    from prepose.studies.run.conduct import run_study
-    from prepose.studies.run.dry_run import forecast, print_forecast
-    from prepose.studies.run.planning import Sitting
 
     if accelerator not in ("auto", "cpu", "cuda"):
         raise RecipeError(f"--accelerator {accelerator}: expected auto, cpu or cuda")
@@ -64,6 +60,13 @@ def study(
     chosen = study_named(name, studies=STUDIES, size=size)
     if seeds is not None:
         chosen = with_seeds(chosen, seeds)
+    run = engine_named(engine)
+    # Only now, as these take torch, which takes seconds.
+    from prepose.console import PlainConsole
+    from prepose.studies.run.conduct import run_study
+    from prepose.studies.run.dry_run import forecast, print_forecast
+    from prepose.studies.run.planning import Sitting
+
     sitting = Sitting(
         jobs=jobs,
         threads=threads,
@@ -76,7 +79,6 @@ def study(
         extend=extend,
         cluster=engine == "ray",
     )
-    run = engine_named(engine)
     if dry_run:
         found = forecast(chosen, out, sitting=sitting, engine=run)
         if as_json:
@@ -148,16 +150,11 @@ def studies(
     size: Annotated[str | None, typer.Option(help="cpu or gpu.")] = None,
 ) -> None:
     """List the studies that ship, with question, trials and cost; or print one, ready to edit."""
-    import json
-
-    from prepose.studies.builtin import STUDIES
-    from prepose.studies.listing import print_studies
-    from prepose.studies.reading import study_named
+    from prepose.specs.builtin_studies import STUDIES
+    from prepose.specs.listing import print_studies, ready_to_edit
+    from prepose.specs.reading import study_named
 
     if name is None:
-        print_studies(STUDIES, size=size)
+        print_studies(size=size)
     else:
-        chosen = study_named(name, studies=STUDIES, size=size)
-        # Defaults are left out, but for what people change first.
-        plain = chosen.model_dump(mode="json", exclude_defaults=True) | {"seeds": list(chosen.seeds)}
-        print(json.dumps(plain, indent=2))
+        print(ready_to_edit(study_named(name, studies=STUDIES, size=size)))

@@ -5,6 +5,8 @@ what is wrong, where, what was found, what was expected and what to do.
 """
 
 import errno
+from collections.abc import Iterable
+from difflib import get_close_matches
 
 # Longer lines hold a value that nobody reads.
 LONGEST_LINE = 1000
@@ -83,3 +85,18 @@ def shortened(text: str, most: int = 120) -> str:
         return text
     half = (most - 32) // 2
     return f"{text[:half]}...{text[-half:]} ({len(text):,} characters)"
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """` (did you mean 'x'?)` for the known name most like this one; empty where none is alike."""
+    names = list(known)
+    matches = get_close_matches(name, names, n=1, cutoff=0.5)
+    # MPII is mpii, and only_3d only-3d; yet names with _ are not mistaken for others.
+    matches = matches or get_close_matches(name.lower().replace("_", "-"), names, n=1, cutoff=0.5)
+    return f" (did you mean {matches[0]!r}?)" if matches else ""
+
+
+def unknown_name(what: str, name: str, known: Iterable[str]) -> str:
+    """That nothing has a name, which known one is most like it, and all known ones."""
+    names = list(known)
+    return f"no {what} is named {shortened(name)!r}{nearest(name, names)}; known: {', '.join(names)}"

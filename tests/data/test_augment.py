@@ -5,7 +5,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from prepose.camera.crop import crop_of_box
-from prepose.data.augment import (
+from prepose.data.augment import draw, draw_view, make_views
+from prepose.data.view import Fill
+from prepose.specs.augmentation import (
     AUGMENTATIONS,
     NO_AUGMENTATION,
     REFERENCE,
@@ -13,11 +15,7 @@ from prepose.data.augment import (
     Augmentation,
     ColourJitter,
     Occlusion,
-    draw,
-    draw_view,
-    make_views,
 )
-from prepose.data.view import Fill
 
 BOX = np.array([100.0, 50.0, 80.0, 160.0])
 

@@ -11,11 +11,11 @@ import torch
 from prepose.body.skeletons import LSP_14, MPII_16, PREPOSE_27
 from prepose.camera.camera import camera_from_field_of_view
 from prepose.camera.crop import crop_of_box, transform
-from prepose.data.augment import AUGMENTATIONS, NO_AUGMENTATION, STRONG, Augmentation
 from prepose.data.batch import BatchMaker, PoseBatch, Source, evaluation_batches
 from prepose.data.dataset import dataset_of
 from prepose.data.sample import PoseSample
 from prepose.errors import DataError, SkeletonMismatch
+from prepose.specs.augmentation import AUGMENTATIONS, NO_AUGMENTATION, STRONG, Augmentation
 
 SIDE = 96
 

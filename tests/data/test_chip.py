@@ -8,13 +8,14 @@ import simplejpeg
 from prepose.body.skeletons import H36M_17
 from prepose.camera.camera import Camera
 from prepose.camera.crop import transform, transform_box
-from prepose.data.augment import AUGMENTATIONS, STRONG, Augmentation, draw_view
+from prepose.data.augment import draw_view
 from prepose.data.batch import BatchMaker, Source, evaluation_batches
 from prepose.data.chip import DEFAULT_MARGIN, Chips, chip_of, reach
 from prepose.data.dataset import dataset_of
 from prepose.data.picture import decode_image, image_size
 from prepose.data.sample import PoseSample
 from prepose.errors import DataError
+from prepose.specs.augmentation import AUGMENTATIONS, STRONG, Augmentation
 
 WIDTH, HEIGHT = 900, 700
 CAMERA = Camera(

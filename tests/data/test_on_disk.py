@@ -99,7 +99,7 @@ def test_usual_places_are_data_quickstart_and_where_recipes_point(tmp_path):
 
 
 def test_built_in_recipes_point_to_a_usual_place():
-    from prepose.recipes.builtin import RECIPES
+    from prepose.specs.builtin_recipes import RECIPES
 
     stores = {source.store for make in RECIPES.values() for source in make().sources.values()}
     assert {store.split("/")[0] for store in stores} == {"data"}

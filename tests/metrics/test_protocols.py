@@ -71,7 +71,9 @@ def test_a_datasets_own_rows_come_before_those_for_any():
 
 
 def test_an_unknown_protocol_is_told_a_near_one():
-    with pytest.raises(DataError, match=r"no protocol is named 'mpii-pckh'; did you mean mpii-pckh-\d\d\? `prepose"):
+    with pytest.raises(
+        DataError, match=r"no protocol is named 'mpii-pckh' \(did you mean 'mpii-pckh-\d\d'\?\); `prepose"
+    ):
         get_protocol("mpii-pckh")
     with pytest.raises(DataError, match="no protocol is named 'xyz'; `prepose protocols` lists all"):
         get_protocol("xyz")

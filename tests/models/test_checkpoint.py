@@ -7,8 +7,9 @@ import torch
 
 from prepose.errors import DataError, SkeletonMismatch
 from prepose.models.checkpoint import load_into, load_weights, save_weights
-from prepose.models.pose_net import ModelSpec, PoseNet, build_pose_net
+from prepose.models.pose_net import PoseNet, build_pose_net
 from prepose.models.weights_file import read_weights, write_weights
+from prepose.specs.model import ModelSpec
 
 SPEC = ModelSpec(backbone="small-0.7m", decoder="light", size=64)
 

@@ -8,7 +8,8 @@ from prepose.body.pose import mirror
 from prepose.body.skeletons import SKELETONS
 from prepose.camera.crop import Crop, transform
 from prepose.models.flip_test import mirror_maps, predict_flipped
-from prepose.models.pose_net import ModelSpec, build_pose_net
+from prepose.models.pose_net import build_pose_net
+from prepose.specs.model import ModelSpec
 
 SIZE = 64
 

@@ -9,7 +9,8 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from prepose.models.flops import count_flops, flop_counter
-from prepose.models.pose_net import ModelSpec, PoseNet
+from prepose.models.pose_net import PoseNet
+from prepose.specs.model import ModelSpec
 
 
 def forward_and_backward(run, *inputs: torch.Tensor) -> tuple[int, int]:

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from prepose.body.skeletons import SKELETONS
 from prepose.errors import DataError, RecipeError
 from prepose.models.checkpoint import save_weights
-from prepose.models.pose_net import ModelSpec, PixelStatistics, build_pose_net
+from prepose.models.pose_net import PixelStatistics, build_pose_net
+from prepose.specs.model import ModelSpec
 
 SMALL = ModelSpec(backbone="small-0.7m", decoder="light", size=64)
 

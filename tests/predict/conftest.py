@@ -128,7 +128,8 @@ def weights(tmp_path_factory):
     import torch
 
     from prepose.models.checkpoint import save_weights
-    from prepose.models.pose_net import ModelSpec, build_pose_net
+    from prepose.models.pose_net import build_pose_net
+    from prepose.specs.model import ModelSpec
 
     net = build_pose_net(ModelSpec(backbone="small-0.7m", decoder="light", size=SIZE), seed=0)
     generator = torch.Generator().manual_seed(0)

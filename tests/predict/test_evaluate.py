@@ -9,9 +9,10 @@ from prepose.body.skeletons import PREPOSE_27
 from prepose.data.dataset import dataset_of
 from prepose.errors import DataError
 from prepose.metrics.protocols import get_protocol
-from prepose.models.pose_net import ModelSpec, PoseOutput, build_pose_net
+from prepose.models.pose_net import PoseOutput, build_pose_net
 from prepose.predict import evaluate as module
 from prepose.predict.evaluate import evaluate, weights_digest
+from prepose.specs.model import ModelSpec
 
 PROTOCOL = get_protocol("true-root-depth")
 

@@ -19,11 +19,11 @@ from prepose.data.sample import JointState, PoseSample
 from prepose.data.store import StoreDescription, write_store
 from prepose.files import write_json
 from prepose.models.pose_net import PoseNet
-from prepose.recipes.builtin import RECIPES
 from prepose.recipes.log import RunLog
-from prepose.recipes.overrides import override, shrink
-from prepose.recipes.stage import Recipe, ValidationSpec
 from prepose.recipes.training import Setting, Validated
+from prepose.specs.builtin_recipes import RECIPES
+from prepose.specs.overrides import override, shrink
+from prepose.specs.recipe import Recipe, ValidationSpec
 from prepose.synthetic.rig import SEGMENTS, BodyPose, draw_proportions, pose_joints
 
 SIDE = 96
@@ -125,7 +125,7 @@ from torch import nn
 
 from prepose.recipes.across import share_batch_norm
 from prepose.recipes.conduct import Machine, run_recipe
-from prepose.recipes.reading import read_recipe
+from prepose.specs.reading import read_recipe
 
 out = Path(sys.argv[1])
 machine = Machine(accelerator="cpu", checkpoint_seconds=0.0)

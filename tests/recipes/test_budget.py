@@ -3,8 +3,8 @@ import pytest
 from prepose.errors import RecipeError
 from prepose.models.flops import count_flops
 from prepose.recipes.budget import equalise, stage_cost, training_flops, with_budget
-from prepose.recipes.builtin import RECIPES
-from prepose.recipes.overrides import override
+from prepose.specs.builtin_recipes import RECIPES
+from prepose.specs.overrides import override
 
 ARMS = ("pretrain-finetune", "mixed", "only-3d")
 

@@ -6,7 +6,6 @@ import torch
 
 from prepose.errors import DataError
 from prepose.models.pose_net import PoseNet, build_pose_net
-from prepose.recipes.builtin import RECIPES
 from prepose.recipes.checkpoint import (
     Position,
     Snapshot,
@@ -16,6 +15,7 @@ from prepose.recipes.checkpoint import (
     restore_random_state,
     save_checkpoint,
 )
+from prepose.specs.builtin_recipes import RECIPES
 
 
 def net(seed: int) -> PoseNet:

@@ -33,14 +33,14 @@ from prepose.models.pose_net import build_pose_net
 from prepose.models.weights_file import read_weights
 from prepose.predict.evaluate import evaluate
 from prepose.recipes.budget import training_flops
-from prepose.recipes.builtin import RECIPES
 from prepose.recipes.checkpoint import checkpoints
 from prepose.recipes.conduct import Machine, log_columns, run_recipe
 from prepose.recipes.log import RunLog, Value, read_log
-from prepose.recipes.overrides import override, shrink
 from prepose.recipes.run import Run
-from prepose.recipes.stage import Recipe
 from prepose.recipes.stopping import TrainingStopped
+from prepose.specs.builtin_recipes import RECIPES
+from prepose.specs.overrides import override, shrink
+from prepose.specs.recipe import Recipe
 
 OnStores = Callable[[Recipe, Path], Recipe]
 

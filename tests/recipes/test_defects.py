@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from prepose.data.batch import PoseBatch
-from prepose.recipes.builtin import RECIPES
 from prepose.recipes.conduct import Machine, run_recipe
 from prepose.recipes.defects import DEFECTS, MISPAIRED_SHARE, with_defects
 from prepose.recipes.log import read_log
-from prepose.recipes.overrides import override, shrink
-from prepose.recipes.stage import Defect, Recipe
+from prepose.specs.builtin_recipes import RECIPES
+from prepose.specs.overrides import override, shrink
+from prepose.specs.recipe import Defect, Recipe
 
 
 def batch(count: int = 32, joints: int = 4) -> PoseBatch:

@@ -6,7 +6,6 @@ from torch import nn
 
 from prepose.errors import DataError
 from prepose.models.pose_net import PoseNet, build_pose_net
-from prepose.recipes.builtin import RECIPES
 from prepose.recipes.learner import (
     OPTIMISERS,
     TRAINED,
@@ -17,8 +16,9 @@ from prepose.recipes.learner import (
     set_trained,
     set_training_mode,
 )
-from prepose.recipes.overrides import override
-from prepose.recipes.stage import Stage
+from prepose.specs.builtin_recipes import RECIPES
+from prepose.specs.overrides import override
+from prepose.specs.recipe import Stage
 
 
 def stage(*changes: str) -> Stage:

@@ -2,9 +2,9 @@ import pytest
 import torch
 
 from prepose.models.pose_net import build_pose_net
-from prepose.recipes.builtin import RECIPES
 from prepose.recipes.objective import Labels, loss_names, losses_of, weights_of
-from prepose.recipes.overrides import override
+from prepose.specs.builtin_recipes import RECIPES
+from prepose.specs.overrides import override
 
 STAGES = [pytest.param(name, i, id=f"{name}-{i}") for name in RECIPES for i in range(len(RECIPES[name]().stages))]
 

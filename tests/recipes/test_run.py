@@ -4,8 +4,6 @@ from pathlib import Path
 import pytest
 
 from prepose.errors import DataError, RecipeError
-from prepose.recipes.builtin import RECIPES
-from prepose.recipes.overrides import override
 from prepose.recipes.run import (
     create_run,
     discard_unless_begun,
@@ -15,6 +13,8 @@ from prepose.recipes.run import (
     resume_run,
     saved_so_far,
 )
+from prepose.specs.builtin_recipes import RECIPES
+from prepose.specs.overrides import override
 
 
 def test_a_run_keeps_its_whole_recipe(tmp_path: Path) -> None:

@@ -2,9 +2,9 @@ from itertools import pairwise
 
 import pytest
 
-from prepose.recipes.builtin import RECIPES
 from prepose.recipes.schedule import SCHEDULES, learning_rate
-from prepose.recipes.stage import Stage
+from prepose.specs.builtin_recipes import RECIPES
+from prepose.specs.recipe import Stage
 
 
 def stage(schedule: str, **changes: object) -> Stage:

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from prepose.data.store import open_store
-from prepose.recipes.builtin import RECIPES
-from prepose.recipes.overrides import override
 from prepose.recipes.sources import kept, open_sources, unused_labels
-from prepose.recipes.stage import Recipe
+from prepose.specs.builtin_recipes import RECIPES
+from prepose.specs.overrides import override
+from prepose.specs.recipe import Recipe
 
 
 def test_smaller_parts_lie_within_larger_ones() -> None:

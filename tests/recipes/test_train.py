@@ -11,12 +11,12 @@ from prepose.data.store import open_store
 from prepose.models.pose_net import build_pose_net
 from prepose.recipes.checkpoint import Position, Snapshot, checkpoints, load_checkpoint, random_state
 from prepose.recipes.conduct import stage_batches
-from prepose.recipes.overrides import override
 from prepose.recipes.run import create_run
-from prepose.recipes.stage import Recipe
 from prepose.recipes.stopping import TrainingStopped
 from prepose.recipes.train import train
 from prepose.recipes.training import Nets, Setting
+from prepose.specs.overrides import override
+from prepose.specs.recipe import Recipe
 
 SettingFor = Callable[..., Setting]
 

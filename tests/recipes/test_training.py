@@ -4,11 +4,11 @@ from typing import cast
 import pytest
 
 from prepose.models.pose_net import build_pose_net
-from prepose.recipes.builtin import RECIPES
 from prepose.recipes.checkpoint import Position
-from prepose.recipes.overrides import override, shrink
 from prepose.recipes.schedule import learning_rate
 from prepose.recipes.training import Nets, Training
+from prepose.specs.builtin_recipes import RECIPES
+from prepose.specs.overrides import override, shrink
 
 
 def training(stage_step: int, *, samples: int, batch_size: int) -> Training:

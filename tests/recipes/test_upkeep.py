@@ -11,11 +11,11 @@ from prepose.models.pose_net import build_pose_net
 from prepose.recipes.checkpoint import Position, Snapshot, checkpoints, random_state
 from prepose.recipes.conduct import log_columns, stage_batches
 from prepose.recipes.log import RunLog, read_log
-from prepose.recipes.overrides import override
 from prepose.recipes.run import Run, create_run
-from prepose.recipes.stage import Recipe
 from prepose.recipes.train import train
 from prepose.recipes.training import Nets, Setting
+from prepose.specs.overrides import override
+from prepose.specs.recipe import Recipe
 
 SettingFor = Callable[..., Setting]
 

@@ -10,9 +10,9 @@ from prepose.metrics.protocols import get_protocol
 from prepose.models.flops import count_flops
 from prepose.models.pose_net import build_pose_net
 from prepose.predict.evaluate import evaluate
-from prepose.recipes.overrides import override
-from prepose.recipes.stage import Recipe, WatchSpec
 from prepose.recipes.validation import Validator
+from prepose.specs.overrides import override
+from prepose.specs.recipe import Recipe, WatchSpec
 
 
 def test_it_measures_the_whole_split_as_an_evaluation_does(tiny: Recipe) -> None:

@@ -6,8 +6,8 @@ import pytest
 
 from prepose.errors import RecipeError
 from prepose.recipes.budget import training_flops
-from prepose.recipes.stage import Recipe
-from prepose.studies.study import Level, Study
+from prepose.specs.recipe import Recipe
+from prepose.specs.study import Level, Study
 from prepose.studies.trials import arms_of, counted_flops, on_stores, stores_of, trials_of
 
 STORES = {

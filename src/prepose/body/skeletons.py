@@ -4,7 +4,7 @@ from itertools import pairwise
 from types import MappingProxyType
 
 from prepose.body.skeleton import Skeleton
-from prepose.errors import SkeletonMismatch
+from prepose.errors import SkeletonMismatch, unknown_name
 
 
 def _limbs(*, head: tuple[tuple[str, str], ...], trunk: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
@@ -448,5 +448,5 @@ def get_skeleton(name: str) -> Skeleton:
         SkeletonMismatch: no skeleton has the name.
     """
     if name not in SKELETONS:
-        raise SkeletonMismatch(f"no skeleton is named {name!r}; known: {', '.join(SKELETONS)}")
+        raise SkeletonMismatch(unknown_name("skeleton", name, SKELETONS))
     return SKELETONS[name]

@@ -13,13 +13,14 @@ from torch import Tensor
 
 from prepose.body.skeleton import Skeleton
 from prepose.camera.crop import crop_of_box
-from prepose.data.augment import Augmentation, draw, make_views
+from prepose.data.augment import draw, make_views
 from prepose.data.dataset import PoseDataset
 from prepose.data.decoded import Pictures, keep_what_fits
 from prepose.data.mixing import Mixture, step_generator
 from prepose.data.target import image_targets, lift
 from prepose.data.view import View, apply_view
 from prepose.errors import DataError, SkeletonMismatch
+from prepose.specs.augmentation import Augmentation
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
 
@@ -27,7 +26,7 @@ from prepose.data.entry import CatalogEntry
 from prepose.data.found import FoundDataset, SplitMissing
 from prepose.data.recognise import mat_joints_of, with_hint
 from prepose.data.store import StoreDescription, finished_samples, is_complete, write_store
-from prepose.errors import DataError
+from prepose.errors import DataError, unknown_name
 
 _ENTRIES = (
     CatalogEntry(
@@ -114,9 +113,7 @@ def get_dataset(name: str) -> CatalogEntry:
     """
     if name in DATASETS:
         return DATASETS[name]
-    near = get_close_matches(name.lower().replace("_", "-"), DATASETS, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    raise DataError(f"no dataset is named {name!r}; {hint}known: {', '.join(DATASETS)}")
+    raise DataError(unknown_name("dataset", name, DATASETS))
 
 
 def add_dataset(  # noqa: PLR0913 - the options of one command

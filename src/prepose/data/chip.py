@@ -19,10 +19,10 @@ from jaxtyping import UInt8
 
 from prepose.arrays import ImageRgb, Matrix3
 from prepose.camera.crop import BOX_MARGIN, crop_of_box, resize_matrix, shift_matrix, transform, transform_box
-from prepose.data.augment import Augmentation
 from prepose.data.picture import decode_shrunk, encode_jpeg, read_file
 from prepose.data.sample import PoseSample
 from prepose.errors import DataError
+from prepose.specs.augmentation import Augmentation
 
 DEFAULT_MARGIN = 2.5
 LEAST_SIZE, LEAST_MARGIN = 32, 1.0

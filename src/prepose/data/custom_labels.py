@@ -12,7 +12,7 @@ from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field,
 from prepose.body.skeleton import Skeleton, canonical_joint_name, hung_from_root
 from prepose.body.skeletons import SKELETONS
 from prepose.data.intake import check_file, read_json
-from prepose.errors import DataError
+from prepose.errors import DataError, unknown_name
 
 LABEL_FILES = ("labels.json", "labels.csv")
 SPLITS = ("train", "validation", "test")
@@ -173,7 +173,7 @@ def _skeleton(path: Path, record: str | SkeletonRecord, spelled: dict[str, str])
     """The skeleton with canonical names (`spelled` takes what each was called), and notes on it."""
     if isinstance(record, str):
         if record not in SKELETONS:
-            raise DataError(f"{path}: no skeleton is named {record!r}; known: {', '.join(SKELETONS)}; or describe it")
+            raise DataError(f"{path}: {unknown_name('skeleton', record, SKELETONS)}; or describe it")
         return SKELETONS[record], ()
     if record.name in SKELETONS:
         raise DataError(f"{path}: its skeleton is named {record.name!r} like a known one; give it another name")

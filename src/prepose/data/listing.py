@@ -19,7 +19,7 @@ from prepose.data.on_disk import (
     find_stores,
     usual_places,
 )
-from prepose.errors import DataError
+from prepose.errors import DataError, unknown_name
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def print_listing(listing: Listing, console: Console | None = None) -> None:
 def _neither(word: str) -> None:
     if Path(word).name == word and not Path(word).exists():
         get_dataset(word)
-    raise DataError(f"{word}: there is no such folder, and no dataset is named so; known: {', '.join(DATASETS)}")
+    raise DataError(f"{word}: there is no such folder, and {unknown_name('dataset', word, DATASETS)}")
 
 
 def _print_disk(listing: Listing, console: Console) -> None:

@@ -1,10 +1,9 @@
 """Every protocol by name: the field's, dataset by dataset, and those for any dataset."""
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from types import MappingProxyType
 
-from prepose.errors import DataError
+from prepose.errors import DataError, nearest, shortened
 from prepose.metrics.generic_protocols import GENERIC
 from prepose.metrics.image_protocols import IMAGE
 from prepose.metrics.pose_protocols import POSE
@@ -31,9 +30,10 @@ def get_protocol(name: str) -> Protocol:
         DataError: no protocol has the name.
     """
     if name not in PROTOCOLS:
-        near = get_close_matches(name, PROTOCOLS, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]}? " if near else ""
-        raise DataError(f"no protocol is named {name!r}; {hint}`prepose protocols` lists all {len(PROTOCOLS)}")
+        raise DataError(
+            f"no protocol is named {shortened(name)!r}{nearest(name, PROTOCOLS)}; `prepose protocols` lists all "
+            f"{len(PROTOCOLS)}"
+        )
     return PROTOCOLS[name]
 
 

@@ -9,8 +9,9 @@ from pydantic import ValidationError
 from prepose.body.skeletons import SKELETONS
 from prepose.errors import DataError, SkeletonMismatch
 from prepose.models.legacy_file import read_any_weights
-from prepose.models.pose_net import ModelSpec, PoseNet, load_trunk
+from prepose.models.pose_net import PoseNet, load_trunk
 from prepose.models.weights_file import Weights, load_state, write_weights
+from prepose.specs.model import ModelSpec
 
 
 def save_weights(net: PoseNet, path: Path) -> Path:

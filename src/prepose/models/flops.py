@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode, conv_flop_count, sdpa_flop_count
 
-from prepose.models.pose_net import ModelSpec, PoseNet
+from prepose.models.pose_net import PoseNet
+from prepose.specs.model import ModelSpec
 
 Shape = Sequence[int]
 

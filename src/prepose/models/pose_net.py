@@ -1,12 +1,9 @@
 """`PoseNet`: the picture of one person in, joints with relative depth out."""
 
 from pathlib import Path
-from typing import Annotated, Literal
 
 import torch
 from jaxtyping import Float, UInt8
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-from pydantic_core import PydanticCustomError
 from torch import Tensor, nn
 
 from prepose.body.skeleton import Skeleton
@@ -15,70 +12,11 @@ from prepose.models.backbones import BACKBONES, IMAGENET_MEAN, IMAGENET_STD, Tru
 from prepose.models.heads import DECODERS, READOUTS, PoseOutput
 from prepose.models.legacy_file import is_legacy_file, read_any_weights
 from prepose.models.weights_file import is_weights_file, load_state
+from prepose.specs.model import ModelSpec
 
-__all__ = ["ModelSpec", "PixelStatistics", "PoseNet", "PoseOutput", "build_pose_net"]
+__all__ = ["PixelStatistics", "PoseNet", "PoseOutput", "build_pose_net"]
 
-COARSEST_STRIDE = 32  # crop px per cell of the trunk's last maps
-# The largest crops of published pose networks are 384 px; memory grows with the square.
-LARGEST_SIZE = 1024
 TRUNK_PARTS = ("trunk.", "pixels.")
-
-
-def _known_backbone(name: str) -> str:
-    if name not in BACKBONES:
-        raise ValueError(f"no backbone is named {name!r}; known: {', '.join(BACKBONES)}")
-    return name
-
-
-def _known_skeleton(name: str) -> str:
-    if name not in SKELETONS:
-        raise ValueError(f"no skeleton is named {name!r}; known: {', '.join(SKELETONS)}")
-    return name
-
-
-def _fitting_size(size: int) -> int:
-    if size > LARGEST_SIZE:
-        raise PydanticCustomError(
-            "limit", "expected at most {limit} px (memory grows with its square)", {"limit": LARGEST_SIZE}
-        )
-    return size
-
-
-def _at_home(path: str) -> str:
-    if not path.startswith("~"):
-        return path
-    try:
-        return str(Path(path).expanduser())
-    except RuntimeError as error:
-        raise PydanticCustomError("home", "there is no home folder of that user") from error
-
-
-# Text that names a file or folder; `~` is the user's home folder, which no shell expands in `--set FIELD=~/PATH`.
-PathText = Annotated[str, AfterValidator(_at_home)]
-
-
-class ModelSpec(BaseModel):
-    """Everything that a network is, but its numbers.
-
-    Attributes:
-        backbone: A name of `BACKBONES`.
-        weights: What the trunk starts from: "random", "imagenet", or a local path: a weights file, a `.pth` checkpoint
-            of the reference code base, or a folder saved by transformers.
-        decoder: "deconv" (the reference's) or "light" (for small trunks).
-        readout: "integral" (train with cross-entropy and joint losses), "argmax" (train with `heatmap_loss`), or
-            "argmax-cell" (the published one, coarser and lopsided; to measure what that costs).
-        size: Side of the input crop, px; a multiple of 32, the trunk's stride, up to 1024.
-        skeleton: The name of the skeleton of the output.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    backbone: Annotated[str, AfterValidator(_known_backbone)] = "resnet-18"
-    weights: PathText = "random"
-    decoder: Literal["deconv", "light"] = "deconv"
-    readout: Literal["integral", "argmax", "argmax-cell"] = "integral"
-    size: Annotated[int, Field(ge=COARSEST_STRIDE, multiple_of=COARSEST_STRIDE), AfterValidator(_fitting_size)] = 256
-    skeleton: Annotated[str, AfterValidator(_known_skeleton)] = "mpii-16"
 
 
 class PixelStatistics(nn.Module):

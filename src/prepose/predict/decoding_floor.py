@@ -15,9 +15,9 @@ from prepose.loss_maps import gaussian_maps
 from prepose.losses import DISTRIBUTION_SIGMA
 from prepose.metrics.evaluation import Evaluation
 from prepose.models.heads import READOUTS, STRIDE
-from prepose.models.pose_net import ModelSpec
 from prepose.predict.lift import image_from_crop
 from prepose.predict.sizing import root_relative_truth, sizing_of
+from prepose.specs.model import ModelSpec
 
 VARIANT = "decoding-floor"
 BATCH = 256

@@ -8,10 +8,11 @@ import torch
 
 from prepose.errors import RecipeError
 from prepose.models.flops import flop_counter
-from prepose.models.pose_net import ModelSpec, PoseNet
+from prepose.models.pose_net import PoseNet
 from prepose.recipes.learner import set_trained
 from prepose.recipes.objective import Labels, loss_names, losses_of
-from prepose.recipes.stage import Recipe, Stage
+from prepose.specs.model import ModelSpec
+from prepose.specs.recipe import Recipe, Stage
 
 
 @dataclass(frozen=True)

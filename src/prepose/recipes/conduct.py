@@ -36,11 +36,11 @@ from prepose.recipes.log import RunLog
 from prepose.recipes.objective import loss_names
 from prepose.recipes.run import Run, create_run, discard_unless_begun, last_step, note_environment, resume_run
 from prepose.recipes.sources import open_sources, unused_labels
-from prepose.recipes.stage import Recipe, Stage
 from prepose.recipes.stopping import stop_requests
 from prepose.recipes.train import train
 from prepose.recipes.training import Nets, Setting
 from prepose.recipes.validation import MEASURES, Validator
+from prepose.specs.recipe import Recipe, Stage
 
 PRECISIONS: Mapping[str, Literal["bf16-mixed", "32-true"]] = {"bf16": "bf16-mixed", "fp32": "32-true"}
 

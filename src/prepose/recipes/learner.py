@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 
 from prepose.errors import DataError
 from prepose.models.pose_net import PoseNet
-from prepose.recipes.stage import Stage
+from prepose.specs.recipe import Stage
 
 TRAINED: Mapping[str, Callable[[PoseNet], tuple[nn.Module, ...]]] = MappingProxyType(
     {

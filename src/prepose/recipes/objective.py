@@ -12,7 +12,7 @@ from prepose.body.skeleton import Skeleton
 from prepose.losses import LOSSES, LossInputs
 from prepose.models.pose_net import PoseOutput
 from prepose.recipes.across import processes
-from prepose.recipes.stage import Stage
+from prepose.specs.recipe import Stage
 
 
 class Labels(NamedTuple):

@@ -21,8 +21,8 @@ from prepose.errors import DataError, RecipeError
 from prepose.files import inside, is_left_over, read_object, write_json
 from prepose.recipes.checkpoint import checkpoints
 from prepose.recipes.log_file import read_log
-from prepose.recipes.reading import read_recipe
-from prepose.recipes.stage import Recipe
+from prepose.specs.reading import read_recipe
+from prepose.specs.recipe import Recipe
 
 MAX_DIFFERENCES = 6
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from prepose.recipes.stage import Stage
+from prepose.specs.recipe import Stage
 
 # Source: Smith and Topin, "Super-Convergence", 2018; the start and end of the cycle as PyTorch's OneCycleLR has them.
 ONE_CYCLE_START = 1 / 25

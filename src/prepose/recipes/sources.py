@@ -12,7 +12,7 @@ from prepose.body.skeletons import get_skeleton
 from prepose.data.dataset import PoseDataset
 from prepose.data.store import open_store
 from prepose.data.target import label_use
-from prepose.recipes.stage import Recipe, SourceSpec
+from prepose.specs.recipe import Recipe, SourceSpec
 
 # Beside the streams of `data.mixing`, which start from the stages' seeds.
 _KEEP_STREAM = 2

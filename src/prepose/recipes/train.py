@@ -23,10 +23,10 @@ from prepose.recipes.learner import (
 from prepose.recipes.meter import meter
 from prepose.recipes.objective import Labels, loss_names, losses_of, weights_of
 from prepose.recipes.run import Run
-from prepose.recipes.stage import Stage
 from prepose.recipes.stopping import TrainingStopped
 from prepose.recipes.training import Nets, Setting, Training
 from prepose.recipes.upkeep import how_to_go_on, save, write_row
+from prepose.specs.recipe import Stage
 
 
 def train(stage: Stage, nets: Nets, batches: BatchMaker, run: Run, *, setting: Setting, start: Snapshot) -> Position:

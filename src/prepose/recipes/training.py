@@ -15,7 +15,7 @@ from prepose.recipes.checkpoint import Position
 from prepose.recipes.log import RunLog
 from prepose.recipes.run import Run
 from prepose.recipes.schedule import learning_rate
-from prepose.recipes.stage import Stage, ValidationSpec
+from prepose.specs.recipe import Stage, ValidationSpec
 
 
 class Nets(NamedTuple):

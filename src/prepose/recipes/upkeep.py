@@ -12,8 +12,8 @@ from prepose.models.checkpoint import save_weights
 from prepose.recipes.across import processes
 from prepose.recipes.checkpoint import Snapshot, checkpoints, random_state, save_checkpoint
 from prepose.recipes.learner import set_training_mode
-from prepose.recipes.stage import HIGHER_IS_BETTER, ValidationSpec
 from prepose.recipes.training import Training
+from prepose.specs.recipe import HIGHER_IS_BETTER, ValidationSpec
 
 
 def write_row(training: Training, validation: ValidationSpec | None) -> tuple[float, float]:

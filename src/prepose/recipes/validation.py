@@ -13,8 +13,8 @@ from prepose.metrics.protocols import Protocol, get_protocol
 from prepose.models.flops import count_flops
 from prepose.models.pose_net import PoseNet
 from prepose.predict.evaluate import Precision, evaluate
-from prepose.recipes.stage import Recipe, ValidationSpec, WatchSpec
 from prepose.recipes.training import Validated
+from prepose.specs.recipe import Recipe, ValidationSpec, WatchSpec
 
 # What a row of the log says of a validation, where the labels can give it.
 MEASURES = ("mpjpe_mm", "pa_mpjpe_mm", "n_mpjpe_mm", "error_px", "pck2d", "pck2d_box")

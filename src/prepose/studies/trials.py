@@ -1,20 +1,18 @@
 """What a study runs: its arms, and one trial of each for each seed, named by the hash of what defines it."""
 
 import hashlib
-import itertools
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from prepose.errors import RecipeError
+from prepose.errors import RecipeError, nearest
 from prepose.recipes.budget import scaled, training_flops, with_budget
-from prepose.recipes.builtin import recipe_named
-from prepose.recipes.overrides import override
-from prepose.recipes.spelling import nearest
-from prepose.recipes.stage import Recipe
-from prepose.studies.study import Level, Study
+from prepose.specs.builtin_recipes import recipe_named
+from prepose.specs.overrides import override
+from prepose.specs.recipe import Recipe
+from prepose.specs.study import Level, Study
 
 ID_LENGTH = 12
 
@@ -67,10 +65,8 @@ def arms_of(study: Study, *, step_seconds: StepSeconds | None = None) -> tuple[A
             cannot be split; a recipe needs a store that the study does not have.
     """
     arms = []
-    for levels in itertools.product(*(factor.levels for factor in study.factors)):
-        chosen = {factor.name: level.name for factor, level in zip(study.factors, levels, strict=True)}
-        if any(left_out.items() <= chosen.items() for left_out in study.left_out):
-            continue
+    for levels in study.combinations():
+        chosen = study.named(levels)
         name = arm_name(study, chosen)
         try:
             recipe = _recipe_of(study, levels)

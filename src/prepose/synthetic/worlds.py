@@ -21,7 +21,7 @@ from prepose.body.skeletons import PREPOSE_27
 from prepose.camera.camera import Camera
 from prepose.camera.crop import Crop
 from prepose.data.sample import PoseSample
-from prepose.errors import RecipeError
+from prepose.errors import RecipeError, unknown_name
 from prepose.synthetic.boxes import body_box, head_box
 from prepose.synthetic.bvh import MotionClip
 from prepose.synthetic.lab import FLOOR_HALF, LAB_ACTIONS, LAB_SEED, lab_cameras, lab_scene
@@ -191,7 +191,7 @@ def find_world(name: str) -> World:
         RecipeError: no world has the name.
     """
     if name not in WORLDS:
-        raise RecipeError(f"no world is named {name!r}; known: {', '.join(WORLDS)}")
+        raise RecipeError(unknown_name("world", name, WORLDS))
     return WORLDS[name]
 
 

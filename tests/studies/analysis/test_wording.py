@@ -3,8 +3,8 @@ from typing import get_args
 import pytest
 
 from prepose.metrics.protocol import MEASURE_TEXTS
+from prepose.specs.study import Comparison, Metric
 from prepose.studies.analysis import wording
-from prepose.studies.study import Comparison, Metric
 
 
 def test_every_measure_has_its_words():

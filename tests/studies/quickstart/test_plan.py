@@ -6,7 +6,7 @@ import pytest
 from deaths import killed_everywhere
 from prepose.errors import DataError
 from prepose.recipes.budget import stage_cost, training_flops
-from prepose.recipes.builtin import RECIPES
+from prepose.specs.builtin_recipes import RECIPES
 from prepose.studies.quickstart.plan import ARMS, SIZES, Plan, arm_recipes, claim_folder
 
 

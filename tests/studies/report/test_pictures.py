@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from fakes_study import Fake, fake_study, write
+from prepose.specs.study import StoreSpec
 from prepose.studies.report.pictures import pictures_of, shown_arms, store_folder
 from prepose.studies.report.write import MOST_BYTES
 from prepose.studies.results.study_results import read_study
 from prepose.studies.run.stores import digest
-from prepose.studies.study import StoreSpec
 
 COLOURS = {"pretrained": "#111111", "only-3d": "#222222"}
 

@@ -4,8 +4,8 @@ import pytest
 
 from fakes_study import CROSSED, study_content, write
 from prepose.errors import DataError
+from prepose.specs.study import Study
 from prepose.studies.results.outline import read_outline
-from prepose.studies.study import Study
 
 
 def test_a_study_and_its_plan_are_read(crossed):

@@ -6,7 +6,7 @@ import pytest
 
 from fake_studies import small_study
 from prepose.errors import DataError
-from prepose.recipes.builtin import RECIPES
+from prepose.specs.builtin_recipes import RECIPES
 from prepose.studies.engines.local import Failure
 from prepose.studies.run.folder import (
     attempts_at,

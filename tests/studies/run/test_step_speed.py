@@ -7,7 +7,7 @@ import pytest
 from fake_studies import at_once, small_study
 from prepose.errors import RecipeError
 from prepose.recipes.conduct import Machine
-from prepose.recipes.overrides import override
+from prepose.specs.overrides import override
 from prepose.studies.engines.local import Outcome, Resources
 from prepose.studies.run import step_speed
 from prepose.studies.run.step_speed import StepCost, costs_from_plain, measure_step, plain_costs, step_costs, step_key

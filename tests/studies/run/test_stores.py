@@ -7,8 +7,8 @@ import pytest
 from fake_studies import small_study
 from prepose.data.store import describe_store
 from prepose.errors import DataError, RecipeError
+from prepose.specs.study import StoreSpec
 from prepose.studies.run.stores import check_worlds, digest, draw_worlds, missing_splits, store_folders
-from prepose.studies.study import StoreSpec
 
 LAB = {"world": "lab", "counts": {"train": 3, "test": 2}, "size": 32}
 

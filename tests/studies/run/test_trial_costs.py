@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from prepose.models.flops import count_flops, count_parameters
-from prepose.recipes.builtin import RECIPES
+from prepose.specs.builtin_recipes import RECIPES
 from prepose.studies.run.trial_costs import (
     EvaluationCost,
     SittingCost,

@@ -22,7 +22,7 @@ from prepose.recipes.budget import training_flops
 from prepose.recipes.conduct import Machine, run_recipe
 from prepose.recipes.log import read_log
 from prepose.recipes.run import Run, open_run
-from prepose.recipes.stage import Recipe
+from prepose.specs.recipe import Recipe
 from prepose.studies.engines.local import Job, Resources, run_jobs, threads_each, values_of
 from prepose.studies.quickstart.plan import SIZES, Plan, arm_recipes, claim_folder
 from prepose.studies.quickstart.report import write_report

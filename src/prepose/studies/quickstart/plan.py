@@ -10,8 +10,8 @@ from typing import Any
 from prepose.errors import DataError
 from prepose.files import inside, is_left_over, read_object, write_json
 from prepose.recipes.budget import equalise, training_flops
-from prepose.recipes.builtin import recipe_named
-from prepose.recipes.stage import Recipe, WatchSpec
+from prepose.specs.builtin_recipes import recipe_named
+from prepose.specs.recipe import Recipe, WatchSpec
 
 DAMAGED = "choose another --out or delete the folder"
 ARMS = ("only-3d", "mixed", "pretrain-finetune")

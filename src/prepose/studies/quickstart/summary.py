@@ -11,7 +11,7 @@ from prepose.recipes.budget import training_flops
 from prepose.recipes.environment import environment
 from prepose.recipes.log import read_log
 from prepose.recipes.run import open_run
-from prepose.recipes.stage import Recipe
+from prepose.specs.recipe import Recipe
 from prepose.studies.quickstart.plan import Plan
 from prepose.studies.tables import spreads
 

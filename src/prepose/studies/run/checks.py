@@ -12,8 +12,8 @@ from prepose.data.store import open_store
 from prepose.errors import DataError, RecipeError
 from prepose.metrics.protocols import get_protocol
 from prepose.predict.fit import check_fit
-from prepose.recipes.stage import Recipe
-from prepose.studies.study import Study
+from prepose.specs.recipe import Recipe
+from prepose.specs.study import Study
 from prepose.studies.trials import Arm, store_name, stores_of
 
 # Enough to find labels that are there at all.

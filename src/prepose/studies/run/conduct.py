@@ -9,8 +9,9 @@ from rich.console import Console
 from prepose.files import LOCK, locked
 from prepose.recipes.budget import training_flops
 from prepose.recipes.environment import environment
+from prepose.specs.reading import at_scale
+from prepose.specs.study import Study
 from prepose.studies.engines.local import Engine, Failure, Job, Outcome, cores, run_jobs
-from prepose.studies.reading import at_scale
 from prepose.studies.run.checks import check_sets
 from prepose.studies.run.folder import (
     attempts_at,
@@ -26,7 +27,6 @@ from prepose.studies.run.other_studies import check_others, take_over
 from prepose.studies.run.planning import AS_IT_COMES, Planned, Sitting, check_device, checked_arms, plan_study
 from prepose.studies.run.stores import draw_worlds, store_folders
 from prepose.studies.run.trial_work import TrialOrder, carry_out, is_done, placed_set
-from prepose.studies.study import Study
 from prepose.studies.trials import base_recipe, counted_flops, on_stores
 
 

@@ -14,7 +14,8 @@ from prepose.data.store import open_store
 from prepose.metrics.protocols import get_protocol
 from prepose.models.flops import count_flops, count_parameters
 from prepose.recipes.budget import stage_cost, training_flops
-from prepose.recipes.stage import Recipe, Stage, ValidationSpec
+from prepose.specs.recipe import Recipe, Stage, ValidationSpec
+from prepose.specs.study import Study
 from prepose.studies.engines.local import Engine, run_jobs
 from prepose.studies.run.folder import trial_folder
 from prepose.studies.run.live_table import duration
@@ -23,7 +24,6 @@ from prepose.studies.run.planning import AS_IT_COMES, Planned, Sitting, picture_
 from prepose.studies.run.step_speed import PICTURES, StepCost, step_costs, step_key
 from prepose.studies.run.stores import missing_splits
 from prepose.studies.run.trial_work import is_done, placed_set
-from prepose.studies.study import Study
 from prepose.studies.tables import flops_written, number_of
 from prepose.studies.trials import Arm, counted_flops, store_name
 

@@ -19,10 +19,10 @@ from prepose.files import inside, is_left_over, read_object, write_json
 from prepose.models.flops import count_flops, count_parameters
 from prepose.recipes.budget import stage_cost, training_flops
 from prepose.recipes.run import differences
-from prepose.recipes.stage import Recipe
+from prepose.specs.reading import FORMAT
+from prepose.specs.recipe import Recipe
+from prepose.specs.study import Study
 from prepose.studies.engines.local import Failure
-from prepose.studies.reading import FORMAT
-from prepose.studies.study import Study
 from prepose.studies.trials import Arm, PlannedTrial, counted_flops
 
 DAMAGED = "delete it, or choose another --out"

@@ -9,14 +9,14 @@ from typing import Any
 
 from prepose.errors import RecipeError
 from prepose.recipes.conduct import Machine
-from prepose.recipes.stage import Recipe
+from prepose.specs.reading import at_scale
+from prepose.specs.recipe import Recipe
+from prepose.specs.study import Study
 from prepose.studies.engines.local import Engine, Resources, cores, threads_each
-from prepose.studies.reading import at_scale
 from prepose.studies.run.checks import check_stores
 from prepose.studies.run.folder import plan_of, read_plan
 from prepose.studies.run.step_speed import StepCost, costs_from_plain, plain_costs, step_costs, step_key
 from prepose.studies.run.stores import check_worlds, store_folders
-from prepose.studies.study import Study
 from prepose.studies.trials import Arm, PlannedTrial, arms_of, stores_of, trials_of
 
 # The side that pictures of a store on disk are taken to have where speed is measured.

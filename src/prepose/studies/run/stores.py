@@ -7,7 +7,7 @@ from pathlib import Path
 
 from prepose.data.store import describe_store
 from prepose.errors import DataError, RecipeError
-from prepose.studies.study import StoreSpec, Study
+from prepose.specs.study import StoreSpec, Study
 from prepose.synthetic.synthesize import LARGEST_PX, SMALLEST_PX, Order, describe, synthesize
 from prepose.synthetic.worlds import find_world
 

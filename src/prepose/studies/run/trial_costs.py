@@ -12,7 +12,7 @@ import torch
 from prepose.models.flops import count_flops, count_parameters
 from prepose.recipes.environment import cpu_name
 from prepose.recipes.log import read_log
-from prepose.recipes.stage import Recipe
+from prepose.specs.recipe import Recipe
 
 
 @dataclass(frozen=True)

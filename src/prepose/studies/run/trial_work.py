@@ -26,7 +26,8 @@ from prepose.predict.evaluate import evaluate
 from prepose.predict.score import mean_pose_of
 from prepose.recipes.conduct import Machine, run_recipe
 from prepose.recipes.run import Run, open_run
-from prepose.recipes.stage import Recipe
+from prepose.specs.recipe import Recipe
+from prepose.specs.study import EvaluationSet, StoreSpec
 from prepose.studies.results.reduced import keep_reduction
 from prepose.studies.run.energy import energy_used
 from prepose.studies.run.folder import DAMAGED, clear_failure
@@ -39,7 +40,6 @@ from prepose.studies.run.trial_costs import (
     forget_peak_memory,
     peak_memory_bytes,
 )
-from prepose.studies.study import EvaluationSet, StoreSpec
 
 
 @dataclass(frozen=True)

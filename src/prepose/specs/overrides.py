@@ -7,10 +7,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from prepose.errors import RecipeError, shortened
-from prepose.recipes.reading import recipe_from
-from prepose.recipes.spelling import nearest
-from prepose.recipes.stage import Recipe, Stage, ValidationSpec
+from prepose.errors import RecipeError, nearest, shortened
+from prepose.specs.reading import checked, listed, recipe_from
+from prepose.specs.recipe import Recipe, Stage, ValidationSpec
 
 SHRUNK_BATCH = 4
 SHRUNK_VALIDATION = 4
@@ -25,17 +24,31 @@ def override(recipe: Recipe, changes: Sequence[str]) -> Recipe:
     Raises:
         RecipeError: a change has no `=`, names no field, or gives a value that the field does not take.
     """
+    if not changes:
+        return recipe
     data = recipe.model_dump(mode="json")
+    faults = []
     for change in changes:
-        path, equals, value = change.partition("=")
-        if not equals or not path.strip():
-            raise RecipeError(
-                f"--set {shortened(change)}: expected FIELD=VALUE, such as seed=3 or "
-                f"{recipe.stages[0].name}.samples=9600"
-            )
-        for each in _spelt_out(path.strip().split("."), recipe):
-            _put(data, each, value.strip(), shortened(change))
-    return recipe_from(data, f"--set {' '.join(map(shortened, changes))}") if changes else recipe
+        try:
+            _change(data, change, recipe)
+        except RecipeError as error:
+            faults.append(str(error))
+    changed, wrong = checked(Recipe, data)
+    if faults:
+        raise RecipeError(listed([*faults, *wrong]))
+    if changed is None:
+        raise RecipeError(f"--set {' '.join(map(shortened, changes))}: {listed(wrong)}")
+    return changed
+
+
+def _change(data: dict[str, Any], change: str, recipe: Recipe) -> None:
+    path, equals, value = change.partition("=")
+    if not equals or not path.strip():
+        raise RecipeError(
+            f"--set {shortened(change)}: expected FIELD=VALUE, such as seed=3 or {recipe.stages[0].name}.samples=9600"
+        )
+    for each in _spelt_out(path.strip().split("."), recipe):
+        _put(data, each, value.strip(), shortened(change))
 
 
 def _spelt_out(path: list[str], recipe: Recipe) -> list[list[str]]:

@@ -7,8 +7,8 @@ from pydantic import ValidationError
 
 from fake_studies import small_study
 from prepose.errors import RecipeError
-from prepose.studies.reading import study_from
-from prepose.studies.study import Budget, Comparison, EvaluationSet, Factor, Level, StoreSpec, Study
+from prepose.specs.reading import study_from
+from prepose.specs.study import Budget, Comparison, EvaluationSet, Factor, Level, StoreSpec, Study
 
 
 def study(**changes: object) -> Study:

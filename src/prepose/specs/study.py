@@ -1,19 +1,14 @@
 """A study as plain data: a question, the factors that are varied, the budget that is kept, what will be compared."""
 
+import itertools
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from prepose.recipes.spelling import nearest
-from prepose.recipes.stage import (
-    HIGHER_IS_BETTER,
-    KnownProtocol,
-    Name,
-    NonNegative,
-    Positive,
-    Recipe,
-    spelt_with,
-)
+from prepose.errors import nearest, unknown_name
+from prepose.specs.fields import Name, NonNegative, Positive, refuse, spelt_with
+from prepose.specs.recipe import HIGHER_IS_BETTER, KnownProtocol, Recipe
 
 Metric = Literal["mpjpe_mm", "pa_mpjpe_mm", "n_mpjpe_mm", "pck3d_150", "auc3d", "error_px", "pck2d", "pck2d_box"]
 # Names of networks have dots.
@@ -222,41 +217,54 @@ class Study(BaseModel):
 
     @model_validator(mode="after")
     def _is_consistent(self) -> "Study":
+        faults = []
         names = [factor.name for factor in self.factors]
         if len(set(names)) != len(names):
-            raise ValueError(f"two factors share a name in {names}")
+            faults.append(f"two factors share a name in {names}")
         if len(set(self.seeds)) != len(self.seeds):
-            raise ValueError(f"a seed is named twice in {list(self.seeds)}")
+            faults.append(f"a seed is named twice in {list(self.seeds)}")
         for name, each in self.sets.items():
             if each.store not in self.stores:
-                raise ValueError(
+                faults.append(
                     f"set {name!r} is of store {each.store!r}{nearest(each.store, self.stores)}; "
                     f"the study's stores are {', '.join(self.stores)}"
                 )
-        return self
-
-    @model_validator(mode="after")
-    def _compares_what_it_has(self) -> "Study":
         for levels in self.left_out:
-            self._check_levels(levels, "left_out")
+            faults += self._unknown_levels(levels, "left_out")
         for comparison in self.comparisons:
-            self._check_levels(comparison.arm, f"comparison {comparison.statement!r}")
-            self._check_levels(comparison.baseline, f"comparison {comparison.statement!r}")
-            for name in comparison.sets:
-                if name not in self.sets:
-                    raise ValueError(
-                        f"comparison {comparison.statement!r} is on set {name!r}{nearest(name, self.sets)}; "
-                        f"the study's sets are {', '.join(self.sets)}"
-                    )
+            faults += self._faults_of(comparison)
+        refuse(faults)
         return self
 
-    def _check_levels(self, levels: Levels, where: str) -> None:
+    def _faults_of(self, comparison: Comparison) -> Iterator[str]:
+        where = f"comparison {comparison.statement!r}"
+        yield from self._unknown_levels(comparison.arm, where)
+        yield from self._unknown_levels(comparison.baseline, where)
+        for name in comparison.sets:
+            if name not in self.sets:
+                yield (
+                    f"{where} is on set {name!r}{nearest(name, self.sets)}; the study's sets are {', '.join(self.sets)}"
+                )
+
+    def _unknown_levels(self, levels: Levels, where: str) -> Iterator[str]:
         known = {factor.name: [level.name for level in factor.levels] for factor in self.factors}
         for factor, level in levels.items():
             if factor not in known:
-                raise ValueError(f"{where}: no factor is named {factor!r}{nearest(factor, known)}")
-            if level not in known[factor]:
-                raise ValueError(
+                yield f"{where}: {unknown_name('factor', factor, known)}"
+            elif level not in known[factor]:
+                yield (
                     f"{where}: factor {factor!r} has no level {level!r}{nearest(level, known[factor])}; "
                     f"its levels are {', '.join(known[factor])}"
                 )
+
+    def combinations(self) -> tuple[tuple[Level, ...], ...]:
+        """Every combination of levels that is run, one level of each factor."""
+        return tuple(
+            levels
+            for levels in itertools.product(*(factor.levels for factor in self.factors))
+            if not any(left_out.items() <= self.named(levels).items() for left_out in self.left_out)
+        )
+
+    def named(self, levels: Sequence[Level]) -> Levels:
+        """Factor -> name of its level, of one level of each factor."""
+        return {factor.name: level.name for factor, level in zip(self.factors, levels, strict=True)}

@@ -5,12 +5,130 @@ alone. Each is a function of a size: `cpu` runs on two cores, `gpu` is for one G
 names only: give `stores` with paths and rename the sets.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from prepose.camera.crop import BOX_MARGIN
-from prepose.studies.sizes import EVERYWHERE, study_of_worlds, study_size
-from prepose.studies.study import Budget, Comparison, EvaluationSet, Factor, Level, Study
+from prepose.errors import RecipeError, nearest
+from prepose.specs.study import Budget, Comparison, EvaluationSet, Factor, Level, StoreSpec, Study
+
+SETS: Mapping[str, EvaluationSet] = MappingProxyType(
+    {
+        "lab": EvaluationSet(store="lab", title="lab test"),
+        "wild": EvaluationSet(store="wild"),
+        "occluded": EvaluationSet(store="occluded"),
+    }
+)
+EVERYWHERE = tuple(SETS)
+
+
+@dataclass(frozen=True)
+class StudySize:
+    """How much a study does.
+
+    Attributes:
+        train: world -> training samples.
+        test: Samples of each test set; a third of it for each validation set.
+        picture_px: Side of the stored pictures.
+        images: What a trial has to spend, in images of the arm `mixed` of the size's network.
+        flops_each: Training FLOPs of such an image.
+        changes: What makes the recipes fit, as `--set` takes it.
+        backbones: For the study of model sizes, smallest first.
+        seeds: One trial of each arm for each.
+    """
+
+    train: Mapping[str, int]
+    test: int
+    picture_px: int
+    images: int
+    flops_each: float
+    changes: tuple[str, ...]
+    backbones: tuple[str, ...]
+    seeds: tuple[int, ...] = (0, 1, 2)
+
+
+STUDY_SIZES: Mapping[str, StudySize] = MappingProxyType(
+    {
+        "cpu": StudySize(
+            train={"wild": 6000, "lab": 3000, "occluded": 3000},
+            test=600,
+            picture_px=96,
+            images=64_000,
+            flops_each=175.694e6,
+            changes=(),
+            backbones=("small-0.3m", "small-0.7m", "small-1.6m", "small-3m", "resnet-18"),
+        ),
+        "gpu": StudySize(
+            train={"wild": 40_000, "lab": 20_000, "occluded": 20_000},
+            test=3000,
+            picture_px=256,
+            images=960_000,
+            flops_each=22.964e9,
+            changes=(
+                "model.backbone=resnet-18",
+                "model.decoder=deconv",
+                "model.size=256",
+                "*.learning_rate=1e-3",
+            ),
+            backbones=("resnet-18", "resnet-34", "resnet-50", "resnet-101", "resnet-152"),
+            seeds=(0, 1, 2, 3, 4),
+        ),
+    }
+)
+
+
+def study_size(name: str) -> StudySize:
+    """The size of that name.
+
+    Raises:
+        RecipeError: no size has the name.
+    """
+    if name not in STUDY_SIZES:
+        raise RecipeError(f"no study is of size {name!r}{nearest(name, STUDY_SIZES)}; known: {', '.join(STUDY_SIZES)}")
+    return STUDY_SIZES[name]
+
+
+def study_of_worlds(  # noqa: PLR0913 - what a study is, beside what all share
+    name: str,
+    question: str,
+    size: StudySize,
+    *,
+    factors: tuple[Factor, ...],
+    comparisons: tuple[Comparison, ...],
+    left_out: Sequence[Mapping[str, str]] = (),
+    budget: Budget | None = None,
+    budget_of: float = 1.0,
+) -> Study:
+    """A study on the three worlds.
+
+    Args:
+        name: What it is called.
+        question: What it asks.
+        size: How much it does.
+        factors: What is varied.
+        comparisons: What will be compared.
+        left_out: Combinations of levels that are not run.
+        budget: What each trial has to spend; FLOPs as the size has them without one.
+        budget_of: This part of the size's budget.
+    """
+    counts = {
+        world: {"train": train, "validation": size.test // 3, "test": size.test} for world, train in size.train.items()
+    }
+    return Study(
+        name=name,
+        question=question,
+        base="mixed",
+        changes=(*size.changes, "watched.wild.store=wild", "watched.wild.limit=200"),
+        factors=factors,
+        left_out=tuple(dict(levels) for levels in left_out),
+        seeds=size.seeds,
+        budget=budget or Budget(rule="flops", amount=budget_of * size.images * size.flops_each),
+        stores={world: StoreSpec(world=world, counts=split, size=size.picture_px) for world, split in counts.items()},
+        sets=dict(SETS),
+        comparisons=comparisons,
+    )
+
 
 ONLY_3D = Level(name="only-3d", recipe="only-3d")
 MIXED = Level(name="mixed", recipe="mixed")
@@ -288,6 +406,32 @@ STUDIES: Mapping[str, Callable[[str], Study]] = MappingProxyType(
         "generalisation": generalisation,
         "losses": losses,
         "reference-defects": reference_defects,
+    }
+)
+
+# Of all trials of each study, by size; counting them takes torch, and a test that has it compares.
+TRAINING_FLOPS: Mapping[str, Mapping[str, float]] = MappingProxyType(
+    {
+        "cpu": {
+            "pretraining": 2.9e14,
+            "model-size": 5.5e14,
+            "pretraining-length": 2.4e14,
+            "pretraining-data": 2.7e14,
+            "label-efficiency": 2.5e14,
+            "generalisation": 1.5e14,
+            "losses": 1.7e14,
+            "reference-defects": 2.2e14,
+        },
+        "gpu": {
+            "pretraining": 9.5e17,
+            "model-size": 2.0e18,
+            "pretraining-length": 7.7e17,
+            "pretraining-data": 8.8e17,
+            "label-efficiency": 8.3e17,
+            "generalisation": 5.0e17,
+            "losses": 5.5e17,
+            "reference-defects": 7.2e17,
+        },
     }
 )
 

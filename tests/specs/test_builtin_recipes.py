@@ -4,7 +4,8 @@ import pytest
 
 from prepose.errors import RecipeError
 from prepose.files import write_json
-from prepose.recipes.builtin import RECIPES, recipe_named
+from prepose.recipes.budget import training_flops
+from prepose.specs.builtin_recipes import RECIPES, TRAINING_FLOPS, recipe_named
 
 ARMS = ("pretrain-finetune", "mixed", "only-3d")
 
@@ -54,3 +55,8 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
         recipe_named("mixd")
     with pytest.raises(RecipeError, match=r"nowhere\.json: the recipe cannot be read"):
         recipe_named("nowhere.json")
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_costs_what_its_list_says(name: str) -> None:
+    assert f"{training_flops(RECIPES[name]()):.2g}" == f"{TRAINING_FLOPS[name]:.2g}"

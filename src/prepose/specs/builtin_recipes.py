@@ -8,13 +8,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from prepose.data.augment import Augmentation, ColourJitter
-from prepose.errors import RecipeError
-from prepose.models.pose_net import ModelSpec
-from prepose.recipes.reading import read_recipe
-from prepose.recipes.reference import reference_3d_only, reference_pretrain_finetune
-from prepose.recipes.spelling import nearest
-from prepose.recipes.stage import Recipe, SourceSpec, Stage, ValidationSpec
+from prepose.errors import RecipeError, unknown_name
+from prepose.specs.augmentation import Augmentation, ColourJitter
+from prepose.specs.model import ModelSpec
+from prepose.specs.reading import read_recipe
+from prepose.specs.recipe import Recipe, SourceSpec, Stage, ValidationSpec
+from prepose.specs.reference_recipes import reference_3d_only, reference_pretrain_finetune
 
 WILD = SourceSpec(store="data/wild", labels="2d")
 LAB = SourceSpec(store="data/lab", labels="3d")
@@ -128,6 +127,17 @@ RECIPES: Mapping[str, Callable[[], Recipe]] = MappingProxyType(
     }
 )
 
+# Of each recipe as it ships; counting them takes torch, and a test that has it compares.
+TRAINING_FLOPS: Mapping[str, float] = MappingProxyType(
+    {
+        "pretrain-finetune": 1.7e13,
+        "mixed": 1.7e13,
+        "only-3d": 1.7e13,
+        "reference-pretrain-finetune": 2.7e17,
+        "reference-3d-only": 1.1e17,
+    }
+)
+
 
 def recipe_named(name: str) -> Recipe:
     """A recipe that ships, or one in a JSON file.
@@ -139,6 +149,4 @@ def recipe_named(name: str) -> Recipe:
         return RECIPES[name]()
     if name.endswith(".json") or Path(name).is_file():
         return read_recipe(Path(name))
-    raise RecipeError(
-        f"no recipe is named {name!r}{nearest(name, RECIPES)}; known: {', '.join(RECIPES)}, or a JSON file"
-    )
+    raise RecipeError(f"{unknown_name('recipe', name, RECIPES)}, or a JSON file")

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from prepose.errors import RecipeError
 from prepose.recipes.budget import training_flops
-from prepose.studies.builtin import STUDIES
-from prepose.studies.reading import read_study_file
-from prepose.studies.study import Study
+from prepose.specs.builtin_studies import STUDIES, STUDY_SIZES, TRAINING_FLOPS
+from prepose.specs.reading import read_study_file
+from prepose.specs.study import Study
 from prepose.studies.trials import arms_of, counted_flops, trials_of
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "studies"
@@ -62,3 +63,30 @@ def test_the_documented_example_is_the_one_that_ships() -> None:
     text = (EXAMPLES.parents[1] / "docs" / "studies.md").read_text(encoding="utf-8")
     shown = text.split("```json\n", 1)[1].split("```", 1)[0]
     assert json.loads(shown) == json.loads((EXAMPLES / "occluders.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("size", STUDY_SIZES)
+def test_the_budget_is_that_of_the_images_it_is_named_by(size: str) -> None:
+    of = STUDY_SIZES[size]
+    mixed = next(arm for arm in arms_of(STUDIES["label-efficiency"](size)) if arm.levels["training"] == "mixed")
+    assert mixed.recipe.samples == pytest.approx(of.images / 2, rel=0.01)
+
+
+def test_an_unknown_size_is_named() -> None:
+    with pytest.raises(RecipeError, match=r"no study is of size 'gpus' \(did you mean 'gpu'\?\)"):
+        STUDIES["pretraining"]("gpus")
+
+
+def test_a_study_at_a_size_costs_what_its_list_says() -> None:
+    for name, make in STUDIES.items():
+        study = make("cpu")
+        flops = len(study.seeds) * sum(training_flops(arm.recipe) for arm in arms_of(study))
+        assert f"{flops:.2g}" == f"{TRAINING_FLOPS['cpu'][name]:.2g}", name
+
+
+@pytest.mark.slow
+def test_a_study_on_a_gpu_costs_what_its_list_says() -> None:
+    for name, make in STUDIES.items():
+        study = make("gpu")
+        flops = len(study.seeds) * sum(training_flops(arm.recipe) for arm in arms_of(study))
+        assert f"{flops:.2g}" == f"{TRAINING_FLOPS['gpu'][name]:.2g}", name

@@ -1,5 +1,5 @@
-from prepose.recipes.reference import H36M_EPOCH, MPII_EPOCH, reference_3d_only, reference_pretrain_finetune
 from prepose.recipes.schedule import learning_rate
+from prepose.specs.reference_recipes import H36M_EPOCH, MPII_EPOCH, reference_3d_only, reference_pretrain_finetune
 
 
 def test_the_stages_are_as_long_as_published() -> None:

@@ -1,8 +1,8 @@
 import pytest
 
 from prepose.errors import RecipeError
-from prepose.recipes.builtin import RECIPES
-from prepose.recipes.overrides import override, shrink
+from prepose.specs.builtin_recipes import RECIPES
+from prepose.specs.overrides import override, shrink
 
 
 def test_changes_reach_fields_of_recipe_model_sources_and_stages() -> None:
@@ -70,6 +70,15 @@ def test_a_wrong_change_gets_one_line(change: str, message: str) -> None:
     with pytest.raises(RecipeError, match=message) as caught:
         override(RECIPES["pretrain-finetune"](), [change])
     assert "\n" not in str(caught.value)
+
+
+def test_all_wrong_changes_are_told_at_once() -> None:
+    changes = ["sed=1", "pretrain", "pretrain.samples=many", "model.backbone=resnet-51", "clip_norm=2"]
+    with pytest.raises(RecipeError, match=r"^4 faults: \(1\) --set sed=1: .*\(2\) --set pretrain: ") as caught:
+        override(RECIPES["pretrain-finetune"](), changes)
+    assert "pretrain.samples: found 'many'" in str(caught.value) and "resnet-51" in str(caught.value)
+    with pytest.raises(RecipeError, match=r"^--set batch_size=0 seed=-1: 2 faults: \(1\) seed: .*\(2\) batch_size: "):
+        override(RECIPES["pretrain-finetune"](), ["batch_size=0", "seed=-1"])
 
 
 @pytest.mark.parametrize("name", RECIPES)

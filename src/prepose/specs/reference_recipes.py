@@ -6,9 +6,9 @@ camera, the 3D baseline has the same loss weights as the arm that it is compared
 of the training data. Each of these is a switch, off here: `recipes.defects` names them.
 """
 
-from prepose.data.augment import REFERENCE
-from prepose.models.pose_net import ModelSpec
-from prepose.recipes.stage import Recipe, SourceSpec, Stage, ValidationSpec
+from prepose.specs.augmentation import REFERENCE
+from prepose.specs.model import ModelSpec
+from prepose.specs.recipe import Recipe, SourceSpec, Stage, ValidationSpec
 
 # Samples with a label: MPII's training people, and Human3.6M's ECCV 2018 challenge training images.
 MPII_EPOCH = 22_246

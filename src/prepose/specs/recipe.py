@@ -1,80 +1,47 @@
 """What a recipe says: sources, stages and how to choose the model. Plain data, validated, JSON in and out."""
 
 import math
-import re
-from typing import Annotated, Any, Literal
+from collections.abc import Iterator
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from prepose.data.augment import Augmentation
-from prepose.losses import LOSSES
+from prepose.errors import nearest
 from prepose.metrics.protocols import PROTOCOLS
-from prepose.models.pose_net import COARSEST_STRIDE, ModelSpec, PathText
-from prepose.recipes.spelling import nearest
+from prepose.specs.augmentation import Augmentation
+from prepose.specs.fields import (
+    BatchSize,
+    Count,
+    Factor,
+    Name,
+    Part,
+    PathText,
+    Positive,
+    PositiveFactor,
+    Seed,
+    one_of,
+    refuse,
+)
+from prepose.specs.model import COARSEST_STRIDE, ModelSpec
 
-
-def spelt_with(pattern: str, signs: str) -> AfterValidator:
-    """A check that a name matches a pattern; the error tells its signs, which a reader knows sooner than patterns."""
-
-    def check(name: str) -> str:
-        if not re.fullmatch(pattern, name):
-            raise PydanticCustomError("name", "expected a name of {signs}, a letter or digit first", {"signs": signs})
-        return name
-
-    return AfterValidator(check)
-
-
-def at_most(limit: int | float, reason: str) -> AfterValidator:
-    """A check that a number is not above a limit; the error tells why there is one."""
-
-    def check(value: int | float) -> int | float:
-        if value > limit:
-            raise PydanticCustomError(
-                "limit", "expected at most {limit} ({reason})", {"limit": f"{limit:,.0f}", "reason": reason}
-            )
-        return value
-
-    return AfterValidator(check)
-
-
-def _number(value: Any) -> Any:
-    # To Python, true is the number 1; in a recipe it is a slip.
-    if isinstance(value, bool):
-        raise PydanticCustomError("number", "expected a number")
-    return value
-
-
-Name = Annotated[str, spelt_with(r"[a-z0-9][a-z0-9_-]*", "lower-case letters, digits, - and _")]
-Number = BeforeValidator(_number)
-Positive = Annotated[float, Number, Field(gt=0, allow_inf_nan=False)]
-NonNegative = Annotated[float, Number, Field(ge=0, allow_inf_nan=False)]
-Part = Annotated[float, Number, Field(ge=0, lt=1)]
-Seed = Annotated[int, Number, Field(ge=0, lt=2**63)]
-
-MOST_SAMPLES = 10**12
-MOST_BATCH = 2**16
-MOST_FACTOR = 1e9
-Count = Annotated[int, Number, Field(gt=0), at_most(MOST_SAMPLES, "32 years of training at 1,000 images/s")]
-BatchSize = Annotated[int, Number, Field(gt=0), at_most(MOST_BATCH, "a batch is kept in memory as a whole")]
-# Rates, weights and shares are multiplied in float32, which ends at 3e38.
-_in_float32 = at_most(MOST_FACTOR, "products of larger numbers leave the range of float32")
-PositiveFactor = Annotated[Positive, _in_float32]
-Factor = Annotated[NonNegative, _in_float32]
-
+# What `prepose.losses` computes; a test compares the two.
+LOSSES = (
+    "heatmap",
+    "heatmap_cross_entropy",
+    "joint",
+    "joint_depth",
+    "depth",
+    "depth_at_label",
+    "bone_ratio",
+    "bone_ratio_at_label",
+)
 
 Defect = Literal["mispaired-labels", "integer-labels", "missing-at-origin"]
 
 HIGHER_IS_BETTER = frozenset({"pck2d", "pck2d_box"})
 
 
-def _known_protocol(name: str) -> str:
-    if name not in PROTOCOLS:
-        raise ValueError(f"no protocol is named {name!r}{nearest(name, PROTOCOLS)}; known: {', '.join(PROTOCOLS)}")
-    return name
-
-
-KnownProtocol = Annotated[str, AfterValidator(_known_protocol)]
+KnownProtocol = Annotated[str, one_of("protocol", PROTOCOLS)]
 
 
 class SourceSpec(BaseModel):
@@ -179,7 +146,7 @@ class Stage(BaseModel):
     name: Name
     samples: Count
     shares: Annotated[dict[str, PositiveFactor], Field(min_length=1)]
-    losses: Annotated[dict[str, Factor], Field(min_length=1)]
+    losses: Annotated[dict[Annotated[str, one_of("loss", LOSSES)], Factor], Field(min_length=1)]
     learning_rate: PositiveFactor
     schedule: Literal["one-cycle", "cosine", "steps", "constant"] = "one-cycle"
     warm_up: Part = 0.3
@@ -195,18 +162,17 @@ class Stage(BaseModel):
 
     @model_validator(mode="after")
     def _is_consistent(self) -> "Stage":
-        for loss in self.losses:
-            if loss not in LOSSES:
-                raise ValueError(f"no loss is named {loss!r}{nearest(loss, LOSSES)}; known: {', '.join(LOSSES)}")
+        faults = []
         if not any(self.losses.values()):
-            raise ValueError(f"every loss of stage {self.name!r} has weight 0, so that nothing would be learnt")
+            faults.append(f"every loss of stage {self.name!r} has weight 0, so that nothing would be learnt")
         if (self.schedule == "steps") != bool(self.milestones):
-            raise ValueError(
+            faults.append(
                 f"stage {self.name!r} has schedule {self.schedule!r} and milestones {list(self.milestones)}; "
                 "'steps' needs milestones and nothing else takes them"
             )
         if list(self.milestones) != sorted(set(self.milestones)):
-            raise ValueError(f"milestones of stage {self.name!r} must rise, found {list(self.milestones)}")
+            faults.append(f"milestones of stage {self.name!r} must rise, found {list(self.milestones)}")
+        refuse(faults)
         return self
 
 
@@ -250,39 +216,39 @@ class Recipe(BaseModel):
     @model_validator(mode="after")
     def _is_consistent(self) -> "Recipe":
         names = [stage.name for stage in self.stages]
-        if len(set(names)) != len(names):
-            raise ValueError(f"two stages share a name in {names}")
-        taken = sorted(set(names) & set(type(self).model_fields))
-        if taken:
-            raise ValueError(
-                f"a stage cannot be named {taken[0]!r}: that is a field of the recipe, --set could mean both"
-            )
+        faults = [f"two stages share a name in {names}"] if len(set(names)) != len(names) else []
+        faults += [
+            f"a stage cannot be named {taken!r}: that is a field of the recipe, --set could mean both"
+            for taken in sorted(set(names) & set(type(self).model_fields))
+        ]
         for stage in self.stages:
-            self._check_batch_norm(stage)
-            if self.model.readout.startswith("argmax") and stage.losses.get("joint"):
-                raise ValueError(
-                    f"stage {stage.name!r} has the loss 'joint', but the place of readout {self.model.readout!r} has "
-                    "no gradient; use 'heatmap', or readout 'integral'"
-                )
-            for source in stage.shares:
-                if source not in self.sources:
-                    raise ValueError(
-                        f"stage {stage.name!r} draws from {source!r}{nearest(source, self.sources)}; "
-                        f"the recipe's sources are {', '.join(self.sources)}"
-                    )
+            faults += self._faults_of(stage)
+        refuse(faults)
         return self
 
-    def _check_batch_norm(self, stage: Stage) -> None:
-        """The coarsest maps of a batch must give BatchNorm, where it learns, more than one value a channel."""
+    def _faults_of(self, stage: Stage) -> Iterator[str]:
+        """What is wrong with a stage within this recipe."""
         # The transposed convolutions of the other decoder normalise maps of twice the size only.
         coarse = stage.trained == "all" or (stage.trained == "decoder-and-heads" and self.model.decoder == "light")
+        # The coarsest maps of a batch must give BatchNorm, where it learns, more than one value a channel.
         values = self.batch_size * (self.model.size // COARSEST_STRIDE) ** 2
         if coarse and not stage.frozen_batch_norm and values < 2:
-            raise ValueError(
+            yield (
                 f"stage {stage.name!r}: BatchNorm needs more than one value a channel; batch_size "
                 f"{self.batch_size} with model.size {self.model.size} has one; use a larger one, or "
                 f"{stage.name}.frozen_batch_norm=true"
             )
+        if self.model.readout.startswith("argmax") and stage.losses.get("joint"):
+            yield (
+                f"stage {stage.name!r} has the loss 'joint', but the place of readout {self.model.readout!r} has "
+                "no gradient; use 'heatmap', or readout 'integral'"
+            )
+        for source in stage.shares:
+            if source not in self.sources:
+                yield (
+                    f"stage {stage.name!r} draws from {source!r}{nearest(source, self.sources)}; "
+                    f"the recipe's sources are {', '.join(self.sources)}"
+                )
 
     def steps(self, stage: Stage) -> int:
         """Optimiser steps of a stage: the last batch is a whole one."""

@@ -4,8 +4,8 @@ import pytest
 from pydantic import ValidationError
 
 from prepose.errors import RecipeError
-from prepose.recipes.builtin import RECIPES
-from prepose.recipes.overrides import override
+from prepose.specs.builtin_recipes import RECIPES
+from prepose.specs.overrides import override
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -1,0 +1,6 @@
+"""What recipes and studies say, as plain data: pydantic, no torch, so that a slip is told before anything is imported.
+
+`recipe` (with `model` and `augmentation`) and `study` are the definitions, made of the `fields`; `reading` takes them
+from JSON and names all that is wrong; `overrides` changes a recipe (`--set`); `builtin_recipes`, `reference_recipes`
+(the published scheme) and `builtin_studies` ship; `listing` prints them.
+"""
