@@ -122,50 +122,48 @@ def _fail(line: str) -> NoReturn:
 @app.command()
 def quickstart(
     out: Out = Path("quickstart"),
-    quick: Annotated[
-        bool, typer.Option("--quick", help="One seed, fewer pictures: about a third of the time.")
-    ] = False,
-    full: Annotated[bool, typer.Option("--full", help="Three seeds, many more pictures: hours on a laptop.")] = False,
-    jobs: Annotated[int, typer.Option(min=1, help="Trainings side by side.")] = 2,
+    quick: Annotated[bool, typer.Option("--quick", help="One seed, fewer images: about a third of the time.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Three seeds, many more images: hours on a laptop.")] = False,
+    jobs: Annotated[int, typer.Option(min=1, help="Trainings in parallel.")] = 2,
 ) -> None:
-    """Make synthetic worlds, train three ways at equal compute, and write a page that compares them."""
+    """Render synthetic people, train a network in three ways at equal compute, and write a page that compares them."""
     from prepose.console import PlainConsole, say
     from prepose.studies.quickstart.conduct import run_quickstart
 
     if quick and full:
         raise typer.BadParameter("--quick and --full exclude each other")
     size = "quick" if quick else "full" if full else "standard"
-    with stoppable("what is finished is kept; run the same command again to go on"):
+    with stoppable("what is finished is kept; rerun the command to resume"):
         page = run_quickstart(out, size, jobs=jobs, console=PlainConsole())
     say(f"open {page}")
 
 
 @app.command()
 def synthesize(
-    world: Annotated[str, typer.Argument(help="wild, lab or occluded.")],
+    world: Annotated[str, typer.Argument(help="Kind of scenes: wild, lab or occluded.")],
     out: Out,
     count: Annotated[
-        list[str] | None, typer.Option("--count", metavar="SPLIT=N", help="Samples of a split; may be repeated.")
+        list[str] | None, typer.Option("--count", metavar="SPLIT=N", help="Number of samples in a split; repeatable.")
     ] = None,
-    size: Annotated[int, typer.Option(help="Side of the pictures, px.")] = 128,
-    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Which series of samples.")] = 0,
+    size: Annotated[int, typer.Option(help="Image width and height, px.")] = 128,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Random seed.")] = 0,
     workers: Workers = 2,
     motion: Annotated[
-        list[Path] | None, typer.Option(help="BVH file that half of the poses come from; may be repeated.")
+        list[Path] | None, typer.Option(help="BVH motion file for half of the poses; repeatable.")
     ] = None,
     joint_names: Annotated[
         list[Path] | None,
         typer.Option(
-            metavar="FILE", help="JSON table of a rig's joint names (docs/worlds.md), for --motion; may be repeated."
+            metavar="FILE", help="JSON table of the rig's joint names, for --motion (docs/worlds.md); repeatable."
         ),
     ] = None,
 ) -> None:
-    """Draw people with exact truth into a store."""
+    """Render synthetic people with exact ground truth into a dataset store."""
     from prepose.console import counted_progress, say
     from prepose.synthetic.synthesize import synthesize as draw
 
     counts = _counts(count or ["train=1000", "validation=100", "test=200"])
-    again = "finished shards are kept; run the same command again to go on"
+    again = "finished shards are kept; rerun the command to resume"
     with stoppable(again), counted_progress(f"people of the {world} world") as show:
         draw(
             world,
@@ -211,21 +209,25 @@ def recipes(
 
 @app.command()
 def train(
-    recipe: Annotated[str, typer.Argument(help="A recipe's name, or a JSON file.")],
+    recipe: Annotated[str, typer.Argument(help="Name of a recipe (`prepose recipes`), or a JSON file.")],
     out: Out,
     changes: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="FIELD=VALUE", help="Change a field, such as finetune.samples=9e4."),
+        typer.Option(
+            "--set",
+            metavar="FIELD=VALUE",
+            help="Change a field of the recipe, such as finetune.samples=9e4; repeatable.",
+        ),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
-    shrink: Annotated[bool, typer.Option("--shrink", help="Two steps a stage, to try a recipe out.")] = False,
-    accelerator: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
-    devices: Annotated[int, typer.Option(min=1, max=64, help="How many on each node.")] = 1,
-    nodes: Annotated[int, typer.Option(min=1, max=65536, help="How many nodes.")] = 1,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume the run in --out.")] = False,
+    shrink: Annotated[bool, typer.Option("--shrink", help="Train two steps per stage, to try a recipe out.")] = False,
+    accelerator: Annotated[str, typer.Option(help="Device type: auto, cpu, cuda or mps.")] = "auto",
+    devices: Annotated[int, typer.Option(min=1, max=64, help="Devices per node.")] = 1,
+    nodes: Annotated[int, typer.Option(min=1, max=65536, help="Number of nodes.")] = 1,
     threads: Annotated[int | None, typer.Option(min=1, max=1024, help="CPU threads.")] = None,
-    workers: Annotated[int | None, typer.Option(min=0, max=256, help="Threads that make batches ahead.")] = None,
+    workers: Annotated[int | None, typer.Option(min=0, max=256, help="Threads that prepare batches.")] = None,
 ) -> None:
-    """Train a network by a recipe."""
+    """Train a network with a recipe."""
     from prepose.specs.builtin_recipes import recipe_named
     from prepose.specs.overrides import override
     from prepose.specs.overrides import shrink as shrunk
@@ -245,16 +247,16 @@ def train(
 
 @app.command()
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="A run's folder, a weights file, or a .pth checkpoint to import.")],
-    data: Annotated[Path, typer.Option(help="A dataset store.")],
-    split: Annotated[str | None, typer.Option(help="Which split; the protocol's own without it.")] = None,
+    run: Annotated[Path, typer.Argument(help="Run folder, weights file, or .pth checkpoint to import.")],
+    data: Annotated[Path, typer.Option(help="Dataset store.")],
+    split: Annotated[str | None, typer.Option(help="Split of the store; default: the protocol's.")] = None,
     protocol: Annotated[
-        str | None, typer.Option(help="How to score (`prepose protocols`); the dataset's default without it.")
+        str | None, typer.Option(help="Evaluation protocol (`prepose protocols`); default: the dataset's.")
     ] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda or mps.")] = "cpu",
+    device: Annotated[str, typer.Option(help="Device: cpu, cuda or mps.")] = "cpu",
     as_json: AsJson = False,
 ) -> None:
-    """Score a network on a store: overall, by joint, by action, by what hides a joint."""
+    """Evaluate a network on a store: overall, by joint, by action and by occlusion."""
     import json
 
     from prepose.console import counted_progress
@@ -274,8 +276,8 @@ def evaluate(
 
 
 @app.command()
-def protocols(name: Annotated[str | None, typer.Argument(help="One of them, in full.")] = None) -> None:
-    """List the ways to score, or show all that one of them depends on, with its source."""
+def protocols(name: Annotated[str | None, typer.Argument(help="Protocol to print in full.")] = None) -> None:
+    """List the evaluation protocols, or print one in full with its source."""
     from prepose.metrics import protocol_table
 
     if name is None:
@@ -286,20 +288,20 @@ def protocols(name: Annotated[str | None, typer.Argument(help="One of them, in f
 
 @app.command()
 def predict(
-    run: Annotated[Path, typer.Argument(help="A run's folder, a weights file, or a .pth checkpoint to import.")],
+    run: Annotated[Path, typer.Argument(help="Run folder, weights file, or .pth checkpoint to import.")],
     images: Annotated[list[Path], typer.Argument(help="Image files.")],
     out: Out,
     box: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="X,Y,W,H", help="A person's box in the one image, px; may be repeated. Without it: the whole image."
+            metavar="X,Y,W,H", help="Box of a person, px, for a single image; repeatable; default: the whole image."
         ),
     ] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda or mps.")] = "cpu",
+    device: Annotated[str, typer.Option(help="Device: cpu, cuda or mps.")] = "cpu",
 ) -> None:
-    """Find people's joints in images: each person as an image with the pose drawn on it, and the numbers as JSON.
+    """Estimate poses in images: for each person an image with the pose drawn on it, and the numbers as JSON.
 
-    Exit code 0: every image is done; 1: some could not be used, the rest is done; 2: nothing could be done.
+    Exit code 0: all images processed; 1: some images skipped; 2: error.
     """
     from prepose.console import say
     from prepose.predict.files import predict_files
@@ -337,10 +339,10 @@ def version() -> None:
 
 @app.command()
 def skeletons(
-    source: Annotated[str | None, typer.Argument(help="Skeleton the joints come in.")] = None,
-    target: Annotated[str | None, typer.Argument(help="Skeleton they are wanted in.")] = None,
+    source: Annotated[str | None, typer.Argument(help="Skeleton to convert from.")] = None,
+    target: Annotated[str | None, typer.Argument(help="Skeleton to convert to.")] = None,
 ) -> None:
-    """Print every skeleton, or how each joint of TARGET follows from SOURCE."""
+    """List the skeletons, or show how each joint of TARGET is derived from SOURCE."""
     from prepose.body import skeleton_tables
 
     if source is None:

@@ -8,30 +8,30 @@ import typer
 
 from prepose.cli_options import AsJson, Out, Workers, stoppable
 
-data_app = typer.Typer(
-    help="Datasets: add the owners' files, look at a store, list what there is.", no_args_is_help=True
-)
+data_app = typer.Typer(help="Datasets: add original files, list, show and check stores.", no_args_is_help=True)
 
 
 @data_app.command("add")
 def data_add(
-    name: Annotated[str, typer.Argument(help="A dataset's name; `prepose data list` shows them.")],
-    root: Annotated[Path, typer.Argument(help="The folder with the owner's files.")],
+    name: Annotated[str, typer.Argument(help="Name of a dataset or label format (`prepose data list`).")],
+    root: Annotated[Path, typer.Argument(help="Folder with the original files, or a label file.")],
     out: Out,
-    split: Annotated[
-        list[str] | None, typer.Option(help="A split to add; may be repeated; all of them without it.")
-    ] = None,
-    partial: Annotated[bool, typer.Option("--partial", help="Take what is complete, count the rest aloud.")] = False,
-    by_reference: Annotated[bool, typer.Option("--by-reference", help="Keep image paths instead of images.")] = False,
+    split: Annotated[list[str] | None, typer.Option(help="Split to add; repeatable; default: all.")] = None,
+    partial: Annotated[bool, typer.Option("--partial", help="Skip incomplete samples and report how many.")] = False,
+    by_reference: Annotated[bool, typer.Option("--by-reference", help="Store image paths instead of images.")] = False,
     size: Annotated[
-        int | None, typer.Option(min=32, help="Keep person chips of at most so many px a side instead of images.")
+        int | None,
+        typer.Option(
+            min=32, help="Store crops around each person, at most this many px wide and high, instead of whole images."
+        ),
     ] = None,
     margin: Annotated[
-        float | None, typer.Option(min=1, help="With --size: a chip's side over the person's box; 2.5 without it.")
+        float | None,
+        typer.Option(min=1, help="With --size: side of the crop relative to the person's box; default 2.5."),
     ] = None,
     workers: Workers = 2,
 ) -> None:
-    """Turn a dataset's files into a store of checked samples."""
+    """Convert a dataset's original files to a store."""
     from prepose.console import say, split_progress
     from prepose.data.catalog import add_dataset
     from prepose.data.chip import DEFAULT_MARGIN, Chips
@@ -41,7 +41,7 @@ def data_add(
     if size is None and margin is not None:
         raise typer.BadParameter("--margin is the margin of person chips; give their --size, too")
     chips = None if size is None else Chips(size, margin or DEFAULT_MARGIN)
-    with stoppable("finished shards are kept; run the same command again to go on"), split_progress() as progress:
+    with stoppable("finished shards are kept; rerun the command to resume"), split_progress() as progress:
         added = add_dataset(
             name,
             root,
@@ -64,13 +64,13 @@ def data_add(
 def data_list(
     what: Annotated[
         list[str] | None,
-        typer.Argument(help="Datasets to tell all about, or folders to look into.", show_default=False),
+        typer.Argument(help="Names of datasets to describe, or folders to search.", show_default=False),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the datasets that can be read and the stores on this disk, tell all about one, or look into folders.
+    """List readable datasets and local stores, describe one dataset, or search folders.
 
-    Without arguments: every dataset, and stores in data/, in quickstart/ and where recipes in this folder point.
+    Without arguments: every dataset, and the stores in data/, in quickstart/ and named by recipes in this folder.
     """
     import json
 
@@ -85,13 +85,13 @@ def data_list(
 
 @data_app.command("show")
 def data_show(
-    store: Annotated[Path, typer.Argument(help="A dataset store.")],
-    split: Annotated[str | None, typer.Option(help="Which split; without it train, or the first.")] = None,
-    out: Annotated[Path, typer.Option("--out", help="The picture to write.")] = Path("contact-sheet.png"),
-    count: Annotated[int, typer.Option(min=1, help="Samples on the sheet.")] = 36,
-    seed: Annotated[int, typer.Option(min=0, help="Which samples.")] = 0,
+    store: Annotated[Path, typer.Argument(help="Dataset store.")],
+    split: Annotated[str | None, typer.Option(help="Split of the store; default: train, or the first.")] = None,
+    out: Annotated[Path, typer.Option("--out", help="Image file to write.")] = Path("contact-sheet.png"),
+    count: Annotated[int, typer.Option(min=1, help="Number of samples shown.")] = 36,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed of the selection.")] = 0,
 ) -> None:
-    """Draw a contact sheet of a store: people with their skeletons."""
+    """Draw a contact sheet: people of a store with their skeletons."""
     from prepose.data.sheet_file import write_contact_sheet
 
     print(write_contact_sheet(store, out, split=split, count=count, seed=seed))
@@ -99,15 +99,17 @@ def data_show(
 
 @data_app.command("check")
 def data_check(
-    store: Annotated[Path, typer.Argument(help="A dataset store.")],
-    split: Annotated[str | None, typer.Option(help="Which split; all of them without it.")] = None,
-    sheet: Annotated[Path | None, typer.Option(help="Draw the samples that are named into this picture.")] = None,
-    all_images: Annotated[bool, typer.Option("--all-images", help="Look at every picture, not at 2,000.")] = False,
+    store: Annotated[Path, typer.Argument(help="Dataset store.")],
+    split: Annotated[str | None, typer.Option(help="Split of the store; default: all.")] = None,
+    sheet: Annotated[Path | None, typer.Option(help="Draw the reported samples into this image file.")] = None,
+    all_images: Annotated[
+        bool, typer.Option("--all-images", help="Check every image instead of 2,000 per split.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Look for mistakes: sides, joint order, pixels, units, axes, cameras, pairing, boxes, bones, copies, files.
+    """Check a store for mistakes: left/right, joint order, pixels, units, axes, cameras, pairing, boxes, duplicates.
 
-    Exit code 0: clean (notes may be); 1: faults were found; 2: the store cannot be used.
+    Exit code 0: no faults (notes are possible); 1: faults found; 2: error.
     """
     import json
 

@@ -10,9 +10,9 @@ import typer
 
 from prepose.errors import one_line
 
-Out = Annotated[Path, typer.Option("--out", help="Folder to write.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of a table.")]
-Workers = Annotated[int, typer.Option("--workers", min=1, help="Processes.")]
+Out = Annotated[Path, typer.Option("--out", help="Output folder.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+Workers = Annotated[int, typer.Option("--workers", min=1, help="Worker processes.")]
 
 
 @contextmanager

@@ -19,31 +19,37 @@ MOST_SEEDS, MOST_THREADS, MOST_JOBS, MOST_GPUS = 1000, 1024, 10_000, 1024
 
 @study_app.command()
 def study(
-    name: Annotated[str, typer.Argument(help="A study's name, or a JSON file; `prepose studies` lists what ships.")],
+    name: Annotated[str, typer.Argument(help="Name of a study (`prepose studies`), or a JSON file.")],
     out: Out,
-    size: Annotated[str | None, typer.Option(help="Of a study that ships: cpu or gpu.")] = None,
-    engine: Annotated[str, typer.Option(help="local: this machine; ray: a Ray cluster.")] = "local",
+    size: Annotated[str | None, typer.Option(help="Size of a study that ships: cpu or gpu.")] = None,
+    engine: Annotated[
+        str, typer.Option(help="Where trials run: local (this machine) or ray (a Ray cluster).")
+    ] = "local",
     jobs: Annotated[
-        int | None, typer.Option(min=1, max=MOST_JOBS, help="Trials in parallel; one for each core or card.")
+        int | None, typer.Option(min=1, max=MOST_JOBS, help="Trials in parallel; default: one per core or GPU.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print trials, FLOPs, memory and time; run none.")] = False,
-    budget_scale: Annotated[float, typer.Option(help="This many times the study's budget.")] = 1.0,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print trials, FLOPs, memory and time without running them.")
+    ] = False,
+    budget_scale: Annotated[float, typer.Option(help="Multiply the study's budget.")] = 1.0,
     seeds: Annotated[
-        int | None, typer.Option(min=1, max=MOST_SEEDS, help="This many seeds instead of the study's.")
+        int | None, typer.Option(min=1, max=MOST_SEEDS, help="Number of seeds, instead of the study's.")
     ] = None,
-    stores: Annotated[Path | None, typer.Option(help="Folder of worlds that several studies share.")] = None,
+    stores: Annotated[Path | None, typer.Option(help="Folder for synthetic stores that several studies share.")] = None,
     trials_of: Annotated[
-        list[Path] | None, typer.Option(help="Folder of another study; trials that it has done are copied.")
+        list[Path] | None, typer.Option(help="Copy finished trials from this study folder; repeatable.")
     ] = None,
-    extend: Annotated[bool, typer.Option("--extend", help="Take a changed definition; keep what is done.")] = False,
-    accelerator: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    threads: Annotated[int | None, typer.Option(min=1, max=MOST_THREADS, help="CPU threads of each trial.")] = None,
-    gpus: Annotated[float | None, typer.Option(help="Graphics cards of each trial; less than 1: shared.")] = None,
+    extend: Annotated[
+        bool, typer.Option("--extend", help="Accept a changed definition; keep finished trials.")
+    ] = False,
+    accelerator: Annotated[str, typer.Option(help="Device type: auto, cpu or cuda.")] = "auto",
+    threads: Annotated[int | None, typer.Option(min=1, max=MOST_THREADS, help="CPU threads per trial.")] = None,
+    gpus: Annotated[float | None, typer.Option(help="GPUs per trial; less than 1: shared.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run a study, every trial that is not done yet, and write its report; the same command again goes on.
+    """Run all unfinished trials of a study and write its report; rerun to resume.
 
-    Exit code 0: every trial is done; 1: trials failed, the rest is done; 2: nothing could be run.
+    Exit code 0: all trials finished; 1: some trials failed; 2: error.
     """
     import json
 
@@ -86,7 +92,7 @@ def study(
         else:
             print_forecast(found)
         return
-    with stoppable("what is finished is kept; run the same command again to go on"):
+    with stoppable("what is finished is kept; rerun the command to resume"):
         end = run_study(chosen, out, sitting=sitting, engine=run, console=PlainConsole())
     _print_end(end)
 
@@ -107,9 +113,9 @@ def _print_end(end: "StudyEnd") -> None:
 
 @study_app.command()
 def report(
-    folder: Annotated[Path, typer.Argument(help="A folder that `prepose study` or `prepose quickstart` made.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of a study or of the quickstart.")],
 ) -> None:
-    """Write the report of a study or a quickstart anew, from what its trials left."""
+    """Regenerate the report of a study or of the quickstart from its trials."""
     from prepose.console import say
     from prepose.studies.report.write import write_report_of
 
@@ -121,11 +127,13 @@ def compare(
     runs: Annotated[
         list[Path], typer.Argument(help="Runs, weights files or saved evaluations; the first is the baseline.")
     ],
-    data: Annotated[Path, typer.Option(help="A dataset store.")],
-    split: Annotated[str | None, typer.Option(help="Which split.")] = None,
-    protocol: Annotated[str | None, typer.Option(help="How to score (`prepose protocols`).")] = None,
+    data: Annotated[Path, typer.Option(help="Dataset store.")],
+    split: Annotated[str | None, typer.Option(help="Split of the store; default: the protocol's.")] = None,
+    protocol: Annotated[
+        str | None, typer.Option(help="Evaluation protocol (`prepose protocols`); default: the dataset's.")
+    ] = None,
     page: Annotated[Path | None, typer.Option(help="Also write the comparison as a web page to this file.")] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda or mps, for a run that is not evaluated yet.")] = "cpu",
+    device: Annotated[str, typer.Option(help="Device for runs that are not evaluated yet: cpu, cuda or mps.")] = "cpu",
     as_json: AsJson = False,
 ) -> None:
     """Compare networks on the same samples: differences with intervals, by joint, action and occlusion."""
@@ -146,10 +154,10 @@ def compare(
 
 @study_app.command()
 def studies(
-    name: Annotated[str | None, typer.Argument(help="A study; its definition is printed as JSON.")] = None,
-    size: Annotated[str | None, typer.Option(help="cpu or gpu.")] = None,
+    name: Annotated[str | None, typer.Argument(help="Study to print as JSON.")] = None,
+    size: Annotated[str | None, typer.Option(help="Size: cpu or gpu.")] = None,
 ) -> None:
-    """List the studies that ship, with question, trials and cost; or print one, ready to edit."""
+    """List the studies that ship, with question, trials and cost; or print one as JSON, ready to edit."""
     from prepose.specs.builtin_studies import STUDIES
     from prepose.specs.listing import print_studies, ready_to_edit
     from prepose.specs.reading import study_named
