@@ -154,7 +154,7 @@ def _fields(model: type[BaseModel]) -> Iterator[str]:
         "|---|---|---|---|",
     )
     for name, field in model.model_fields.items():
-        meaning = field.description or texts.get(name) or UNDESCRIBED[name]
+        meaning = re.sub(r"\bNone\b", "`null`", field.description or texts.get(name) or UNDESCRIBED[name])
         default = "**required**" if field.is_required() else _default(field.get_default(call_default_factory=True))
         yield f"| `{name}` | {_cell(_kind(field, properties[name]))} | {default} | {_cell(meaning)} |"
 
@@ -183,7 +183,8 @@ def _bounds(metadata: Iterable[Any]) -> Iterator[str]:
         yield from _bounds(getattr(each, "metadata", ()))
         for sign, name in (("&gt;", "gt"), ("≥", "ge"), ("&lt;", "lt"), ("≤", "le")):
             if getattr(each, name, None) is not None:
-                yield f"{sign} {getattr(each, name):g}"
+                limit = getattr(each, name)
+                yield f"{sign} {'2^63' if limit == 2**63 else f'{limit:g}'}"
 
 
 def _branch(schema: Mapping[str, Any]) -> str:
@@ -204,8 +205,8 @@ def _branch(schema: Mapping[str, Any]) -> str:
 def _default(value: Any) -> str:
     if isinstance(value, BaseModel):
         return "its defaults"
-    if value is None or value in ("", (), {}):
-        return "none"
+    if value in ("", (), {}):
+        return "empty"
     return f"`{json.dumps(value)}`" if not isinstance(value, str) else f"`{value}`"
 
 

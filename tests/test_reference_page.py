@@ -32,7 +32,7 @@ def test_every_field_has_its_row_with_type_bounds_and_default():
     assert "| `decay` | number &gt; 0 and ≤ 1 | `0.1` |" in stage
     assert "| `frozen_batch_norm` | true or false | `false` |" in stage
     assert "| `rule` | `flops`, `images`, `seconds`, `none` | `flops` |" in PAGE
-    assert "| `cap` | integer &gt; 0 | none |" in PAGE
+    assert "| `cap` | integer &gt; 0 | `null` |" in PAGE
 
 
 def test_every_budget_rule_is_explained():

@@ -43,18 +43,6 @@ def test_a_protocol_survives_json():
         assert protocol_from_json(json.loads(json.dumps(each.to_json()))) == each
 
 
-def test_protocols_of_earlier_evaluations_are_read():
-    """What evaluations held before protocols were rows of datasets."""
-    earlier = {
-        "name": "true-root-depth", "skeleton": "mpii-16", "scale": "true-root-depth", "source": "Sun et al.",
-        "split": "validation", "joints": [], "root": "pelvis", "alignment": "similarity", "boxes": "truth",
-        "flip_test": False, "stride": 1, "averaging": "joints", "bone_sum_mm": 4050.0,
-    }  # fmt: skip
-    read = protocol_from_json(earlier)
-    assert (read.root, read.headline, read.split, read.flip_test) == (("pelvis",), "pa_mpjpe_mm", "validation", False)
-    assert protocol_from_json(earlier | {"alignment": "root"}).headline == "mpjpe_mm"
-
-
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
@@ -67,7 +55,7 @@ def test_protocols_of_earlier_evaluations_are_read():
         ("coverage", "some", "unknown coverage some; known: all, shared"),
         ("headline", "iou", "unknown headline iou; known: mpjpe_mm"),
         ("also", ["iou"], "unknown also iou"),
-        ("alignment", "none", "none"),
+        ("alignment", "root", "alignment are fields that this version does not know"),
         ("stride", 0, "must be positive"),
         ("bone_sum_mm", float("nan"), "must be positive"),
         ("root", [], "needs a root"),

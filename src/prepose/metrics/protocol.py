@@ -47,9 +47,6 @@ OKS_AVERAGING = "mean over thresholds 0.50 to 0.95"
 # half female, half male (NCD-RisC 2016); a test recomputes it.
 MEAN_PERSON_BONE_SUM_MM = 4050.0
 
-# Formats before protocols were rows of datasets named the headline by how poses were aligned.
-_HEADLINE_OF_ALIGNMENT: Mapping[str, Measure] = MappingProxyType({"root": "mpjpe_mm", "similarity": "pa_mpjpe_mm"})
-
 
 @dataclass(frozen=True)
 class Protocol:
@@ -161,13 +158,13 @@ def _plain(value: Any) -> Any:
 
 
 def protocol_from_json(values: Mapping[str, Any]) -> Protocol:
-    """The protocol that `Protocol.to_json` wrote, in this version or an earlier one.
+    """The protocol that `Protocol.to_json` wrote.
 
     Raises:
         DataError: the values are not a protocol's.
     """
     try:
-        found = _of_earlier_format(dict(values))
+        found = dict(values)
         unknown = sorted(set(found) - {each.name for each in fields(Protocol)})
         if unknown:
             raise ValueError(f"{', '.join(unknown)} are fields that this version does not know")
@@ -190,14 +187,6 @@ def _check_choices(values: Mapping[str, Any]) -> None:
         unknown = [each for each in ([given] if isinstance(given, str) else given) if each not in known]
         if unknown:
             raise ValueError(f"unknown {name} {unknown[0]}; known: {', '.join(known)}")
-
-
-def _of_earlier_format(values: dict[str, Any]) -> dict[str, Any]:
-    if isinstance(values.get("root"), str):
-        values["root"] = [values["root"]]
-    if "alignment" in values:
-        values["headline"] = _HEADLINE_OF_ALIGNMENT[values.pop("alignment")]
-    return values
 
 
 def _frozen(value: Any) -> Any:

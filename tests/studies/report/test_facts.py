@@ -26,10 +26,10 @@ def test_unlike_machines_and_commits_are_all_named(found):
 @pytest.mark.parametrize(
     ("budget", "scale", "text"),
     [
-        ({"rule": "flops", "amount": 1e12}, 0.5, "equal training FLOPs, 500 GFLOP a trial"),
-        ({"rule": "images", "amount": 20_000.0}, 1.0, "equal images, 20,000 images a trial"),
-        ({"rule": "seconds", "amount": 60.0}, 1.0, "equal time of training, 60 seconds a trial"),
-        ({"rule": "none", "amount": None}, 1.0, "every recipe as long as it says"),
+        ({"rule": "flops", "amount": 1e12}, 0.5, "equal training FLOPs, 500 GFLOP per trial"),
+        ({"rule": "images", "amount": 20_000.0}, 1.0, "equal images, 20,000 images per trial"),
+        ({"rule": "seconds", "amount": 60.0}, 1.0, "equal training time, 60 seconds per trial"),
+        ({"rule": "none", "amount": None}, 1.0, "none: every recipe keeps its own length"),
     ],
 )
 def test_the_budget_is_told_as_it_was_spent(found, budget, scale, text):

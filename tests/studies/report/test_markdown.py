@@ -59,5 +59,5 @@ def test_what_holds_a_bar_does_not_break_its_table(found):
 
 def test_it_is_said_along_what_a_ratio_was_read():
     each = {"along": "training", "error_of": "validation", "basis": "counted"}
-    assert along(each, {}) == "held-out validation, along training, shared stages by their part"
+    assert along(each, {}) == "held-out validation, along training, shared stages divided"
     assert along({**each, "along": "budgets", "error_of": "lab"}, {"lab": "the lab"}) == "the lab, over budgets"

@@ -46,13 +46,13 @@ def test_pictures_keep_within_their_bytes(drawn):
     whole = size(MOST_BYTES)
     assert 0 < size(whole - 1) < whole
     none = pictures_of(results, COLOURS, most_bytes=1000)
-    assert none.gallery == [] and none.note.count("its pictures would make the page too large") == 2
+    assert none.gallery == [] and none.note.count("its images would make the page too large") == 2
 
 
 def test_a_study_without_its_stores_says_so(studied):
     found = pictures_of(read_study(studied), COLOURS, most_bytes=MOST_BYTES)
     assert found.gallery == [] and found.data()["cases"] == {}
-    assert "lab test: store lab is not there any more" in found.note
+    assert "lab test: store lab no longer exists" in found.note
 
 
 def test_a_store_with_fewer_samples_is_not_what_was_measured(drawn, tmp_path):
@@ -62,7 +62,7 @@ def test_a_store_with_fewer_samples_is_not_what_was_measured(drawn, tmp_path):
     shutil.copytree(other / "stores" / "lab", folder / "stores" / "lab")
     found = pictures_of(read_study(folder), COLOURS, most_bytes=MOST_BYTES)
     assert [each["title"] for each in found.gallery] == ["wild test"]
-    assert "does not hold the samples that were measured" in found.note
+    assert "does not contain the evaluated samples" in found.note
 
 
 def test_shared_stores_are_found_beside_those_of_a_trial(own_study, tmp_path):

@@ -88,7 +88,7 @@ def test_the_page_says_what_the_figures_say(page, crossed_found):
         for arm in each["arms"].values():
             assert f"{arm['measures']['mpjpe_mm']['mean']:.1f}" in page.text
     assert all(trial["id"] in page.text for trial in crossed_found["trials"])
-    assert "out of memory: <killed>" in page.text and "store lab is not there any more" in page.text
+    assert "out of memory: <killed>" in page.text and "store lab no longer exists" in page.text
 
 
 def test_every_place_that_the_script_draws_in_is_there(tmp_path):

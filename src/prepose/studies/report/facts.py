@@ -94,10 +94,10 @@ def _budget(study: Json) -> str:
     budget, scale = study["budget"], study["budget_scale"]
     rule, amount = budget["rule"], budget.get("amount")
     if amount is None:
-        return "every recipe as long as it says"
+        return "none: every recipe keeps its own length"
     written = flops_written(scale * amount) if rule == "flops" else f"{scale * amount:,.0f} {rule}"
-    kind = {"flops": "equal training FLOPs", "images": "equal images", "seconds": "equal time of training"}[rule]
-    return f"{kind}, {written} a trial"
+    kind = {"flops": "equal training FLOPs", "images": "equal images", "seconds": "equal training time"}[rule]
+    return f"{kind}, {written} per trial"
 
 
 def _compute(trials: list[Json]) -> str:

@@ -38,12 +38,12 @@ def _lines(found: Json) -> Iterator[str]:
         yield from _wide(table)
     missing = unfinished(found)
     if missing:
-        yield from ("", "## Trials that are not done", "")
+        yield from ("", "## Unfinished trials", "")
         yield from (f"- {_escaped(name)}: {_escaped(why)}" for name, why in missing)
-    yield from ("", "## To get these numbers again", "", f"    {command(found)}", "")
+    yield from ("", "## How to reproduce these numbers", "", f"    {command(found)}", "")
     yield from (f"- {name}: {value}" for name, value in facts(found))
     yield from (f"- protocol `{name}`: {text}" for name, text in protocols(found))
-    yield from ("", "Every figure with its trials is in `results.json` and `tables/`.")
+    yield from ("", "Every number with its trials is in `results.json` and `tables/`.")
 
 
 def _wide(table: WideTable) -> Iterator[str]:
@@ -81,8 +81,8 @@ def _comparisons(found: Json) -> Iterator[str]:
     yield from (
         "",
         "Difference: arm - baseline. Intervals by Student's t over trainings and test subjects. Effect size: the "
-        "difference in standard deviations over seeds. The verdict counts all planned comparisons (Holm's correction "
-        "at 5 %). Minimum detectable: the smallest true difference that a test at the verdict's level finds with 80 % "
+        "difference in standard deviations over seeds. The verdict is corrected for all planned comparisons (Holm, "
+        "5 %). Minimum detectable: the smallest true difference that a test at the verdict's level detects with 80 % "
         "power.",
     )
 
@@ -108,7 +108,7 @@ def _test(each: Json, test: Json) -> list[str]:
 def _compute(found: Json) -> Iterator[str]:
     if not found["compute"]:
         return
-    yield from ("", "## Worth in compute", "")
+    yield from ("", "## Compute ratio", "")
     titles = {each["name"]: each["title"] for each in found["sets"]}
     for each in found["compute"]:
         yield f"- {along(each, titles)}: {each['sentence']}"
@@ -121,6 +121,4 @@ def along(each: Json, titles: Mapping[str, str]) -> str:
     else:
         name = "held-out validation" if each["error_of"] == "validation" else f"held-out {each['error_of']}"
         where = f"{name}, along training"
-    return (
-        f"{where}, shared stages by their part" if each["basis"] == "counted" and each["along"] == "training" else where
-    )
+    return f"{where}, shared stages divided" if each["basis"] == "counted" and each["along"] == "training" else where

@@ -76,7 +76,7 @@ def _commit_caution(found: Json) -> Iterator[str]:
         yield f"The trials were run by {len(known)} commits ({', '.join(commit[:12] or 'none' for commit in known)})."
     dirty = [commit for commit in known if commit.endswith("-dirty")]
     if dirty:
-        yield "The code had changes that no commit holds: the figures cannot be made again from the commit alone."
+        yield "The code had uncommitted changes: the numbers cannot be reproduced from the commit alone."
 
 
 def _forest(found: Json) -> Iterator[dict[str, Any]]:

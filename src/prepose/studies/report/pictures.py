@@ -120,7 +120,7 @@ def pictures_of(results: StudyResults, colours: Mapping[str, str], *, most_bytes
             if size <= wanted:
                 break
         else:
-            notes.append(f"{each.title}: its pictures would make the page too large")
+            notes.append(f"{each.title}: its images would make the page too large")
             continue
         left -= size
         found = next(iter(evaluations.values())).protocol.skeleton
@@ -173,7 +173,7 @@ def _opened(
 ) -> tuple[PoseDataset, dict[str, Evaluation]]:
     folder = store_folder(results, each.store)
     if folder is None:
-        raise DataError(f"store {each.store} is not there any more, so that there are no pictures of it")
+        raise DataError(f"store {each.store} no longer exists, so its images cannot be shown")
     dataset = open_store(folder, each.split)
     evaluations = {}
     for arm in arms:
@@ -181,7 +181,7 @@ def _opened(
         if trials:
             evaluations[arm] = load_evaluation(trials[0].evaluation_file(each.name))
     if not evaluations or max(evaluation.index.max() for evaluation in evaluations.values()) >= len(dataset):
-        raise DataError(f"{folder}: does not hold the samples that were measured, so that there are no pictures of it")
+        raise DataError(f"{folder}: does not contain the evaluated samples, so its images cannot be shown")
     return dataset, evaluations
 
 

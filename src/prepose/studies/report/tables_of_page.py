@@ -30,14 +30,14 @@ VARIANT_TITLES = {
     "true-2d-flat-depth": "true 2D, flat depth",
     "true-2d-predicted-depth": "true 2D, predicted depth",
     "predicted-2d-true-depth": "predicted 2D, true depth",
-    "decoding-floor": "floor of the decoding",
+    "decoding-floor": "quantisation error",
 }
 # These know nothing of the network.
 BASELINES = ("mean-pose", "true-2d-flat-depth")
 KIND_TITLES = {
     "joint": "by joint",
-    "state": "by what hides the joint",
-    "hidden": "by how much of the person is hidden",
+    "state": "by occlusion of the joint",
+    "hidden": "by share of occluded joints",
     "action": "by action",
 }
 
@@ -174,10 +174,10 @@ def costs_table(found: Json) -> WideTable:
         ]
         rows.append(Row(arm["name"], arm["name"], [Cell(text) for text in texts]))
     return WideTable(
-        title="What each arm cost",
-        note="One trial, mean over those that are done. FLOPs are forward and backward passes, pre-training included; "
-        "counted: a stage that several trainings share counts by its part. Memory is the process's peak, the "
-        "device's where there is one.",
+        title="Costs of each arm",
+        note="One trial, mean over finished trials. FLOPs are forward and backward passes, pre-training included; "
+        "counted: a stage that several trainings share is divided among them. Memory is the peak of the process, or "
+        "of the GPU where there is one.",
         label="trained",
         groups=(),
         columns=("trials", "parameters", "images", "training", "counted", "validation", "test", "time", "memory",
@@ -215,9 +215,9 @@ def parts_tables(found: Json) -> Iterator[WideTable]:
             for name, arm in arms.items()
         ]
         yield WideTable(
-            title=f"What the error is made of: {each['title']}",
-            note="mm. MPJPE is the sum of what the best scale takes away (scale), what the best turn, shift and scale "
-            "take away beyond it (orientation), and the rest, which is PA-MPJPE. Then MPJPE with a part of the "
+            title=f"Parts of the error: {each['title']}",
+            note="mm. MPJPE is the sum of what the best scale removes (scale), what the best rotation, shift and scale "
+            "remove beyond it (orientation), and the rest, which is PA-MPJPE. Then MPJPE with a part of the "
             "prediction replaced.",
             label="trained",
             groups=[("MPJPE", 1), ("its parts", len(PART_TITLES)), ("instead of the prediction", len(variants))],
