@@ -86,7 +86,8 @@ def _lines() -> Iterator[str]:
 def _names() -> Iterator[str]:
     yield from _table(
         "Losses", "The keys of a stage's `losses`; the values are weights. Each loss is the mean over labelled joints.",
-        ("loss", "what it measures"), {name: LOSS_TEXTS[name] for name in LOSSES},
+        ("loss", "what it measures"),
+        {name: LOSS_TEXTS.get(name) or _first_line(loss) for name, loss in LOSSES.items()},
     )  # fmt: skip
     yield from _table(
         "Augmentations", "Presets of `prepose.data.augment`; a recipe states the [fields](#augmentation).",
