@@ -12,15 +12,14 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from prepose.body.skeletons import SKELETONS
-from prepose.data.augment import AUGMENTATIONS
-from prepose.losses import LOSSES
 from prepose.metrics.protocol import MEASURE_TEXTS
 from prepose.metrics.protocols import PROTOCOLS
 from prepose.models.backbones import BACKBONES
-from prepose.recipes.builtin import RECIPES
-from prepose.recipes.stage import Recipe
-from prepose.studies.builtin import STUDIES
-from prepose.studies.study import Study
+from prepose.specs.augmentation import AUGMENTATIONS
+from prepose.specs.builtin_recipes import RECIPES
+from prepose.specs.builtin_studies import STUDIES
+from prepose.specs.recipe import LOSSES, Recipe
+from prepose.specs.study import Study
 
 LOSS_TEXTS = {
     "heatmap": "mean squared error of the heat maps against Gaussians of peak 1; for `readout` `argmax`",
@@ -87,10 +86,10 @@ def _names() -> Iterator[str]:
     yield from _table(
         "Losses", "The keys of a stage's `losses`; the values are weights. Each loss is the mean over labelled joints.",
         ("loss", "what it measures"),
-        {name: LOSS_TEXTS.get(name) or _first_line(loss) for name, loss in LOSSES.items()},
+        {name: LOSS_TEXTS.get(name, name) for name in LOSSES},
     )  # fmt: skip
     yield from _table(
-        "Augmentations", "Presets of `prepose.data.augment`; a recipe states the [fields](#augmentation).",
+        "Augmentations", "Presets of `prepose.specs.augmentation`; a recipe states the [fields](#augmentation).",
         ("preset", "fields that differ from no augmentation"),
         {name: _settings(preset) for name, preset in AUGMENTATIONS.items()},
     )  # fmt: skip

@@ -11,11 +11,11 @@ import typer.main
 
 from prepose.body.skeletons import SKELETONS
 from prepose.cli import app
-from prepose.losses import LOSSES
 from prepose.metrics.protocols import PROTOCOLS
 from prepose.models.backbones import BACKBONES
-from prepose.recipes.builtin import RECIPES
-from prepose.studies.builtin import STUDIES
+from prepose.specs.builtin_recipes import RECIPES
+from prepose.specs.builtin_studies import STUDIES
+from prepose.specs.recipe import LOSSES
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
