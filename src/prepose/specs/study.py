@@ -1,6 +1,8 @@
 """A study as plain data: a question, the factors that are varied, the budget that is kept, what will be compared."""
 
+import hashlib
 import itertools
+import json
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal
 
@@ -51,6 +53,12 @@ class StoreSpec(BaseModel):
     seed: Seed = 0
     path: Annotated[str, Field(min_length=1)] | None = None
 
+    @property
+    def digest(self) -> str:
+        """Eight hexadecimal digits that name what the store holds."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:8]
+
     @model_validator(mode="after")
     def _is_one_of_both(self) -> "StoreSpec":
         if (self.world is None) == (self.path is None):
@@ -96,6 +104,16 @@ class Factor(BaseModel):
 
     name: Name
     levels: Annotated[tuple[Level, ...], Field(min_length=1)]
+
+    @property
+    def level_names(self) -> tuple[str, ...]:
+        """Names of its values."""
+        return tuple(level.name for level in self.levels)
+
+    @property
+    def varies_budget(self) -> bool:
+        """Whether its levels differ in what they may spend."""
+        return len({level.budget for level in self.levels}) > 1
 
     @model_validator(mode="after")
     def _has_distinct_levels(self) -> "Factor":
@@ -264,6 +282,10 @@ class Study(BaseModel):
             for levels in itertools.product(*(factor.levels for factor in self.factors))
             if not any(left_out.items() <= self.named(levels).items() for left_out in self.left_out)
         )
+
+    def title_of(self, name: str) -> str:
+        """What tables call an evaluation set."""
+        return self.sets[name].title or name
 
     def named(self, levels: Sequence[Level]) -> Levels:
         """Factor -> name of its level, of one level of each factor."""

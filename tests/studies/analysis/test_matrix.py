@@ -11,7 +11,7 @@ from prepose.studies.results.study_results import read_study
 
 def of(folder):
     results = read_study(folder)
-    return results, matrices(results, {each.name: set_scores(results, each.name) for each in results.sets})
+    return results, matrices(results, {name: set_scores(results, name) for name in results.sets})
 
 
 def test_levels_that_take_their_labels_elsewhere_make_a_matrix(crossed):
@@ -42,7 +42,7 @@ def test_unlike_protocols_do_not_stand_in_one_matrix(tmp_path):
 def test_stores_go_by_the_studys_names(crossed):
     results = read_study(crossed)
     assert labelled_stores(results, "mixed / wild-3d / half") == {"wild"}
-    assert store_name(results.outline, "/anywhere/lab") == store_name(results.outline, "/else/lab-0123abcd") == "lab"
+    assert store_name(results.study, "/anywhere/lab") == store_name(results.study, "/else/lab-0123abcd") == "lab"
 
 
 def test_a_recipe_that_cannot_be_read_is_named(own_study):

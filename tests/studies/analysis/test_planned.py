@@ -13,8 +13,8 @@ from prepose.studies.statistics.interval import holm
 
 def carried_out(folder):
     results = read_study(folder)
-    sets = {each.name: set_scores(results, each.name) for each in results.sets}
-    return results, planned_results(results.outline, sets)
+    sets = {name: set_scores(results, name) for name in results.sets}
+    return results, planned_results(results, sets)
 
 
 def test_a_comparison_is_made_for_each_set_and_each_combination_of_unnamed_levels(crossed):
@@ -23,8 +23,8 @@ def test_a_comparison_is_made_for_each_set_and_each_combination_of_unnamed_level
     assert len(first.tests) == len(second.tests) == 3 * 3
     where = [tuple(test.where.values()) for test in first.tests if test.set_name == "lab"]
     assert where == [("lab-3d", "half"), ("lab-3d", "whole"), ("wild-3d", "whole")]
-    planned = results.outline.comparisons[0]
-    assert next(pair[1:] for pair in pairs_of(results.outline, planned)) == (
+    planned = results.study.comparisons[0]
+    assert next(pair[1:] for pair in pairs_of(results, planned)) == (
         "2d-first / lab-3d / half",
         "only-3d / lab-3d / half",
     )
@@ -75,7 +75,7 @@ def test_a_measure_that_the_labels_do_not_give_says_so(tmp_path):
     scores = set_scores(results, "lab")
     for arm in scores.arms.values():
         arm.measures.pop("auc3d")
-    (planned,) = planned_results(results.outline, {"lab": scores})
+    (planned,) = planned_results(results, {"lab": scores})
     assert planned.tests[0].reason == "pretrained has no auc3d on this set: its labels do not give it"
-    (planned,) = planned_results(results.outline, {})
+    (planned,) = planned_results(results, {})
     assert planned.tests[0].reason == "no trial was measured on this set"

@@ -2,14 +2,16 @@ from dataclasses import replace
 
 import pytest
 
+from prepose.specs.study import Comparison as PlannedComparison
 from prepose.studies.analysis.planned import PlannedResult, PlannedTest
 from prepose.studies.analysis.verdicts import answer, caution, outcome_of, sentence
-from prepose.studies.results.outline import ComparisonOutline
 from prepose.studies.statistics.comparison import ArmFigure, Comparison
 from prepose.studies.statistics.interval import Interval
 
 TITLES = {"lab": "lab test", "wild": "wild"}
-PLANNED = ComparisonOutline("2D data help", {"t": "a"}, {"t": "b"}, ("lab", "wild"), "mpjpe_mm")
+PLANNED = PlannedComparison(
+    statement="2D data help", arm={"t": "a"}, baseline={"t": "b"}, sets=("lab", "wild"), metric="mpjpe_mm"
+)
 RESULT = Comparison(
     measure="mpjpe_mm",
     direction="lower",

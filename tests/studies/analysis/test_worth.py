@@ -10,7 +10,7 @@ from prepose.studies.results.study_results import read_study
 
 def found(folder):
     results = read_study(folder)
-    sets = {each.name: set_scores(results, each.name) for each in results.sets}
+    sets = {name: set_scores(results, name) for name in results.sets}
     shared = {arm.name: arm.shared_by for arm in results.arms}
     curves = {trial.id: learning_curve(trial.folder, shared[trial.arm]) for trial in results.done}
     return results, sets, curves
@@ -37,7 +37,7 @@ def test_a_ratio_known_by_construction_is_found_along_training(tmp_path):
 
 def test_budgets_are_read_where_the_study_varies_them(crossed):
     results, sets, curves = found(crossed)
-    assert budget_factor(results.outline).name == "budget"
+    assert budget_factor(results.study).name == "budget"
     each = worths(results, sets, curves)
     # 2 comparisons, 3 sets, the world where the arm has two budgets.
     assert len(each) == 6 and {one.along for one in each} == {"budgets"} and {one.basis for one in each} == {"counted"}

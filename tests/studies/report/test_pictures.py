@@ -11,7 +11,6 @@ from prepose.specs.study import StoreSpec
 from prepose.studies.report.pictures import pictures_of, shown_arms, store_folder
 from prepose.studies.report.write import MOST_BYTES
 from prepose.studies.results.study_results import read_study
-from prepose.studies.run.stores import digest
 
 COLOURS = {"pretrained": "#111111", "only-3d": "#222222"}
 
@@ -67,15 +66,13 @@ def test_a_store_with_fewer_samples_is_not_what_was_measured(drawn, tmp_path):
 
 def test_shared_stores_are_found_beside_those_of_a_trial(own_study, tmp_path):
     results = read_study(own_study)
-    spec = StoreSpec.model_validate(results.outline.stores["wild"])
-    shared = tmp_path / "stores" / f"wild-{digest(spec)}"
+    spec = results.study.stores["wild"]
+    shared = tmp_path / "stores" / f"wild-{spec.digest}"
     write(shared / "store.json", {})
     write(
         results.done[0].folder / "recipe.json",
         {"sources": {"lab": {"store": str(tmp_path / "stores" / "lab-01234567"), "labels": "3d"}}},
     )
-    stored = {**results.outline.stores, "wild": spec.model_dump(mode="json")}
-    results = replace(results, outline=replace(results.outline, stores=stored))
     assert store_folder(results, "wild") == shared
     assert store_folder(results, "lab") is None
 
@@ -83,8 +80,8 @@ def test_shared_stores_are_found_beside_those_of_a_trial(own_study, tmp_path):
 def test_a_store_with_a_path_is_taken_from_there(own_study, tmp_path):
     results = read_study(own_study)
     write(tmp_path / "mine" / "store.json", {})
-    stores = {**results.outline.stores, "lab": {"path": str(tmp_path / "mine")}}
-    results = replace(results, outline=replace(results.outline, stores=stores))
+    stores = results.study.stores | {"lab": StoreSpec(path=str(tmp_path / "mine"))}
+    results = replace(results, study=results.study.model_copy(update={"stores": stores}))
     assert store_folder(results, "lab") == tmp_path / "mine"
 
 

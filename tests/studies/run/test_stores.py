@@ -8,7 +8,7 @@ from fake_studies import small_study
 from prepose.data.store import describe_store
 from prepose.errors import DataError, RecipeError
 from prepose.specs.study import StoreSpec
-from prepose.studies.run.stores import check_worlds, digest, draw_worlds, missing_splits, store_folders
+from prepose.studies.run.stores import check_worlds, draw_worlds, missing_splits, store_folders
 
 LAB = {"world": "lab", "counts": {"train": 3, "test": 2}, "size": 32}
 
@@ -22,11 +22,11 @@ def test_stores_lie_in_the_study_or_are_shared_or_stay_where_they_are(tmp_path):
     own = store_folders(study, tmp_path / "out", None)
     assert own == {"wild": Path("somewhere").resolve(), "lab": tmp_path / "out" / "stores" / "lab"}
     shared = store_folders(study, tmp_path / "out", tmp_path / "shared")
-    assert shared["lab"] == tmp_path / "shared" / f"lab-{digest(StoreSpec.model_validate(LAB))}"
+    assert shared["lab"] == tmp_path / "shared" / f"lab-{StoreSpec.model_validate(LAB).digest}"
 
 
 def test_other_samples_have_another_digest():
-    digests = {digest(StoreSpec.model_validate(LAB | change)) for change in ({}, {"seed": 1}, {"size": 64})}
+    digests = {StoreSpec.model_validate(LAB | change).digest for change in ({}, {"seed": 1}, {"size": 64})}
     assert len(digests) == 3 and all(len(each) == 8 for each in digests)
 
 

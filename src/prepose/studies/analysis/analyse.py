@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from prepose import __version__
+from prepose.specs.plan import PlannedArm
 from prepose.studies.analysis.matrix import matrices
 from prepose.studies.analysis.planned import PlannedResult, planned_results
 from prepose.studies.analysis.set_scores import ArmOnSet, SetScores, figure_of, set_scores
@@ -16,7 +17,6 @@ from prepose.studies.analysis.verdicts import answer, caution, outcome_of, place
 from prepose.studies.analysis.worth import budget_factor, worths
 from prepose.studies.results.confidence import FIGURES, bins_together
 from prepose.studies.results.learning_curves import LearningCurve, learning_curve
-from prepose.studies.results.outline import ArmOutline
 from prepose.studies.results.study_results import StudyResults, TrialResult
 from prepose.studies.statistics.interval import mean_uncertainty, plain, t_interval
 from prepose.studies.statistics.scores import ArmScores
@@ -32,9 +32,9 @@ def analyse(results: StudyResults) -> Json:
     Raises:
         DataError: an evaluation or a log is damaged, or trials were measured on different samples.
     """
-    sets = {each.name: set_scores(results, each.name) for each in results.sets}
+    sets = {name: set_scores(results, name) for name in results.sets}
     curves = {trial.id: learning_curve(trial.folder, _shared_by(results, trial)) for trial in results.done}
-    planned = planned_results(results.outline, sets)
+    planned = planned_results(results, sets)
     return {
         "format": FORMAT,
         "prepose": __version__,
@@ -44,18 +44,18 @@ def analyse(results: StudyResults) -> Json:
         "compute": [each.to_json() for each in worths(results, sets, curves)],
         "matrices": [each.to_json() for each in matrices(results, sets)],
         "sets": [_set(results, scores) for scores in sets.values()],
-        "arms": [_arm(results, arm) for arm in results.outline.arms],
+        "arms": [_arm(results, arm) for arm in results.plan.arms],
         "curves": [_curves(results, arm, curves) for arm in results.arms],
         "trials": [_trial(results, trial) for trial in results.trials],
     }
 
 
 def _shared_by(results: StudyResults, trial: TrialResult) -> Mapping[str, int]:
-    return results.outline.arm(trial.arm).shared_by
+    return results.plan.arm(trial.arm).shared_by
 
 
 def _fewest(results: StudyResults) -> tuple[int, list[str]]:
-    planned = {arm.name: 0 for arm in results.outline.arms}
+    planned = {arm.name: 0 for arm in results.plan.arms}
     for trial in results.trials:
         planned[trial.arm] += 1
     short = [name for name, count in planned.items() if len(results.of_arm(name)) < count]
@@ -63,22 +63,22 @@ def _fewest(results: StudyResults) -> tuple[int, list[str]]:
 
 
 def _study(results: StudyResults) -> Json:
-    outline, factor = results.outline, budget_factor(results.outline)
+    study, factor = results.study, budget_factor(results.study)
     return {
-        "name": outline.name,
-        "question": outline.question,
-        "size": outline.size,
-        "budget": dict(outline.budget),
-        "budget_scale": outline.budget_scale,
+        "name": study.name,
+        "question": study.question,
+        "size": results.size,
+        "budget": study.budget.model_dump(mode="json"),
+        "budget_scale": results.budget_scale,
         "budget_factor": None if factor is None else factor.name,
-        "seeds": list(outline.seeds),
-        "factors": [{"name": each.name, "levels": list(each.levels)} for each in outline.factors],
-        "definition": dict(outline.definition),
+        "seeds": list(study.seeds),
+        "factors": [{"name": each.name, "levels": list(each.level_names)} for each in study.factors],
+        "definition": study.model_dump(mode="json"),
     }
 
 
 def _comparison(result: PlannedResult, results: StudyResults) -> Json:
-    titles = {each.name: each.title for each in results.outline.sets}
+    titles = {name: results.study.title_of(name) for name in results.study.sets}
     planned = result.planned
     return {
         "statement": planned.statement,
@@ -110,12 +110,12 @@ def _trials_of(results: StudyResults, arm: str, set_name: str) -> list[str]:
 
 
 def _set(results: StudyResults, scores: SetScores) -> Json:
-    outline = next(each for each in results.sets if each.name == scores.name)
+    asked = results.sets[scores.name]
     return {
         "name": scores.name,
-        "title": outline.title,
-        "store": outline.store,
-        "split": outline.split,
+        "title": results.study.title_of(scores.name),
+        "store": asked.store,
+        "split": asked.split,
         "protocol": scores.protocol.to_json(),
         "headline": scores.protocol.headline,
         "num_samples": scores.num_samples,
@@ -168,7 +168,7 @@ def plain_row(*, seeds: list[float | None], mean: float | None, ends: Any) -> Js
     return {"mean": mean, "interval": None if ends is None else plain(ends), "seed_means": seeds}
 
 
-def _arm(results: StudyResults, arm: ArmOutline) -> Json:
+def _arm(results: StudyResults, arm: PlannedArm) -> Json:
     done = results.of_arm(arm.name)
     return {
         "name": arm.name,
@@ -178,7 +178,7 @@ def _arm(results: StudyResults, arm: ArmOutline) -> Json:
         "counted_flops": arm.counted_flops,
         "images": arm.images,
         "shared_by": dict(arm.shared_by),
-        "stages": [dict(stage) for stage in arm.stages],
+        "stages": [stage.model_dump() for stage in arm.stages],
         "trials": [trial.id for trial in results.trials if trial.arm == arm.name],
         "done": [trial.id for trial in done],
         "seeds": [trial.seed for trial in done],
@@ -199,7 +199,7 @@ def _mean_cost(trials: Sequence[TrialResult], name: str) -> float | None:
     return sum(known) / len(known) if known and len(known) == len(values) else None
 
 
-def _curves(results: StudyResults, arm: ArmOutline, curves: Mapping[str, LearningCurve]) -> Json:
+def _curves(results: StudyResults, arm: PlannedArm, curves: Mapping[str, LearningCurve]) -> Json:
     return {
         "arm": arm.name,
         "seeds": [

@@ -10,8 +10,9 @@ from typing import Any
 
 from prepose.errors import DataError
 from prepose.files import inside, read_object
+from prepose.specs.plan import Plan
+from prepose.specs.study import Factor, Study
 from prepose.studies.analysis.set_scores import SetScores, figure_of
-from prepose.studies.results.outline import FactorOutline, Outline
 from prepose.studies.results.study_results import StudyResults
 from prepose.studies.statistics.comparison import ArmFigure
 from prepose.studies.statistics.interval import plain
@@ -64,8 +65,8 @@ def matrices(results: StudyResults, sets: Mapping[str, SetScores]) -> tuple[Matr
     """
     stores = {arm.name: labelled_stores(results, arm.name) for arm in results.arms}
     found = []
-    for factor in results.outline.factors:
-        if _tells_train_sets(results.outline, factor, stores):
+    for factor in results.study.factors:
+        if _tells_train_sets(results.plan, factor, stores):
             for columns in _alike(sets):
                 found += _of_factor(results, factor, columns, stores)
     return tuple(found)
@@ -77,22 +78,22 @@ def labelled_stores(results: StudyResults, arm: str) -> frozenset[str]:
     recipe = read_object(path, advice="run the trial again")
     try:
         sources = recipe["sources"].values()
-        return frozenset(store_name(results.outline, spec["store"]) for spec in sources if spec["labels"] == "3d")
+        return frozenset(store_name(results.study, spec["store"]) for spec in sources if spec["labels"] == "3d")
     except (TypeError, KeyError, AttributeError) as error:
         raise DataError(f"{path}: cannot be read as a recipe ({error!r}); run the trial again") from error
 
 
-def store_name(outline: Outline, folder: str) -> str:
+def store_name(study: Study, folder: str) -> str:
     """The study's name of a store's folder: its own name, without the digest that shared stores carry."""
-    for name, spec in outline.stores.items():
-        if spec.get("path") and Path(spec["path"]) == Path(folder):
+    for name, spec in study.stores.items():
+        if spec.path and Path(spec.path) == Path(folder):
             return name
     return re.sub(r"-[0-9a-f]{8}$", "", Path(folder).name)
 
 
-def _tells_train_sets(outline: Outline, factor: FactorOutline, stores: Mapping[str, frozenset[str]]) -> bool:
+def _tells_train_sets(plan: Plan, factor: Factor, stores: Mapping[str, frozenset[str]]) -> bool:
     by_level: dict[str, set[frozenset[str]]] = {}
-    for arm in outline.arms:
+    for arm in plan.arms:
         if arm.name in stores:
             by_level.setdefault(arm.levels[factor.name], set()).add(stores[arm.name])
     known = [next(iter(found)) for found in by_level.values() if len(found) == 1]
@@ -109,17 +110,17 @@ def _alike(sets: Mapping[str, SetScores]) -> Iterator[dict[str, SetScores]]:
 
 def _of_factor(
     results: StudyResults,
-    factor: FactorOutline,
+    factor: Factor,
     columns: Mapping[str, SetScores],
     stores: Mapping[str, frozenset[str]],
 ) -> Iterator[Matrix]:
-    outline = results.outline
-    others = [each for each in outline.factors if each.name != factor.name]
-    origin = {each.name: each.store for each in outline.sets}
+    study, plan = results.study, results.plan
+    others = [each for each in study.factors if each.name != factor.name]
+    origin = {name: each.store for name, each in study.sets.items()}
     protocol = next(iter(columns.values())).protocol
-    for levels in itertools.product(*(each.levels for each in others)):
+    for levels in itertools.product(*(each.level_names for each in others)):
         chosen = dict(zip((each.name for each in others), levels, strict=True))
-        rows = {level: outline.arm_at({**chosen, factor.name: level}) for level in factor.levels}
+        rows = {level: plan.arm_at({**chosen, factor.name: level}) for level in factor.level_names}
         there = {level: arm.name for level, arm in rows.items() if arm is not None and arm.name in stores}
         if len(there) < 2:
             continue

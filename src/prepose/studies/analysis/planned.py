@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from prepose.specs.study import Comparison as PlannedComparison
 from prepose.studies.analysis.set_scores import SetScores
 from prepose.studies.analysis.wording import direction
-from prepose.studies.results.outline import ComparisonOutline, Outline
+from prepose.studies.results.study_results import StudyResults
 from prepose.studies.statistics.comparison import Comparison, compare, judged_together
 from prepose.studies.statistics.scores import ArmScores
 from prepose.studies.statistics.uncertainty import effective_clusters
@@ -39,18 +40,18 @@ class PlannedTest:
 class PlannedResult:
     """A planned comparison with its tests."""
 
-    planned: ComparisonOutline
+    planned: PlannedComparison
     tests: tuple[PlannedTest, ...]
 
 
-def planned_results(outline: Outline, sets: Mapping[str, SetScores]) -> tuple[PlannedResult, ...]:
+def planned_results(results: StudyResults, sets: Mapping[str, SetScores]) -> tuple[PlannedResult, ...]:
     """Every planned comparison of a study, its tests corrected together for being several.
 
     Args:
-        outline: The study.
+        results: The study.
         sets: set -> its scores; sets that nothing was measured on are missing.
     """
-    expanded = [(planned, list(_tests(outline, planned))) for planned in outline.comparisons]
+    expanded = [(planned, list(_tests(results, planned))) for planned in results.study.comparisons]
     carried_out = [
         (i, _carried_out(test, planned.metric, sets, number=number))
         for number, (i, planned, test) in enumerate(
@@ -65,20 +66,20 @@ def planned_results(outline: Outline, sets: Mapping[str, SetScores]) -> tuple[Pl
     )
 
 
-def pairs_of(outline: Outline, planned: ComparisonOutline) -> Iterator[tuple[dict[str, str], str, str]]:
+def pairs_of(results: StudyResults, planned: PlannedComparison) -> Iterator[tuple[dict[str, str], str, str]]:
     """(levels of the factors that are not named, arm, baseline) wherever the study has both arms."""
-    free = [factor for factor in outline.factors if factor.name not in planned.arm]
-    for levels in itertools.product(*(factor.levels for factor in free)):
+    free = [factor for factor in results.study.factors if factor.name not in planned.arm]
+    for levels in itertools.product(*(factor.level_names for factor in free)):
         chosen = dict(zip((factor.name for factor in free), levels, strict=True))
-        arm, baseline = (outline.arm_at({**chosen, **side}) for side in (planned.arm, planned.baseline))
+        arm, baseline = (results.plan.arm_at({**chosen, **side}) for side in (planned.arm, planned.baseline))
         if arm is not None and baseline is not None:
             where = {factor.name: chosen[factor.name] for factor in free if len(factor.levels) > 1}
             yield where, arm.name, baseline.name
 
 
-def _tests(outline: Outline, planned: ComparisonOutline) -> Iterator[PlannedTest]:
+def _tests(results: StudyResults, planned: PlannedComparison) -> Iterator[PlannedTest]:
     for set_name in planned.sets:
-        for where, arm, baseline in pairs_of(outline, planned):
+        for where, arm, baseline in pairs_of(results, planned):
             yield PlannedTest(set_name, where, arm, baseline)
 
 

@@ -14,11 +14,12 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Float
 
+from prepose.specs.plan import PlannedArm
+from prepose.specs.study import Comparison, Factor, Study
 from prepose.studies.analysis.planned import pairs_of
 from prepose.studies.analysis.set_scores import SetScores
 from prepose.studies.analysis.wording import direction, figure, ratio_interval, times
 from prepose.studies.results.learning_curves import LearningCurve
-from prepose.studies.results.outline import ArmOutline, ComparisonOutline, FactorOutline, Outline
 from prepose.studies.results.study_results import StudyResults
 from prepose.studies.statistics.compute_ratio import ComputeRatio, RatioAt, compute_ratio
 from prepose.studies.statistics.crossing import Crossing, crossing
@@ -63,9 +64,9 @@ class Worth:
         return plain(self) | {"sentence": sentence(self)}
 
 
-def budget_factor(outline: Outline) -> FactorOutline | None:
+def budget_factor(study: Study) -> Factor | None:
     """The factor whose levels differ in what they may spend; None where all arms have one budget."""
-    return next((factor for factor in outline.factors if factor.varies_budget), None)
+    return next((factor for factor in study.factors if factor.varies_budget), None)
 
 
 def worths(
@@ -79,9 +80,9 @@ def worths(
         curves: trial -> its learning curve.
     """
     found: list[Worth] = []
-    for planned in results.outline.comparisons:
-        factor = budget_factor(results.outline)
-        along_budgets = list(_along_budgets(results.outline, planned, factor, sets)) if factor else []
+    for planned in results.study.comparisons:
+        factor = budget_factor(results.study)
+        along_budgets = list(_along_budgets(results, planned, factor, sets)) if factor else []
         found += along_budgets or _along_training(results, planned, curves)
     seen = {}
     for worth in found:
@@ -91,7 +92,7 @@ def worths(
 
 
 def _along_budgets(
-    outline: Outline, planned: ComparisonOutline, factor: FactorOutline, sets: Mapping[str, SetScores]
+    results: StudyResults, planned: Comparison, factor: Factor, sets: Mapping[str, SetScores]
 ) -> Iterator[Worth]:
     if planned.arm.get(factor.name) != planned.baseline.get(factor.name):
         return
@@ -99,21 +100,21 @@ def _along_budgets(
     planned_sides = [
         {name: level for name, level in side.items() if name != factor.name} for side in (planned.arm, planned.baseline)
     ]
-    free = [each for each in outline.factors if each.name not in planned.arm and each.name != factor.name]
-    for set_name, levels in itertools.product(planned.sets, itertools.product(*(each.levels for each in free))):
+    free = [each for each in results.study.factors if each.name not in planned.arm and each.name != factor.name]
+    for set_name, levels in itertools.product(planned.sets, itertools.product(*(each.level_names for each in free))):
         if set_name not in sets:
             continue
         chosen = dict(zip((each.name for each in free), levels, strict=True))
         where = {each.name: chosen[each.name] for each in free if len(each.levels) > 1}
         sides = []
         for side in planned_sides:
-            arms = [outline.arm_at({**chosen, **side, factor.name: level}) for level in factor.levels]
+            arms = [results.plan.arm_at({**chosen, **side, factor.name: level}) for level in factor.level_names]
             name = " / ".join([*side.values(), *where.values()])
             sides.append(budget_curves(name, [arm for arm in arms if arm], sets[set_name], planned.metric))
         yield from _worth(planned, where, sides, ("budgets", set_name, planned.metric, "counted"))
 
 
-def budget_curves(name: str, arms: list[ArmOutline], scores: SetScores, measure: str) -> ArmCurves | None:
+def budget_curves(name: str, arms: list[PlannedArm], scores: SetScores, measure: str) -> ArmCurves | None:
     """Error on a set against counted training FLOPs, one training a point; None with fewer than two points a seed.
 
     Args:
@@ -134,12 +135,10 @@ def budget_curves(name: str, arms: list[ArmOutline], scores: SetScores, measure:
     return _arm_curves(name, {seed: np.array(sorted(pairs)) for seed, pairs in points.items()})
 
 
-def _along_training(
-    results: StudyResults, planned: ComparisonOutline, curves: Mapping[str, LearningCurve]
-) -> Iterator[Worth]:
-    for where, arm, baseline in pairs_of(results.outline, planned):
+def _along_training(results: StudyResults, planned: Comparison, curves: Mapping[str, LearningCurve]) -> Iterator[Worth]:
+    for where, arm, baseline in pairs_of(results, planned):
         names = [name for trial in results.of_arm(arm) for name in curves[trial.id].errors]
-        shared = any(results.outline.arm(name).shared_by for name in (arm, baseline))
+        shared = any(results.plan.arm(name).shared_by for name in (arm, baseline))
         bases: tuple[Basis, ...] = ("full", "counted") if shared else ("full",)
         for error_of, basis in itertools.product(dict.fromkeys(names), bases):
             sides = [training_curves(results, name, curves, error_of=error_of, basis=basis) for name in (arm, baseline)]
@@ -175,7 +174,7 @@ def _arm_curves(name: str, points: Mapping[int, Float[np.ndarray, "P 2"]]) -> Ar
 
 
 def _worth(
-    planned: ComparisonOutline,
+    planned: Comparison,
     where: Mapping[str, str],
     sides: list[ArmCurves | None],
     what: tuple[Along, str, str, Basis],

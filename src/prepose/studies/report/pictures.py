@@ -1,7 +1,5 @@
 """Test pictures of a study with what its arms made of them, where the stores are still there."""
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +15,6 @@ from prepose.metrics.evaluation import Evaluation
 from prepose.metrics.evaluation_files import load_evaluation
 from prepose.studies.analysis.matrix import store_name
 from prepose.studies.pages.gallery import Case, cases_of
-from prepose.studies.results.outline import SetOutline
 from prepose.studies.results.study_results import StudyResults, TrialResult
 
 MOST_ARMS = 4
@@ -107,26 +104,27 @@ def pictures_of(results: StudyResults, colours: Mapping[str, str], *, most_bytes
     arms = shown_arms(results)
     seed, skeleton, gallery, notes, left = _shared_seed(results, arms), "", [], [], most_bytes
     sets = [*_one_of_each_store(results)][:MOST_SETS]
-    for place, each in enumerate(sets):
+    for place, name in enumerate(sets):
+        title = results.study.title_of(name)
         try:
-            dataset, evaluations = _opened(results, each, arms, seed)
+            dataset, evaluations = _opened(results, name, arms, seed)
         except DataError as error:
-            notes.append(f"{each.title}: {error}")
+            notes.append(f"{title}: {error}")
             continue
         wanted = left // (len(sets) - place)
         for number in (2, 1):
-            cases = cases_of(each.name, dataset, evaluations, colours, ranked_by=next(iter(evaluations)), each=number)
+            cases = cases_of(name, dataset, evaluations, colours, ranked_by=next(iter(evaluations)), each=number)
             size = sum(len(panel.jpeg) for case in cases for panel in case.panels)
             if size <= wanted:
                 break
         else:
-            notes.append(f"{each.title}: its images would make the page too large")
+            notes.append(f"{title}: its images would make the page too large")
             continue
         left -= size
         found = next(iter(evaluations.values())).protocol.skeleton
         if skeleton in ("", found):
             skeleton = found
-            gallery.append({"title": each.title, "cases": cases})
+            gallery.append({"title": title, "cases": cases})
     return _with_bones(arms, seed, gallery, skeleton, "; ".join(notes))
 
 
@@ -147,8 +145,8 @@ def shown_arms(results: StudyResults) -> tuple[str, ...]:
     there = [arm.name for arm in results.arms]
     compared = [
         name
-        for planned in results.outline.comparisons
-        for _, arm, baseline in [*pairs_of(results.outline, planned)][-1:]
+        for planned in results.study.comparisons
+        for _, arm, baseline in [*pairs_of(results, planned)][-1:]
         for name in (arm, baseline)
         if name in there
     ]
@@ -160,26 +158,27 @@ def _shared_seed(results: StudyResults, arms: Sequence[str]) -> int | None:
     return min(set.intersection(*seeds), default=None)
 
 
-def _one_of_each_store(results: StudyResults) -> Iterator[SetOutline]:
+def _one_of_each_store(results: StudyResults) -> Iterator[str]:
     seen = set()
-    for each in results.sets:
+    for name, each in results.sets.items():
         if (each.store, each.split) not in seen:
             seen.add((each.store, each.split))
-            yield each
+            yield name
 
 
 def _opened(
-    results: StudyResults, each: SetOutline, arms: Sequence[str], seed: int | None
+    results: StudyResults, set_name: str, arms: Sequence[str], seed: int | None
 ) -> tuple[PoseDataset, dict[str, Evaluation]]:
+    each = results.sets[set_name]
     folder = store_folder(results, each.store)
     if folder is None:
         raise DataError(f"store {each.store} no longer exists, so its images cannot be shown")
     dataset = open_store(folder, each.split)
     evaluations = {}
     for arm in arms:
-        trials = [trial for trial in results.measured(arm, each.name) if seed in (None, trial.seed)]
+        trials = [trial for trial in results.measured(arm, set_name) if seed in (None, trial.seed)]
         if trials:
-            evaluations[arm] = load_evaluation(trials[0].evaluation_file(each.name))
+            evaluations[arm] = load_evaluation(trials[0].evaluation_file(set_name))
     if not evaluations or max(evaluation.index.max() for evaluation in evaluations.values()) >= len(dataset):
         raise DataError(f"{folder}: does not contain the evaluated samples, so its images cannot be shown")
     return dataset, evaluations
@@ -187,20 +186,14 @@ def _opened(
 
 def store_folder(results: StudyResults, name: str) -> Path | None:
     """Where a store of the study is, or was drawn: its own path, the study's folder, or beside stores of a trial."""
-    spec = dict(results.outline.stores[name])
-    shared = f"{name}-{_digest(spec)}"
-    candidates = [Path(spec["path"]).expanduser()] if spec.get("path") else [results.folder / "stores" / name]
+    spec = results.study.stores[name]
+    shared = f"{name}-{spec.digest}"
+    candidates = [Path(spec.path).expanduser()] if spec.path else [results.folder / "stores" / name]
     for folder in _trial_stores(results.done[0]):
-        if store_name(results.outline, str(folder)) == name:
+        if store_name(results.study, str(folder)) == name:
             candidates.append(folder)
         candidates.append(folder.parent / shared)
     return next((folder for folder in candidates if (folder / "store.json").is_file()), None)
-
-
-def _digest(spec: Mapping[str, Any]) -> str:
-    # As `studies.run.stores.digest`, which knows studies as models and thereby torch.
-    text = json.dumps(spec, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def _trial_stores(trial: TrialResult) -> list[Path]:

@@ -5,16 +5,18 @@ scored by one protocol on the same samples; anything else is refused. Trials tha
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 from prepose.errors import DataError
-from prepose.files import inside, read_object_if_any
+from prepose.files import inside, read_object, read_object_if_any
 from prepose.metrics.protocols import Protocol, protocol_from_json
-from prepose.studies.results.outline import ArmOutline, Outline, SetOutline, read_outline
+from prepose.specs.plan import Plan, PlannedArm, PlannedRun
+from prepose.specs.reading import FORMAT, checked, listed
+from prepose.specs.study import EvaluationSet, Study
 
 State = Literal["done", "failed", "missing"]
 
@@ -59,17 +61,20 @@ class StudyResults:
     """A study with what its trials left.
 
     Attributes:
-        outline: The study and its plan.
+        folder: The study's folder.
+        study: The study.
+        plan: Its arms and trials.
+        size: Size of a built-in study.
+        budget_scale: The budget was this many times the study's own.
         trials: Every planned trial.
     """
 
-    outline: Outline
+    folder: Path
+    study: Study
+    plan: Plan
+    size: str | None
+    budget_scale: float
     trials: tuple[TrialResult, ...]
-
-    @property
-    def folder(self) -> Path:
-        """The study's folder."""
-        return self.outline.folder
 
     @property
     def done(self) -> tuple[TrialResult, ...]:
@@ -85,16 +90,16 @@ class StudyResults:
         return tuple(trial for trial in self.of_arm(arm) if set_name in trial.headers)
 
     @cached_property
-    def arms(self) -> tuple[ArmOutline, ...]:
+    def arms(self) -> tuple[PlannedArm, ...]:
         """The arms that have a trial which is done, in the study's order."""
         there = {trial.arm for trial in self.done}
-        return tuple(arm for arm in self.outline.arms if arm.name in there)
+        return tuple(arm for arm in self.plan.arms if arm.name in there)
 
     @cached_property
-    def sets(self) -> tuple[SetOutline, ...]:
+    def sets(self) -> Mapping[str, EvaluationSet]:
         """The evaluation sets that some trial was measured on, in the study's order."""
         there = {name for trial in self.done for name in trial.headers}
-        return tuple(each for each in self.outline.sets if each.name in there)
+        return {name: each for name, each in self.study.sets.items() if name in there}
 
     def header(self, set_name: str) -> Mapping[str, Any]:
         """What every evaluation of a set has in common, as the first one's JSON says it."""
@@ -112,9 +117,10 @@ def read_study(folder: Path) -> StudyResults:
         DataError: the folder holds no study, or one of another version; a file is damaged; no trial is finished; trials
             of one set were measured by unlike protocols.
     """
-    outline = read_outline(folder)
-    trials = tuple(_trial(outline, each.id, each.arm, each.seed) for each in outline.trials)
-    results = StudyResults(outline, trials)
+    head, study = _definition(folder)
+    plan = _plan(folder)
+    trials = tuple(_trial(folder, study, each) for each in plan.trials)
+    results = StudyResults(folder, study, plan, head.get("size"), float(head.get("budget_scale", 1.0)), trials)
     if not results.done:
         failed = sum(trial.state == "failed" for trial in trials)
         raise DataError(
@@ -127,18 +133,61 @@ def read_study(folder: Path) -> StudyResults:
     return results
 
 
-def _trial(outline: Outline, trial_id: str, arm: str, seed: int) -> TrialResult:
-    folder = inside(inside(outline.folder, "trials"), trial_id, named_by=outline.folder / "plan.json")
+def _definition(folder: Path) -> tuple[dict[str, Any], Study]:
+    """What `study.json` holds, and the study in it."""
+    path = inside(folder, "study.json")
+    if not path.is_file():
+        raise DataError(
+            f"{folder}: holds no study (no study.json) and no quickstart; give a folder that `prepose study` made"
+        )
+    head = read_object(path, advice="run `prepose study` again")
+    version = head.get("format")
+    if version != FORMAT:
+        raise DataError(
+            f"{path}: study format {version}, this version reads {FORMAT}; report it with the version that ran it"
+        )
+    study, faults = checked(Study, head.get("study"))
+    scale, size = head.get("budget_scale", 1.0), head.get("size")
+    if isinstance(scale, bool) or not isinstance(scale, int | float):
+        faults.append("budget_scale: expected a number")
+    if not isinstance(size, str | None):
+        faults.append("size: expected a name")
+    if study is None or faults:
+        raise _damaged(path, faults)
+    return head, study
+
+
+def _plan(folder: Path) -> Plan:
+    path = inside(folder, "plan.json")
+    if not path.is_file():
+        raise DataError(f"{folder}: the study has no plan.json yet; run `prepose study` on it to its end")
+    plan, faults = checked(Plan, read_object(path, advice="run `prepose study` again"))
+    if plan is None:
+        raise _damaged(path, faults)
+    strangers = sorted({trial.arm for trial in plan.trials} - {arm.name for arm in plan.arms})
+    if strangers:
+        raise _damaged(path, [f"trials of arms that it does not have: {strangers}"])
+    return plan
+
+
+def _damaged(path: Path, faults: Sequence[str]) -> DataError:
+    return DataError(
+        f"{path}: is damaged or of another version ({listed(faults)}); run `prepose study` again into another folder"
+    )
+
+
+def _trial(study_folder: Path, study: Study, planned: PlannedRun) -> TrialResult:
+    folder = inside(inside(study_folder, "trials"), planned.id, named_by=study_folder / "plan.json")
     costs, failure = _read(inside(folder, "costs.json")), _read(inside(folder, "failure.json"))
     state: State = "done" if costs is not None else "failed" if failure is not None else "missing"
     headers = {}
     if state == "done":
-        found = {each.name: _header(outline, folder, each.name) for each in outline.sets}
+        found = {name: _header(study_folder, folder, name) for name in study.sets}
         headers = {name: header for name, header in found.items() if header is not None}
     return TrialResult(
-        id=trial_id,
-        arm=arm,
-        seed=seed,
+        id=planned.id,
+        arm=planned.arm,
+        seed=planned.seed,
         folder=folder,
         state=state,
         costs=costs or {},
@@ -152,27 +201,27 @@ def _read(path: Path) -> dict[str, Any] | None:
     return read_object_if_any(path, advice="run the trial again")
 
 
-def _header(outline: Outline, trial: Path, set_name: str) -> dict[str, Any] | None:
+def _header(study_folder: Path, trial: Path, set_name: str) -> dict[str, Any] | None:
     """What an evaluation's JSON says; None where the set was not measured."""
-    evaluations, study = inside(trial, "evaluations"), outline.folder / "study.json"
+    evaluations, study = inside(trial, "evaluations"), study_folder / "study.json"
     # The arrays lie beside it under the same name, and so will the sums that a report keeps.
     inside(evaluations, f"{set_name}.npz", named_by=study)
     return _read(inside(evaluations, f"{set_name}.json", named_by=study))
 
 
 def _check_alike(results: StudyResults) -> None:
-    for each in results.sets:
-        first = next(trial for trial in results.done if each.name in trial.headers)
-        expected = first.headers[each.name]
+    for name in results.sets:
+        first = next(trial for trial in results.done if name in trial.headers)
+        expected = first.headers[name]
         for trial in results.done:
-            header = trial.headers.get(each.name, expected)
+            header = trial.headers.get(name, expected)
             missing = [key for key in _NEEDED if key not in header]
             if missing:
-                raise DataError(f"{trial.evaluation_file(each.name)}: lacks {missing[0]!r}; evaluate the trial again")
+                raise DataError(f"{trial.evaluation_file(name)}: lacks {missing[0]!r}; evaluate the trial again")
             unlike = [key for key in _ALIKE if header.get(key) != expected[key]]
             if unlike:
                 raise DataError(
-                    f"{trial.evaluation_file(each.name)}: measured unlike trial {first.id}: {_told(unlike[0], header)} "
+                    f"{trial.evaluation_file(name)}: measured unlike trial {first.id}: {_told(unlike[0], header)} "
                     f"against {_told(unlike[0], expected)}; figures of unlike protocols do not stand side by side: "
                     "evaluate one of them again"
                 )

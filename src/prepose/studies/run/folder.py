@@ -19,6 +19,7 @@ from prepose.files import inside, is_left_over, read_object, write_json
 from prepose.models.flops import count_flops, count_parameters
 from prepose.recipes.budget import stage_cost, training_flops
 from prepose.recipes.run import differences
+from prepose.specs.plan import Plan, PlannedArm, PlannedRun, PlannedStage
 from prepose.specs.reading import FORMAT
 from prepose.specs.recipe import Recipe
 from prepose.specs.study import Study
@@ -65,10 +66,11 @@ def claim_folder(folder: Path, wanted: Mapping[str, Any], *, extend: bool) -> No
 
 def plan_of(arms: Sequence[Arm], trials: Sequence[PlannedTrial]) -> dict[str, Any]:
     """What `plan.json` holds."""
-    return {
-        "arms": [_arm_row(arm) for arm in arms],
-        "trials": [{"id": trial.id, "arm": trial.arm, "seed": trial.seed} for trial in trials],
-    }
+    plan = Plan(
+        arms=tuple(_planned(arm) for arm in arms),
+        trials=tuple(PlannedRun(id=trial.id, arm=trial.arm, seed=trial.seed) for trial in trials),
+    )
+    return plan.model_dump(mode="json")
 
 
 def keep_plan(folder: Path, plan: Mapping[str, Any], *, extend: bool) -> None:
@@ -159,25 +161,24 @@ def note_sitting(folder: Path, facts: Mapping[str, Any]) -> None:
         write_json(path, dict(facts))
 
 
-def _arm_row(arm: Arm) -> dict[str, Any]:
+def _planned(arm: Arm) -> PlannedArm:
     recipe = arm.recipe
-    return {
-        "name": arm.name,
-        "levels": dict(arm.levels),
-        "train_flops": training_flops(recipe),
-        "counted_flops": counted_flops(arm),
-        "images": recipe.samples,
-        "parameters": count_parameters(recipe.model),
-        "forward_flops": count_flops(recipe.model).forward,
-        "shared_by": dict(arm.shared_by),
-        "stages": [
-            {
-                "name": stage.name,
-                "samples": recipe.steps(stage) * recipe.batch_size,
-                "train_flops": float(
-                    recipe.steps(stage) * recipe.batch_size * stage_cost(recipe.model, stage).training
-                ),
-            }
+    samples = {stage.name: recipe.steps(stage) * recipe.batch_size for stage in recipe.stages}
+    return PlannedArm(
+        name=arm.name,
+        levels=dict(arm.levels),
+        train_flops=training_flops(recipe),
+        counted_flops=counted_flops(arm),
+        images=recipe.samples,
+        parameters=count_parameters(recipe.model),
+        forward_flops=count_flops(recipe.model).forward,
+        shared_by=dict(arm.shared_by),
+        stages=tuple(
+            PlannedStage(
+                name=stage.name,
+                samples=samples[stage.name],
+                train_flops=float(samples[stage.name] * stage_cost(recipe.model, stage).training),
+            )
             for stage in recipe.stages
-        ],
-    }
+        ),
+    )

@@ -1,7 +1,5 @@
 """The samples of a study: worlds that it draws where they are missing, and stores that are there."""
 
-import hashlib
-import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -26,15 +24,9 @@ def store_folders(study: Study, folder: Path, shared: Path | None) -> dict[str, 
     def place(name: str, spec: StoreSpec) -> Path:
         if spec.path is not None:
             return Path(spec.path).expanduser()
-        return folder / "stores" / name if shared is None else shared / f"{name}-{digest(spec)}"
+        return folder / "stores" / name if shared is None else shared / f"{name}-{spec.digest}"
 
     return {name: place(name, spec).resolve() for name, spec in study.stores.items()}
-
-
-def digest(spec: StoreSpec) -> str:
-    """Eight hexadecimal digits that name what a store holds."""
-    text = json.dumps(spec.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def check_worlds(study: Study) -> None:
