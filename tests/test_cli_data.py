@@ -74,7 +74,7 @@ def test_the_list_is_for_machines_too_and_needs_no_torch(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (("add", "lsp-extend", ".", "--out", "x"), "no dataset is named 'lsp-extend'; did you mean 'lsp-extended'?"),
+        (("add", "lsp-extend", ".", "--out", "x"), "no dataset is named 'lsp-extend' (did you mean 'lsp-extended'?)"),
         (("show", "nowhere"), "nowhere"),
         (("check", "nowhere"), "nowhere"),
     ],

@@ -244,7 +244,7 @@ def test_a_broken_image_stops_the_addition_and_is_named(tmp_path, generator):
 )
 def test_a_near_miss_is_suggested(name, near):
     with pytest.raises(
-        DataError, match=rf"no dataset is named '{name}'; did you mean '{near}'\? known: lsp, lsp-extended"
+        DataError, match=rf"no dataset is named '{name}' \(did you mean '{near}'\?\); known: lsp, lsp-extended"
     ):
         get_dataset(name)
 

@@ -96,8 +96,8 @@ def test_a_folder_is_looked_into_for_stores_and_for_owners_files(folder):
 @pytest.mark.parametrize(
     ("word", "line"),
     [
-        ("flick", r"no dataset is named 'flick'; did you mean 'flic'\? known: lsp, "),
-        ("no/where", "no/where: there is no such folder, and no dataset is named so; known: lsp, "),
+        ("flick", r"no dataset is named 'flick' \(did you mean 'flic'\?\); known: lsp, "),
+        ("no/where", "no/where: there is no such folder, and no dataset is named 'no/where'; known: lsp, "),
     ],
 )
 def test_a_word_that_is_neither_is_told(tmp_path, word, line):
