@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from prepose.body.skeletons import get_skeleton
-from prepose.camera.crop import cell_from_crop, crop_of_box
+from prepose.camera.crop import borders, cell_from_crop, crop_of_box
 from prepose.data.dataset import PoseDataset
 from prepose.data.target import image_targets
 from prepose.loss_maps import gaussian_maps
@@ -64,7 +64,7 @@ def _read(joints_crop: Float[Tensor, "B J 3"], spec: ModelSpec) -> np.ndarray:
     cells = joints_crop[..., :2] * float(cells_from_px[0, 0]) + float(cells_from_px[0, 2])
     side = spec.size // STRIDE
     # A joint beyond the crop is drawn at its border: the maps have no other place for it.
-    cells = cells.clamp(-0.5, side - 0.5)
+    cells = cells.clamp(*borders(side))
     everywhere = torch.ones(cells.shape[:2], dtype=torch.bool)
     if spec.readout == "integral":
         heatmaps = gaussian_maps(cells, everywhere, side, DISTRIBUTION_SIGMA).clamp_min(1e-30).log()

@@ -6,7 +6,7 @@ from jaxtyping import UInt8
 
 from prepose.arrays import ImageRgb
 from prepose.body.drawing import draw_box, draw_skeleton, draw_text
-from prepose.camera.crop import resize_matrix, transform
+from prepose.camera.crop import resize_matrix, transform, transform_box
 from prepose.predict.prediction import Prediction
 from prepose.predict.view_3d import INK, SKY_TOP, draw_scene, scene_of
 
@@ -47,10 +47,9 @@ def _photograph_panel(photograph: ImageRgb, prediction: Prediction) -> Drawing:
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
     panel = np.asarray(cv2.resize(photograph, size, interpolation=method), np.uint8)
     place = resize_matrix(factor)
-    x, y, box_width, box_height = prediction.box_xywh
-    if (box_width, box_height) != (width, height):
-        corner = transform(place, np.array([[x - 0.5, y - 0.5]]))[0] + 0.5
-        panel = draw_box(panel, np.array([*corner, box_width * factor, box_height * factor]))
+    box = np.asarray(prediction.box_xywh)
+    if tuple(box[2:]) != (width, height):
+        panel = draw_box(panel, transform_box(place, box))
     panel = draw_skeleton(
         panel,
         transform(place, prediction.joints_img.astype(float)),

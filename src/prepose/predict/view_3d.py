@@ -13,6 +13,7 @@ from jaxtyping import Float
 from prepose.arrays import ImageRgb, Matrix3, Vector3
 from prepose.body.drawing import Rgb, side_colour
 from prepose.body.skeleton import Skeleton
+from prepose.camera.crop import middle_of
 
 SKY_TOP: Rgb = (250, 251, 253)
 SKY_BOTTOM: Rgb = (228, 232, 238)
@@ -86,7 +87,7 @@ class _Eye:
         wide, high = self.scene.reach_wh
         zoom = FILLED / 2 * min(width / wide, height / high)
         scale = zoom * distance / np.maximum(distance + turned[:, 2], 0.1 * distance)
-        middle = np.array([(width - 1) / 2, 0.48 * height])
+        middle = np.array([middle_of(width), 0.48 * height])
         return turned[:, :2] * scale[:, None] + middle, scale
 
 
