@@ -20,17 +20,21 @@ from prepose.metrics import measures, protocol, protocols
 from prepose.metrics.protocols import PROTOCOLS, get_protocol, protocols_for
 from prepose.models import pose_net
 from prepose.models.backbones import BACKBONES, Trunk
-from prepose.models.pose_net import ModelSpec, PoseOutput, build_pose_net
-from prepose.recipes import builtin, objective, stage
-from prepose.recipes.builtin import RECIPES, recipe_named
-from prepose.studies.builtin import STUDIES
-from prepose.studies.reading import study_named
+from prepose.models.pose_net import PoseOutput, build_pose_net
+from prepose.recipes import objective
+from prepose.specs import builtin_recipes
+from prepose.specs.builtin_recipes import RECIPES, recipe_named
+from prepose.specs.builtin_studies import STUDIES
+from prepose.specs.model import ModelSpec
+from prepose.specs.reading import study_named
 from prepose.synthetic import motion
 from prepose.synthetic.actions import ACTIONS
 from prepose.synthetic.motion import draw_pose
 from prepose.synthetic.rig import draw_proportions
 
 ROOT = Path(__file__).parents[1]
+# `model_copy` asks for no name in `specs`, whose tables the specs keep as they found them.
+SMALL = ModelSpec(backbone="small-0.3m", decoder="light", size=32)
 
 
 def add_a_dataset(monkeypatch, folder):
@@ -48,7 +52,7 @@ def add_a_skeleton(monkeypatch, _folder):
     assert get_skeleton("toy-14") is toy
     expected = joint_map(LSP_14, MPII_16).truly_labelled
     np.testing.assert_array_equal(joint_map(toy, MPII_16).truly_labelled, expected)
-    small = ModelSpec(backbone="small-0.3m", decoder="light", size=32, skeleton="toy-14")
+    small = SMALL.model_copy(update={"skeleton": "toy-14"})
     assert build_pose_net(small).eval()(torch.zeros(1, 3, 32, 32)).joints_crop.shape == (1, 14, 3)
 
 
@@ -56,9 +60,8 @@ def add_a_loss(monkeypatch, _folder):
     def toy(x):
         return masked_mean((x.joints_fraction - x.target_fraction).abs().amax(-1), x.has_3d, x.count_3d)
 
-    for module in (stage, objective):
-        monkeypatch.setattr(module, "LOSSES", {**LOSSES, "toy": toy})
-    ours = stage.Stage(**{**recipe_named("only-3d").stages[0].model_dump(), "losses": {"toy": 1.0}})
+    monkeypatch.setattr(objective, "LOSSES", {**LOSSES, "toy": toy})
+    ours = recipe_named("only-3d").stages[0].model_copy(update={"losses": {"toy": 1.0}})
     maps = torch.zeros(1, 14, 4, 4)
     output = PoseOutput(maps, maps, torch.ones(1, 14, 3), torch.ones(1, 14))
     known = torch.ones(1, 14, dtype=torch.bool)
@@ -85,7 +88,7 @@ def add_a_backbone(monkeypatch, _folder):
             return tuple(stages)
 
     monkeypatch.setattr(pose_net, "BACKBONES", {**BACKBONES, "toy": Toy})
-    net = build_pose_net(ModelSpec(backbone="toy", decoder="light", size=32)).eval()
+    net = build_pose_net(SMALL.model_copy(update={"backbone": "toy"})).eval()
     assert all(part.isfinite().all() for part in net(torch.zeros(1, 3, 32, 32)))
 
 
@@ -98,7 +101,7 @@ def add_a_protocol(monkeypatch, _folder):
 
 def add_a_recipe(monkeypatch, _folder):
     toy = recipe_named("mixed").model_copy(update={"name": "toy"})
-    monkeypatch.setattr(builtin, "RECIPES", {**RECIPES, "toy": lambda: toy})
+    monkeypatch.setattr(builtin_recipes, "RECIPES", {**RECIPES, "toy": lambda: toy})
     assert recipe_named("toy") is toy
 
 
