@@ -8,32 +8,12 @@ import csv
 import json
 import shutil
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
 
-from fakes import fake_lsp, fake_lsp_extended
-from fakes_3dhp import ALL_CAMERAS, fake_npz_lists, fake_test_set, fake_training
-from fakes_3dpw import fake_3dpw
-from fakes_coco import fake_coco
-from fakes_custom import fake_custom, fake_custom_csv
-from fakes_flic import fake_flic, fake_flic_full
-from fakes_h36m import Lab, draw_lab, write_challenge, write_fetched, write_lists, write_npz, write_recordings
-from fakes_labels import (
-    fake_coco_style,
-    fake_cvat,
-    fake_jhmdb,
-    fake_label_studio,
-    fake_penn_action,
-    fake_whole_body,
-    fake_yolo_pose,
-)
-from fakes_mpii import fake_mpii
-from fakes_occlusion_person import fake_occlusion_person
-from prepose.data.adapters.flic import FLIC_FULL_SPLITS, FLIC_SPLITS
+from fake_layouts import Layout, tables_of_fakes
 from prepose.data.catalog import add_dataset, get_dataset
 from prepose.data.dataset import PoseDataset
 from prepose.data.doctor import examine_store, images_to_see
@@ -47,103 +27,10 @@ from scored import OUTCOMES, score_perfect_network, score_perfectly, score_shift
 
 # All of the small splits; of the large ones a part that is large enough for each check.
 MOST_IMAGES, MOST_SCORED = 40, 20
-H36M_SPLITS = ("train", "validation", "test", "trainval", "test-every-5th", "test-clean")
-CHALLENGE_SPLITS = H36M_SPLITS[:4]
-STUDIO_SPLITS = ("train", "validation", "trainval", "train-14-cameras", "train-28-joints", "validation-28-joints")
 
 CLEAN = "nothing found"
 
-Write = Callable[[Path, np.random.Generator], object]
-
-
-@dataclass(frozen=True)
-class Layout:
-    """One public form of a dataset.
-
-    Attributes:
-        dataset: Its name in the catalogue.
-        name: What tells the layout from the others.
-        write: Writes a fake of it into a folder.
-        splits: The splits that are tried.
-        partial: Whether only some of the labels' pictures are written, and added by `--partial`.
-        unplaced: Whether its poses have no place in their pictures, so that they can be scored but not trained on.
-    """
-
-    dataset: str
-    name: str
-    write: Write
-    splits: tuple[str, ...]
-    partial: bool = False
-    unplaced: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.dataset}, {self.name}"
-
-
-@cache
-def _lab() -> Lab:
-    return draw_lab(np.random.default_rng(11), frames=6)
-
-
-def _h36m(writer: Callable[..., object], **settings: bool) -> Write:
-    return lambda root, generator: writer(root, _lab(), **settings)
-
-
-def _coco_2014(root: Path, generator: np.random.Generator) -> None:
-    fake_coco(root, generator, count=48)
-    for part in ("train", "val"):
-        (root / f"{part}2017").rename(root / f"{part}2014")
-        labels = root / "annotations" / f"person_keypoints_{part}2017.json"
-        labels.rename(labels.with_name(labels.name.replace("2017", "2014")))
-
-
-LAYOUTS = (
-    Layout("mpii", "JSON", partial(fake_mpii, count=48), ("train", "validation", "all")),
-    Layout("mpii", "HDF5", partial(fake_mpii, count=48, layout="h5"), ("train", "validation", "all")),
-    Layout("mpii", "owners' .mat", partial(fake_mpii, count=48, layout="mat"), ("all",)),
-    Layout(
-        "lsp",
-        "joints.mat",
-        # The test split begins at the 1,001st of the labels.
-        partial(fake_lsp, count=1024, pictures=(*range(1, 31), *range(1001, 1025))),
-        ("train", "test"),
-        partial=True,
-    ),
-    Layout("lsp-extended", "joints.mat", partial(fake_lsp_extended, count=60), ("train", "validation", "all")),
-    Layout("flic", "HDF5, viewer's sides", partial(fake_flic, count=60, flavours=("",)), FLIC_SPLITS),
-    Layout("flic", "HDF5, person's sides", partial(fake_flic, count=60, behind=4), FLIC_SPLITS),
-    Layout("flic-full", "examples.mat", partial(fake_flic_full, count=60), FLIC_FULL_SPLITS),
-    Layout("coco", "JSON of 2017", partial(fake_coco, count=48), ("train", "validation")),
-    Layout("coco", "JSON of 2014", _coco_2014, ("train", "validation")),
-    Layout("coco-style", "CrowdPose", partial(fake_coco_style, count=48), ("train", "validation")),
-    Layout("coco-style", "COCO-WholeBody", partial(fake_whole_body, count=48), ("train", "validation")),
-    Layout("coco-style", "JHMDB", partial(fake_jhmdb, count=48), ("train", "validation")),
-    Layout("penn-action", "labels", partial(fake_penn_action, count=48), ("train", "test")),
-    Layout("yolo-pose", "data.yaml", partial(fake_yolo_pose, count=48), ("train", "validation")),
-    Layout("cvat", "annotations.xml", partial(fake_cvat, count=48), ("train", "validation")),
-    Layout("label-studio", "JSON", partial(fake_label_studio, count=40), ("train",)),
-    Layout("h36m", "challenge, csv", _h36m(write_challenge), CHALLENGE_SPLITS, unplaced=True),
-    Layout("h36m", "challenge, cache", _h36m(write_challenge, csv=False, cache=True), CHALLENGE_SPLITS),
-    Layout("h36m", "extracted frames", _h36m(write_recordings), H36M_SPLITS),
-    Layout("h36m", "h36m-fetch", _h36m(write_fetched), H36M_SPLITS),
-    Layout("h36m", "COCO-like JSON", _h36m(write_lists), H36M_SPLITS),
-    Layout("h36m", "npz", _h36m(write_npz), H36M_SPLITS),
-    Layout("occlusion-person", "zip", partial(fake_occlusion_person, counts={"train": 24, "validation": 21}),
-           ("train", "validation")),
-    Layout("occlusion-person", "folder",
-           partial(fake_occlusion_person, images="folder", counts={"train": 24, "validation": 21}),
-           ("train", "validation")),
-    Layout("mpi-inf-3dhp", "videos", partial(fake_training, frames=11, cameras=ALL_CAMERAS, pictures="videos"),
-           STUDIO_SPLITS),
-    # The other splits are of the same pictures.
-    Layout("mpi-inf-3dhp", "frames", partial(fake_training, frames=11, pictures="frames"), STUDIO_SPLITS[:2]),
-    Layout("mpi-inf-3dhp", "test set", fake_test_set, ("test",)),
-    # Its test list has no univ_annot3, which a protocol of that split needs.
-    Layout("mpi-inf-3dhp", "npz of MMPose", fake_npz_lists, ("train", "validation")),
-    Layout("3dpw", "sequence files", partial(fake_3dpw, frames=12), ("train", "validation", "test")),
-    Layout("custom", "JSON, world frame", partial(fake_custom, count=48), ("train", "test")),
-    Layout("custom", "CSV, camera frame", partial(fake_custom_csv, count=24), ("train",)),
-)  # fmt: skip
+LAYOUTS: tuple[Layout, ...] = tuple(layout for module in tables_of_fakes() for layout in module.LAYOUTS)
 
 
 @dataclass(frozen=True)

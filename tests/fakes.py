@@ -1,6 +1,7 @@
 """LSP and LSP-Extended in their owners' file format, and samples of any skeleton."""
 
 import struct
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -8,6 +9,7 @@ import numpy as np
 import scipy.io
 import simplejpeg
 
+from fake_layouts import Layout, SmallFake
 from fake_people import STANDING_WH, fake_jpeg, standing_people
 from prepose.body.skeleton import Skeleton
 from prepose.body.skeletons import LSP_14
@@ -112,3 +114,21 @@ def turned_jpeg(image: np.ndarray, orientation: int) -> bytes:
     jpeg = simplejpeg.encode_jpeg(image, quality=95)
     exif = b"Exif\0\0MM\0*" + struct.pack(">IHHHIHHI", 8, 1, 0x0112, 3, 1, orientation, 0, 0)
     return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + jpeg[2:]
+
+
+FAKES = {"lsp": fake_lsp, "lsp-extended": fake_lsp_extended}
+LAYOUTS = (
+    Layout(
+        "lsp",
+        "joints.mat",
+        # The test split begins at the 1,001st of the labels.
+        partial(fake_lsp, count=1024, pictures=(*range(1, 31), *range(1001, 1025))),
+        ("train", "test"),
+        partial=True,
+    ),
+    Layout("lsp-extended", "joints.mat", partial(fake_lsp_extended, count=60), ("train", "validation", "all")),
+)
+SMALL_FAKES = (
+    SmallFake("lsp", "", partial(fake_lsp, count=12), ("--split", "train")),
+    SmallFake("lsp-extended", "", partial(fake_lsp_extended, count=12)),
+)

@@ -6,6 +6,7 @@ A studio of 14 cameras around people in made-up poses. Everything is a tenth of 
 import pickle
 import shutil
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -14,6 +15,7 @@ import numpy as np
 import scipy.io
 import simplejpeg
 
+from fake_layouts import Layout, SmallFake
 from fake_people import fake_camera, fake_picture, fake_posed, turned
 from prepose.body.skeletons import MPI_INF_3DHP_17, MPI_INF_3DHP_28
 from prepose.camera.camera import Camera
@@ -269,3 +271,30 @@ def fake_3dhp(root: Path, generator: np.random.Generator, *, count: int = 11) ->
         if (name, camera) != ("S6/Seq2", 2)
     ]
     return np.concatenate([*places, *(recording.joints_img[recording.valid] for recording in test.values())])
+
+
+STUDIO_SPLITS = ("train", "validation", "trainval", "train-14-cameras", "train-28-joints", "validation-28-joints")
+FAKES = {"mpi-inf-3dhp": fake_3dhp}
+LAYOUTS = (
+    Layout(
+        "mpi-inf-3dhp",
+        "videos",
+        partial(fake_training, frames=11, cameras=ALL_CAMERAS, pictures="videos"),
+        STUDIO_SPLITS,
+    ),
+    # The other splits are of the same pictures.
+    Layout("mpi-inf-3dhp", "frames", partial(fake_training, frames=11, pictures="frames"), STUDIO_SPLITS[:2]),
+    Layout("mpi-inf-3dhp", "test set", fake_test_set, ("test",)),
+    # Its test list has no univ_annot3, which a protocol of that split needs.
+    Layout("mpi-inf-3dhp", "npz of MMPose", fake_npz_lists, ("train", "validation")),
+)
+SMALL_FAKES = (
+    SmallFake(
+        "mpi-inf-3dhp",
+        "training",
+        partial(fake_training, subjects=(1, 8), frames=11, cameras=(0, 1)),
+        ("--partial", "--split", "train", "--split", "validation"),
+    ),
+    SmallFake("mpi-inf-3dhp", "test", partial(fake_test_set, frames=3), ("--split", "test")),
+    SmallFake("mpi-inf-3dhp", "npz", fake_npz_lists),
+)

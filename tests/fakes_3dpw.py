@@ -1,10 +1,12 @@
 """3DPW in its owners' layout: sequence pickles of Python 2, and pictures in a folder a sequence."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from fake_layouts import Layout, SmallFake
 from fake_people import SIZE_WH, FakePerson, fake_camera, fake_person, write_picture
 from fake_pickles import write_python2_pickle
 from prepose.body.skeletons import SMPL_24 as SKELETON
@@ -102,3 +104,8 @@ def threedpw_places(root: Path, generator: np.random.Generator, *, count: int = 
             if there
         ]
     )
+
+
+FAKES = {"3dpw": threedpw_places}
+LAYOUTS = (Layout("3dpw", "sequence files", partial(fake_3dpw, frames=12), ("train", "validation", "test")),)
+SMALL_FAKES = (SmallFake("3dpw", "", partial(fake_3dpw, frames=3)),)

@@ -1,10 +1,12 @@
 """COCO key-points."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from fake_layouts import Layout, SmallFake
 from fake_people import standing_people, write_picture
 from prepose.body.skeletons import COCO_17
 
@@ -58,3 +60,19 @@ def _annotation(joints: np.ndarray, flags: np.ndarray, *, image: int, number: in
         "num_keypoints": int((flags > 0).sum()), "keypoints": [value for triple in triples for value in triple],
         "bbox": [*(low - 2).tolist(), *(high - low + 5).tolist()],
     }  # fmt: skip
+
+
+def _coco_2014(root: Path, generator: np.random.Generator) -> None:
+    fake_coco(root, generator, count=48)
+    for part in ("train", "val"):
+        (root / f"{part}2017").rename(root / f"{part}2014")
+        labels = root / "annotations" / f"person_keypoints_{part}2017.json"
+        labels.rename(labels.with_name(labels.name.replace("2017", "2014")))
+
+
+FAKES = {"coco": fake_coco}
+LAYOUTS = (
+    Layout("coco", "JSON of 2017", partial(fake_coco, count=48), ("train", "validation")),
+    Layout("coco", "JSON of 2014", _coco_2014, ("train", "validation")),
+)
+SMALL_FAKES = (SmallFake("coco", "", fake_coco),)

@@ -2,10 +2,12 @@
 
 import csv
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from fake_layouts import Layout, SmallFake
 from fake_people import SIZE_WH, FakePerson, fake_camera, fake_person, write_picture
 from prepose.body.skeletons import MPII_16
 from prepose.synthetic.rig import draw_proportions
@@ -74,3 +76,14 @@ def draw(root: Path, generator: np.random.Generator, count: int) -> list[FakePer
 
 def image_name(row: int) -> str:
     return f"images/{row // 2:03d}.jpg"
+
+
+FAKES = {"custom": fake_custom}
+LAYOUTS = (
+    Layout("custom", "JSON, world frame", partial(fake_custom, count=48), ("train", "test")),
+    Layout("custom", "CSV, camera frame", partial(fake_custom_csv, count=24), ("train",)),
+)
+SMALL_FAKES = (
+    SmallFake("custom", "json", fake_custom),
+    SmallFake("custom", "csv", fake_custom_csv),
+)

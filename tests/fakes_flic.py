@@ -1,14 +1,17 @@
 """FLIC's re-packed HDF5 files and the owners' examples.mat."""
 
+from functools import partial
 from pathlib import Path
 
 import h5py
 import numpy as np
 import scipy.io
 
+from fake_layouts import Layout, SmallFake
 from fake_mat import struct_array
 from fake_people import standing_people, write_picture
 from prepose.body.skeletons import FLIC_11, FLIC_29
+from prepose.data.adapters.flic import FLIC_FULL_SPLITS, FLIC_SPLITS
 
 
 def fake_flic(
@@ -75,3 +78,16 @@ def fake_flic_full(root: Path, generator: np.random.Generator, *, count: int = 4
         )
     scipy.io.savemat(root / "examples.mat", {"examples": struct_array(examples)})
     return np.delete(people, [first - 2, first - 1], axis=0)
+
+
+FAKES = {"flic": fake_flic, "flic-full": fake_flic_full}
+LAYOUTS = (
+    Layout("flic", "HDF5, viewer's sides", partial(fake_flic, count=60, flavours=("",)), FLIC_SPLITS),
+    Layout("flic", "HDF5, person's sides", partial(fake_flic, count=60, behind=4), FLIC_SPLITS),
+    Layout("flic-full", "examples.mat", partial(fake_flic_full, count=60), FLIC_FULL_SPLITS),
+)
+SMALL_FAKES = (
+    SmallFake("flic", "persons", partial(fake_flic, count=8)),
+    SmallFake("flic", "viewers", partial(fake_flic, count=8, flavours=("",))),
+    SmallFake("flic-full", "", partial(fake_flic_full, count=8)),
+)

@@ -5,7 +5,7 @@ The pictures are a quarter of the real size, and the lenses with them.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,6 +14,7 @@ import h5py
 import numpy as np
 import scipy.io
 
+from fake_layouts import Layout, SmallFake, Write
 from fake_people import fake_jpeg, joints_of_rig, turned
 from prepose.body.skeletons import H36M_17
 from prepose.camera.camera import Camera
@@ -366,3 +367,37 @@ WRITERS = {
 def fake_h36m(root: Path, generator: np.random.Generator, **_: object) -> list[str]:
     """The challenge layout with its cache; returns the names of the images that the three usual splits hold."""
     return list(write_challenge(root, draw_lab(generator, frames=3, subjects=(1, 8, 9)), cache=True))
+
+
+@cache
+def _lab(frames: int, subjects: tuple[int, ...]) -> Lab:
+    return draw_lab(np.random.default_rng(11), frames=frames, subjects=subjects)
+
+
+def _large(writer: Callable[..., object], **settings: bool) -> Write:
+    return lambda root, generator: writer(root, _lab(6, SUBJECTS), **settings)
+
+
+def _small(layout: str, writer: Callable[..., object], *options: str, **settings: bool) -> SmallFake:
+    return SmallFake("h36m", layout, lambda root, generator: writer(root, _lab(2, (1, 8, 9)), **settings), options)
+
+
+SPLITS = ("train", "validation", "test", "trainval", "test-every-5th", "test-clean")
+FAKES = {"h36m": fake_h36m}
+LAYOUTS = (
+    Layout("h36m", "challenge, csv", _large(write_challenge), SPLITS[:4], unplaced=True),
+    Layout("h36m", "challenge, cache", _large(write_challenge, csv=False, cache=True), SPLITS[:4]),
+    Layout("h36m", "extracted frames", _large(write_recordings), SPLITS),
+    Layout("h36m", "h36m-fetch", _large(write_fetched), SPLITS),
+    Layout("h36m", "COCO-like JSON", _large(write_lists), SPLITS),
+    Layout("h36m", "npz", _large(write_npz), SPLITS),
+)
+SMALL_FAKES = (
+    _small("challenge-csv", write_challenge),
+    _small("challenge-both", write_challenge, cache=True),
+    _small("challenge-cache", write_challenge, csv=False, cache=True),
+    _small("frames", write_recordings, "--partial"),
+    _small("fetched", write_fetched, "--partial"),
+    _small("json", write_lists, "--partial"),
+    _small("npz", write_npz, "--partial"),
+)

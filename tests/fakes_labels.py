@@ -1,11 +1,13 @@
 """2D labels in the forms of published sets in COCO's manner, of Penn Action, and of labelling tools."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import scipy.io
 
+from fake_layouts import Layout, SmallFake
 from fake_people import standing_people, write_picture
 from prepose.body.skeleton import Skeleton
 from prepose.body.skeletons import (
@@ -243,3 +245,28 @@ def fake_label_studio(root: Path, generator: np.random.Generator, *, count: int 
         tasks[-1]["annotations"][0]["result"] += result
     (root / "project-1.json").write_text(json.dumps(tasks))
     return np.where((flags > 0)[..., None], people, np.nan)
+
+
+FAKES = {
+    "coco-style": fake_coco_style,
+    "penn-action": fake_penn_action,
+    "yolo-pose": fake_yolo_pose,
+    "cvat": fake_cvat,
+    "label-studio": fake_label_studio,
+}
+LAYOUTS = (
+    Layout("coco-style", "CrowdPose", partial(fake_coco_style, count=48), ("train", "validation")),
+    Layout("coco-style", "COCO-WholeBody", partial(fake_whole_body, count=48), ("train", "validation")),
+    Layout("coco-style", "JHMDB", partial(fake_jhmdb, count=48), ("train", "validation")),
+    Layout("penn-action", "labels", partial(fake_penn_action, count=48), ("train", "test")),
+    Layout("yolo-pose", "data.yaml", partial(fake_yolo_pose, count=48), ("train", "validation")),
+    Layout("cvat", "annotations.xml", partial(fake_cvat, count=48), ("train", "validation")),
+    Layout("label-studio", "JSON", partial(fake_label_studio, count=40), ("train",)),
+)
+SMALL_FAKES = (
+    SmallFake("coco-style", "", partial(fake_coco_style, count=6)),
+    SmallFake("penn-action", "", fake_penn_action),
+    SmallFake("yolo-pose", "", partial(fake_yolo_pose, count=6)),
+    SmallFake("cvat", "", partial(fake_cvat, count=6)),
+    SmallFake("label-studio", "", partial(fake_label_studio, count=6)),
+)

@@ -1,12 +1,14 @@
 """MPII in its three public layouts."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import h5py
 import numpy as np
 import scipy.io
 
+from fake_layouts import Layout, SmallFake
 from fake_mat import struct_array
 from fake_people import standing_people, write_picture
 from prepose.body.skeletons import MPII_16
@@ -119,3 +121,18 @@ def _release(people: np.ndarray, names: list[str]) -> dict:
     annolist = [{"image": {"name": name}, "annorect": struct_array(rect)} for name, rect in rects.items()]
     annolist.append({"image": {"name": "099999999.jpg"}, "annorect": np.empty((0, 0))})
     return {"annolist": struct_array(annolist), "img_train": np.array([1] * (len(annolist) - 1) + [0])}
+
+
+FAKES = {"mpii": fake_mpii}
+LAYOUTS = (
+    Layout("mpii", "JSON", partial(fake_mpii, count=48), ("train", "validation", "all")),
+    Layout("mpii", "HDF5", partial(fake_mpii, count=48, layout="h5"), ("train", "validation", "all")),
+    Layout("mpii", "owners' .mat", partial(fake_mpii, count=48, layout="mat"), ("all",)),
+)
+SMALL_FAKES = (
+    SmallFake("mpii", "json", fake_mpii),
+    SmallFake("mpii", "json-no-heads", partial(fake_mpii, heads=False)),
+    SmallFake("mpii", "h5", partial(fake_mpii, layout="h5")),
+    SmallFake("mpii", "h5-no-heads", partial(fake_mpii, layout="h5", heads=False)),
+    SmallFake("mpii", "mat", partial(fake_mpii, layout="mat")),
+)

@@ -2,10 +2,12 @@
 
 import pickle
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from fake_layouts import Layout, SmallFake
 from fake_people import SIZE_WH, FakePerson, fake_jpeg, fake_person
 from prepose.body.skeletons import OCCLUSION_PERSON_15 as SKELETON
 from prepose.synthetic.rig import draw_proportions
@@ -99,3 +101,29 @@ def occlusion_person_places(root: Path, generator: np.random.Generator, *, count
     """The dataset with `count` records in train and 4 in validation; returns all joints, px."""
     people = fake_occlusion_person(root, generator, counts={"train": count, "validation": 4})
     return np.stack([person.joints_img for group in people.values() for person in group])
+
+
+def _small(images: str) -> SmallFake:
+    write = partial(fake_occlusion_person, counts={"train": 4, "validation": 2}, images=images)
+    return SmallFake("occlusion-person", images, write)
+
+
+FAKES = {"occlusion-person": occlusion_person_places}
+LAYOUTS = (
+    Layout(
+        "occlusion-person",
+        "zip",
+        partial(fake_occlusion_person, counts={"train": 24, "validation": 21}),
+        ("train", "validation"),
+    ),
+    Layout(
+        "occlusion-person",
+        "folder",
+        partial(fake_occlusion_person, images="folder", counts={"train": 24, "validation": 21}),
+        ("train", "validation"),
+    ),
+)
+SMALL_FAKES = (
+    _small("zip"),
+    _small("folder"),
+)

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from prepose.body.skeleton import Skeleton
-from prepose.camera.crop import cell_from_crop
+from prepose.camera.crop import borders, cell_from_crop
 from prepose.loss_maps import HEATMAP_SIGMA, gaussian_maps, read_at
 
 DISTRIBUTION_SIGMA = 1.0  # cells
@@ -90,7 +90,8 @@ def heatmap_cross_entropy(
     # Each axis is normalised by a softmax of its own: it cannot underflow, however far outside a masked joint lies.
     columns, rows = (-((cells - joints_cell[..., None]) ** 2) / (2 * sigma**2)).softmax(-1).unbind(2)
     expected = ((heatmaps * columns[..., None, :]).sum(-1) * rows).sum(-1)
-    inside = ((joints_cell >= -0.5) & (joints_cell <= size - 0.5)).all(-1)
+    low, high = borders(size)
+    inside = ((joints_cell >= low) & (joints_cell <= high)).all(-1)
     return masked_mean(heatmaps.flatten(2).logsumexp(-1) - expected, mask & inside, count)
 
 

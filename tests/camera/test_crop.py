@@ -1,15 +1,25 @@
+import re
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from prepose.camera import crop
 from prepose.camera.crop import (
     BOX_MARGIN,
     Crop,
+    borders,
+    box_about,
+    box_of_corners,
     cell_from_crop,
+    corners_of_box,
     crop_of_box,
+    from_corner,
     is_inside,
+    middle_of,
     resize_matrix,
     scale_of,
     shift_matrix,
@@ -224,3 +234,39 @@ def test_a_box_keeps_its_edges_when_the_picture_is_cut_and_resized():
     assert (half[2:8, 1:9] == 255).all() and (half > 0).sum() == 3 * 48
     np.testing.assert_allclose(transform_box(np.linalg.inv(matrix), moved), box)
     assert np.isnan(transform_box(matrix, np.full(4, np.nan))).all()
+
+
+def test_a_picture_has_a_width_and_a_height_and_each_point_may_have_its_own():
+    points = np.array([[99.5, 49.5], [99.6, 0.0], [0.0, 49.6], [np.nan, 0.0]])
+    assert is_inside(points, (100, 50)).tolist() == [True, False, False, False]
+    assert is_inside(points, np.array([[100, 50], [101, 50], [100, 51], [100, 50]])).tolist() == [True] * 3 + [False]
+
+
+def test_a_box_covers_its_pixels_from_edge_to_edge():
+    boxes = np.array([[0.0, 0.0, 64, 48], [3.0, 7.0, 1, 2]])
+    low, high = corners_of_box(boxes)
+    assert low.tolist() == [[-0.5, -0.5], [2.5, 6.5]] and high.tolist() == [[63.5, 47.5], [3.5, 8.5]]
+    np.testing.assert_array_equal(box_of_corners(low, high), boxes)
+    np.testing.assert_array_equal(box_about((low + high) / 2, boxes[:, 2:]), boxes)
+    assert borders(64) == (-0.5, 63.5) and middle_of(64) == sum(borders(64)) / 2
+    assert from_corner(np.array([0.0, 64.0])).tolist() == list(borders(64))
+
+
+# Sizes and places moved by half a pixel.
+HALVES = re.compile(
+    r"[<>]=? -0\.5|(?<!/ )\b(size|sides?|sizes?_wh|width|height|stride|[xy]) - 0\.5\b"
+    r"|\b(size|side|width|height|stride) - 1\) / 2|:2\] - 0\.5",
+    re.IGNORECASE,
+)
+
+
+def test_the_rule_is_written_here_alone():
+    sources = Path(crop.__file__).parents[1]
+    found = [
+        f"{path.relative_to(sources)}:{number}: {line.strip()}"
+        for path in sorted(sources.rglob("*.py"))
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        # `body` lies below `camera`.
+        if path.parent.name != "camera" and path.name != "drawing.py" and HALVES.search(line)
+    ]
+    assert found == []

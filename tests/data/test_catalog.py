@@ -7,16 +7,9 @@ from functools import partial
 import numpy as np
 import pytest
 
+from fake_layouts import tables_of_fakes
 from fakes import fake_lsp, fake_lsp_extended
-from fakes_3dhp import fake_3dhp
-from fakes_3dpw import threedpw_places
 from fakes_coco import fake_coco
-from fakes_custom import fake_custom
-from fakes_flic import fake_flic, fake_flic_full
-from fakes_h36m import fake_h36m
-from fakes_labels import fake_coco_style, fake_cvat, fake_label_studio, fake_penn_action, fake_yolo_pose
-from fakes_mpii import fake_mpii
-from fakes_occlusion_person import occlusion_person_places
 from prepose.camera.crop import transform
 from prepose.data import catalog, embed, store_files
 from prepose.data.catalog import DATASETS, add_dataset, get_dataset
@@ -25,24 +18,7 @@ from prepose.data.picture import image_size
 from prepose.data.store import describe_store, open_store
 from prepose.errors import DataError
 
-FAKES = {
-    "lsp": fake_lsp,
-    "lsp-extended": fake_lsp_extended,
-    "mpii": fake_mpii,
-    "flic": fake_flic,
-    "flic-full": fake_flic_full,
-    "coco": fake_coco,
-    "custom": fake_custom,
-    "coco-style": fake_coco_style,
-    "penn-action": fake_penn_action,
-    "yolo-pose": fake_yolo_pose,
-    "cvat": fake_cvat,
-    "label-studio": fake_label_studio,
-    "h36m": fake_h36m,
-    "occlusion-person": occlusion_person_places,
-    "mpi-inf-3dhp": fake_3dhp,
-    "3dpw": threedpw_places,
-}
+FAKES = {name: fake for module in tables_of_fakes() for name, fake in module.FAKES.items()}
 
 
 @pytest.fixture

@@ -3,33 +3,35 @@
 import pytest
 import torch
 
-from prepose.models.backbones import BACKBONES, Trunk
+from prepose.models.backbones import BACKBONES, RESNETS, Trunk
 
 
 @pytest.mark.parametrize("name", BACKBONES)
 def test_stage_maps_have_the_promised_channels_and_strides(name: str) -> None:
     with torch.device("meta"):
-        stages = Trunk(BACKBONES[name])(torch.zeros(1, 3, 128, 128))
-    assert tuple(stage.shape[1] for stage in stages) == BACKBONES[name].channels
+        trunk = BACKBONES[name]()
+        stages = trunk(torch.zeros(1, 3, 128, 128))
+    assert isinstance(trunk, Trunk)
+    assert tuple(stage.shape[1] for stage in stages) == trunk.channels
     assert tuple(128 // stage.shape[2] for stage in stages) == (4, 8, 16, 32)
 
 
-@pytest.mark.parametrize("name", BACKBONES)
+@pytest.mark.parametrize("name", RESNETS)
 def test_channels_suit_the_packing_of_bfloat16(name: str) -> None:
-    assert all(channels % 16 == 0 for channels in (BACKBONES[name].stem, *BACKBONES[name].channels))
+    assert all(channels % 16 == 0 for channels in (RESNETS[name].stem, *RESNETS[name].channels))
 
 
-@pytest.mark.parametrize("name", [name for name in BACKBONES if BACKBONES[name].block == "bottleneck"])
+@pytest.mark.parametrize("name", [name for name in RESNETS if RESNETS[name].block == "bottleneck"])
 def test_the_stride_is_in_the_3x3_convolution(name: str) -> None:
     with torch.device("meta"):
-        trunk = Trunk(BACKBONES[name])
+        trunk = BACKBONES[name]()
     strided = [m for m in trunk.modules() if isinstance(m, torch.nn.Conv2d) and m.stride == (2, 2)]
     kernels = [module.kernel_size[0] for module in strided]
     assert sorted(kernels) == [1, 1, 1, 3, 3, 3, 7]  # shortcuts, blocks, stem
 
 
-@pytest.mark.parametrize("name", BACKBONES)
+@pytest.mark.parametrize("name", RESNETS)
 def test_batch_norm_momentum_is_the_references(name: str) -> None:
     with torch.device("meta"):
-        norms = [m for m in Trunk(BACKBONES[name]).modules() if isinstance(m, torch.nn.BatchNorm2d)]
+        norms = [m for m in BACKBONES[name]().modules() if isinstance(m, torch.nn.BatchNorm2d)]
     assert norms and all(norm.momentum == 0.1 for norm in norms)

@@ -1,15 +1,20 @@
 """PoseNet as a whole: shapes, counts, randomness, precision, learning."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 from pydantic import ValidationError
+from torch import nn
+from transformers import ConvNextBackbone, ConvNextConfig
 
 from prepose.body.skeletons import SKELETONS
 from prepose.errors import DataError, RecipeError
-from prepose.models.checkpoint import save_weights
+from prepose.models import backbones, checkpoint, pose_net
+from prepose.models.backbones import BACKBONES, Trunk
+from prepose.models.checkpoint import load_weights, save_weights
 from prepose.models.pose_net import PixelStatistics, build_pose_net
 from prepose.specs.model import ModelSpec
 
@@ -65,9 +70,116 @@ def test_the_same_seed_gives_the_same_weights_and_leaves_the_global_generator_al
     assert any(not torch.equal(states[0][name], states[2][name]) for name in states[0])
 
 
-def test_every_number_of_a_new_network_is_finite() -> None:
-    for name, tensor in build_pose_net(ModelSpec(backbone="resnet-18")).state_dict().items():
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_every_number_of_a_new_network_and_all_that_it_says_is_finite(backbone: str) -> None:
+    net = build_pose_net(SMALL.model_copy(update={"backbone": backbone})).eval()
+    for name, tensor in (*net.named_parameters(), *net.named_buffers()):
         assert tensor.isfinite().all(), name
+    with torch.no_grad():
+        assert all(output.isfinite().all() for output in net(picture()))
+
+
+class ToyTrunk(Trunk):
+    """Four strided convolutions with much that is no convolution: numbers of its own, a table, a normalisation."""
+
+    channels = (4, 4, 4, 4)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 4, 4, stride=4)
+        self.down = nn.ModuleList(nn.Conv2d(4, 4, 2, stride=2) for _ in range(3))
+        self.up = nn.ConvTranspose2d(4, 4, 1)
+        self.norm, self.mix, self.places = nn.LayerNorm(4), nn.Linear(4, 4), nn.Embedding(8, 4)
+        self.layer_scale = nn.Parameter(torch.full((4, 1, 1), 1e-6))
+        self.position = nn.Parameter(nn.init.trunc_normal_(torch.empty(4, 1, 1), std=0.02))
+        self.register_buffer("order", torch.arange(4), persistent=False)
+
+    def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        maps = self.up(self.stem(pixels)) + self.position
+        maps = maps + self.layer_scale * self.mix(self.norm(maps.movedim(1, -1))).movedim(-1, 1)
+        stages = [maps + self.places(self.order).sum()]
+        for down in self.down:
+            stages.append(down(stages[-1]))
+        return tuple(stages)
+
+
+class ConvNext(Trunk):
+    """A published trunk of another kind, as small as it goes."""
+
+    channels = (4, 4, 8, 8)
+
+    def __init__(self) -> None:
+        super().__init__()
+        config = ConvNextConfig(depths=[1, 1, 1, 1], hidden_sizes=list(self.channels))
+        config.out_features = ["stage1", "stage2", "stage3", "stage4"]
+        self.net = ConvNextBackbone(config)
+
+    def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return self.net(pixels).feature_maps
+
+
+@pytest.mark.parametrize("builder", [ToyTrunk, ConvNext])
+def test_a_backbone_is_a_builder_and_a_line(builder: Callable[[], Trunk], monkeypatch, tmp_path) -> None:
+    add_backbone(monkeypatch, builder)
+    torch.manual_seed(11)
+    before = torch.random.get_rng_state()
+    first, again, other = (build_pose_net(TOY, seed=seed).eval() for seed in (3, 3, 4))
+    assert torch.equal(before, torch.random.get_rng_state())
+    states = [dict(net.named_parameters()) for net in (first, again, other)]
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+    assert any(not torch.equal(states[0][name], states[2][name]) for name in states[0] if name.startswith("trunk."))
+    assert all(tensor.isfinite().all() for tensor in states[0].values())
+    # As the trunk's own constructor starts them.
+    scales = [tensor for name, tensor in states[0].items() if "layer_scale" in name]
+    assert scales and all((tensor == 1e-6).all() for tensor in scales)
+    assert all(output.isfinite().all() for output in first(picture()))
+    save_weights(first, tmp_path)
+    started = build_pose_net(TOY.model_copy(update={"weights": str(tmp_path)}), seed=5).eval()
+    assert all(torch.equal(tensor, states[0][name]) for name, tensor in started.trunk.named_parameters(prefix="trunk"))
+    torch.testing.assert_close(load_weights(tmp_path).eval()(picture()), first(picture()))
+
+
+class Unset(ToyTrunk):
+    """A trunk with two tensors that nobody gives a value."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.forgotten = nn.Parameter(torch.empty(3))
+        self.register_buffer("places_of", torch.empty(2, dtype=torch.int64), persistent=False)
+
+
+class Lazy(ToyTrunk):
+    """A trunk whose numbers wait for a picture that the build does not show it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.later = nn.LazyLinear(3)
+
+
+@pytest.mark.parametrize(
+    ("builder", "names"),
+    [(Unset, r"trunk\.forgotten, trunk\.places_of are"), (Lazy, r"trunk\.later\.weight, trunk\.later\.bias are")],
+)
+def test_a_backbone_that_leaves_numbers_unset_is_refused(builder, names: str, monkeypatch) -> None:
+    add_backbone(monkeypatch, builder)
+    with pytest.raises(RecipeError, match=rf"backbone toy: {names} never set"):
+        build_pose_net(TOY)
+
+
+def test_published_weights_are_read_into_resnets_alone(monkeypatch) -> None:
+    add_backbone(monkeypatch, ToyTrunk)
+    with pytest.raises(RecipeError, match=r"'imagenet'.*toy"):
+        build_pose_net(TOY.model_copy(update={"weights": "imagenet"}))
+
+
+TOY = SMALL.model_construct(**SMALL.model_copy(update={"backbone": "toy"}).model_dump())
+
+
+def add_backbone(monkeypatch, builder: Callable[[], Trunk]) -> None:
+    monkeypatch.setattr(backbones, "BACKBONES", {**BACKBONES, "toy": builder})
+    monkeypatch.setattr(pose_net, "BACKBONES", {**BACKBONES, "toy": builder})
+    # Its name stands in `specs`, too.
+    monkeypatch.setattr(checkpoint, "_spec_of", lambda _weights, _path: TOY)
 
 
 def test_uint8_and_float_pixels_give_the_same() -> None:
@@ -132,7 +244,7 @@ def _dots(draw: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("backbone", "resnet-19", "no backbone is named 'resnet-19' .*; known: resnet-18"),
+        ("backbone", "resnet-19", "no backbone is named 'resnet-19'.*resnet-18"),
         ("skeleton", "octopus-8", "no skeleton is named 'octopus-8'"),
         ("decoder", "magic", "'deconv' or 'light'"),
         ("size", 100, "multiple of 32"),

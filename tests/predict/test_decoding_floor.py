@@ -6,7 +6,7 @@ import pytest
 from prepose.body.skeletons import MPII_16, PREPOSE_27
 from prepose.data.dataset import dataset_of
 from prepose.metrics.protocols import get_protocol
-from prepose.predict.decoding_floor import VARIANT, with_decoding_floor
+from prepose.predict.evaluate import VARIANT, with_decoding_floor
 from prepose.predict.score import score
 from prepose.specs.model import ModelSpec
 

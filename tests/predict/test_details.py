@@ -3,7 +3,7 @@ import numpy as np
 from people_of_protocol import sample_of
 from prepose.body.skeletons import MPII_16
 from prepose.data.dataset import dataset_of
-from prepose.predict.details import detail_numbers
+from prepose.predict.sizing import detail_numbers
 
 
 def test_numbers_of_details_are_a_column_with_nan_where_there_is_none():

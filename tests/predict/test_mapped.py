@@ -2,7 +2,7 @@ import numpy as np
 
 from prepose.body.skeletons import LSP_14, MPII_16, SMPL_24
 from prepose.data.sample import JointState
-from prepose.predict.mapped import accepted_mapped, approximated, known, mapped_states, truly_mapped
+from prepose.predict.sizing import accepted_mapped, approximated, known, mapped_states, truly_mapped
 
 
 def test_only_exact_joints_and_midpoints_are_mapped():

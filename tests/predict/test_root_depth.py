@@ -4,7 +4,7 @@ import pytest
 from prepose.body.pose import bone_lengths
 from prepose.body.skeletons import LSP_14, MPII_16, PREPOSE_27
 from prepose.errors import SkeletonMismatch
-from prepose.predict.root_depth import depth_by_bone_sum
+from prepose.predict.lift import depth_by_bone_sum
 
 
 @pytest.mark.parametrize("skeleton", [MPII_16, PREPOSE_27], ids=lambda s: s.name)

@@ -18,8 +18,8 @@ from prepose.metrics.evaluation_tables import heading
 from prepose.metrics.protocol import IN_MM_OR_PX
 from prepose.metrics.protocols import MEAN_PERSON_BONE_SUM_MM, PROTOCOLS, get_protocol
 from prepose.metrics.scale import REFERENCE_BONES, bone_sum
-from prepose.predict.mapped import accepted_mapped
 from prepose.predict.score import CropPredictions, mean_pose_of, score
+from prepose.predict.sizing import accepted_mapped
 from prepose.synthetic.rig import draw_proportions
 
 EXACT = ("true-root-depth", "optimal-scale", "bone-sum-4000")

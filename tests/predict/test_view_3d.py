@@ -3,7 +3,7 @@ import pytest
 
 from prepose.body.drawing import LEFT, MIDDLE, RIGHT
 from prepose.body.skeletons import PREPOSE_27, SKELETONS
-from prepose.predict.view_3d import draw_scene, scene_of
+from prepose.predict.drawing import draw_scene, scene_of
 from prepose.synthetic.rig import draw_proportions
 
 SIZE = (210, 320)

@@ -2,11 +2,13 @@
 
 **The pixel-centre rule.** In every frame (0, 0) is the *centre* of the top-left pixel or cell, so an image of width W
 spans -0.5 .. W - 0.5. Resizing by a factor r therefore maps x to (x + 0.5) * r - 0.5, and a map of stride 4 has its
-cell 0 over crop pixels 0 to 3, centre 1.5. Nothing outside this module writes those halves.
+cell 0 over crop pixels 0 to 3, centre 1.5. A box x, y, w, h begins with pixel x: it covers x - 0.5 .. x + w - 0.5.
+Nothing outside `camera` writes those halves, but the drawing of a box in `body`, which lies below.
 """
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import overload
 
 import cv2
 import numpy as np
@@ -48,7 +50,7 @@ class Crop:
         linear = np.array([[cos, -sin], [sin, cos]])
         if self.flip:
             linear[0] *= -1
-        middle = (self.size - 1) / 2
+        middle = middle_of(self.size)
         matrix = np.eye(3)
         matrix[:2, :2] = linear
         matrix[:2, 2] = middle - linear @ np.array(self.centre)
@@ -101,8 +103,47 @@ class Crop:
 def crop_of_box(box_xywh: BoxXywh, size: int, margin: float = BOX_MARGIN) -> Crop:
     """The square about a box whose side is `margin` times the box's longer side."""
     x, y, width, height = (float(value) for value in box_xywh)
-    # A box of width w that starts at pixel x covers x - 0.5 .. x + w - 0.5.
-    return Crop((x + (width - 1) / 2, y + (height - 1) / 2), margin * max(width, height), size)
+    return Crop((x + middle_of(width), y + middle_of(height)), margin * max(width, height), size)
+
+
+@overload
+def borders(size: float) -> tuple[float, float]: ...
+@overload
+def borders(size: np.ndarray) -> tuple[float, np.ndarray]: ...
+def borders(size: float | int | np.ndarray) -> tuple[float, float | np.ndarray]:
+    """The outer edges of a picture (or of a map) of that many pixels (or cells) along an axis."""
+    return -0.5, size - 0.5
+
+
+@overload
+def middle_of(size: float) -> float: ...
+@overload
+def middle_of(size: np.ndarray) -> np.ndarray: ...
+def middle_of(size: float | int | np.ndarray) -> float | np.ndarray:
+    """The middle of a picture, of a box that starts at 0, or of a cell's pixels along an axis."""
+    return (size - 1) / 2
+
+
+def from_corner(places: Float[np.ndarray, "*P"]) -> Float[np.ndarray, "*P"]:
+    """Coordinates measured from the corner of the first pixel, as labelling tools do, in px of its centre."""
+    return places - 0.5
+
+
+def corners_of_box(
+    boxes_xywh: Float[np.ndarray, "*N 4"],
+) -> tuple[Float[np.ndarray, "*N 2"], Float[np.ndarray, "*N 2"]]:
+    """The upper left and the lower right outer corners of boxes."""
+    return boxes_xywh[..., :2] - 0.5, boxes_xywh[..., :2] + boxes_xywh[..., 2:] - 0.5
+
+
+def box_of_corners(low: Float[np.ndarray, "*N 2"], high: Float[np.ndarray, "*N 2"]) -> Float[np.ndarray, "*N 4"]:
+    """The boxes with these upper left and lower right outer corners."""
+    return np.concatenate([low + 0.5, high - low], axis=-1)
+
+
+def box_about(middle: Float[np.ndarray, "*N 2"], size_wh: Float[np.ndarray, "*N 2"]) -> Float[np.ndarray, "*N 4"]:
+    """The boxes of that size about these middles."""
+    return np.concatenate([middle - middle_of(size_wh), size_wh], axis=-1)
 
 
 def resize_matrix(factor: float) -> Matrix3:
@@ -127,14 +168,22 @@ def transform(matrix: Matrix3, points: Points2D) -> Points2D:
 
 def transform_box(matrix: Matrix3, box_xywh: BoxXywh) -> BoxXywh:
     """A box moved by a homogeneous matrix that scales and shifts only; NaN stays NaN."""
-    # A box of width w that starts at x covers x - 0.5 .. x + w - 0.5.
     start = transform(matrix, box_xywh[:2] - 0.5) + 0.5
     return np.concatenate([start, box_xywh[2:] * np.diag(matrix)[:2]])
 
 
-def is_inside(points: Points2D, size: int, margin: float = 0.0) -> Bool[np.ndarray, "*P"]:
-    """Whether points (px) lie on a square picture of that size or at most `margin` px beside it; NaN does not."""
-    x_and_y = (points >= -0.5 - margin) & (points <= size - 0.5 + margin)
+def is_inside(
+    points: Points2D, size_wh: int | tuple[int, int] | np.ndarray, margin: float = 0.0
+) -> Bool[np.ndarray, "*P"]:
+    """Whether points (px) lie on a picture or at most `margin` px beside it; NaN does not.
+
+    Args:
+        points: The points.
+        size_wh: Width and height of the picture (of each point's, if it is an array), or the side of a square one.
+        margin: How far beside it they may lie, px.
+    """
+    low, high = borders(np.asarray(size_wh))
+    x_and_y = (points >= low - margin) & (points <= high + margin)
     return x_and_y[..., 0] & x_and_y[..., 1]
 
 

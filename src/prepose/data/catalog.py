@@ -5,85 +5,51 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
-from prepose.body.skeletons import LSP_14
-from prepose.data.adapters.coco import ENTRY as COCO
-from prepose.data.adapters.coco_style import ENTRY as COCO_STYLE
-from prepose.data.adapters.custom import ENTRY as CUSTOM
-from prepose.data.adapters.cvat import ENTRY as CVAT
-from prepose.data.adapters.flic import FLIC_ENTRY, FLIC_FULL_ENTRY
-from prepose.data.adapters.h36m import ENTRY as H36M
-from prepose.data.adapters.label_studio import ENTRY as LABEL_STUDIO
-from prepose.data.adapters.lsp import LSP_EXTENDED_SPLITS, LSP_SPLITS, lsp, lsp_extended
-from prepose.data.adapters.mpi_inf_3dhp import ENTRY as MPI_INF_3DHP
-from prepose.data.adapters.mpii import ENTRY as MPII
-from prepose.data.adapters.occlusion_person import ENTRY as OCCLUSION_PERSON
-from prepose.data.adapters.penn_action import ENTRY as PENN_ACTION
-from prepose.data.adapters.threedpw import ENTRY as THREEDPW
-from prepose.data.adapters.yolo_pose import ENTRY as YOLO_POSE
+from prepose.data.adapters import (
+    coco,
+    coco_style,
+    custom,
+    cvat,
+    flic,
+    h36m,
+    label_studio,
+    lsp,
+    mpi_inf_3dhp,
+    mpii,
+    occlusion_person,
+    penn_action,
+    threedpw,
+    yolo_pose,
+)
 from prepose.data.chip import Chips
 from prepose.data.embed import embed
 from prepose.data.entry import CatalogEntry
 from prepose.data.found import FoundDataset, SplitMissing
-from prepose.data.recognise import mat_joints_of, with_hint
+from prepose.data.recognise import with_hint
 from prepose.data.store import StoreDescription, finished_samples, is_complete, write_store
 from prepose.errors import DataError, unknown_name
 
-_ENTRIES = (
-    CatalogEntry(
-        name="lsp",
-        title="Leeds Sports Pose",
-        about="2,000 photographs of people doing sports, every joint marked, occluded ones too",
-        has_3d=False,
-        skeleton=LSP_14,
-        licence="research use, with citation; photographs from Flickr under their authors' terms",
-        citation="Johnson and Everingham, Clustered pose and nonlinear appearance models, BMVC 2010",
-        home="https://sam.johnson.io/research/lsp.html",
-        size="2,000 images",
-        layouts=("joints.mat (3 x 14 x N) with images/im0001.jpg ..., scaled or original release",),
-        tree=("lsp/", "├── joints.mat", "└── images/im0001.jpg ... im2000.jpg"),
-        expected=MappingProxyType({"train": 1000, "test": 1000}),
-        splits=LSP_SPLITS,
-        default_splits=2,
-        adapter=lsp,
-        signature=("images/im[0-9][0-9][0-9][0-9].jpg",),
-        tell_tale=lambda root: mat_joints_of(root / "joints.mat", (3, len(LSP_14))),
-    ),
-    CatalogEntry(
-        name="lsp-extended",
-        title="Leeds Sports Pose Extended",
-        about="10,000 photographs of hard sports poses, marked by paid strangers, some joints missing",
-        has_3d=False,
-        skeleton=LSP_14,
-        licence="research use, with citation; photographs from Flickr under their authors' terms",
-        citation="Johnson and Everingham, Learning effective pose estimation from inaccurate annotation, CVPR 2011",
-        home="https://sam.johnson.io/research/lspet.html",
-        size="10,000 images",
-        layouts=("joints.mat (14 x 3 x N) with images/im00001.jpg ...",),
-        tree=("lsp-extended/", "├── joints.mat", "└── images/im00001.jpg ... im10000.jpg"),
-        expected=MappingProxyType({"train": 9000, "validation": 1000, "all": 10000}),
-        splits=LSP_EXTENDED_SPLITS,
-        default_splits=2,
-        adapter=lsp_extended,
-        signature=("images/im[0-9][0-9][0-9][0-9][0-9].jpg",),
-        tell_tale=lambda root: mat_joints_of(root / "joints.mat", (len(LSP_14), 3)),
-    ),
-    MPII,
-    FLIC_ENTRY,
-    FLIC_FULL_ENTRY,
-    COCO,
-    COCO_STYLE,
-    PENN_ACTION,
-    H36M,
-    OCCLUSION_PERSON,
-    MPI_INF_3DHP,
-    THREEDPW,
-    YOLO_POSE,
-    CVAT,
-    LABEL_STUDIO,
-    CUSTOM,
+# Each adapter's file holds its ENTRIES; the order is that of `prepose data list`.
+_ADAPTERS = (
+    lsp,
+    mpii,
+    flic,
+    coco,
+    coco_style,
+    penn_action,
+    h36m,
+    occlusion_person,
+    mpi_inf_3dhp,
+    threedpw,
+    yolo_pose,
+    cvat,
+    label_studio,
+    custom,
 )
 
-DATASETS: Mapping[str, CatalogEntry] = MappingProxyType({entry.name: entry for entry in _ENTRIES})
+DATASETS: Mapping[str, CatalogEntry] = MappingProxyType(
+    {entry.name: entry for adapter in _ADAPTERS for entry in adapter.ENTRIES}
+)
 
 
 @dataclass(frozen=True)

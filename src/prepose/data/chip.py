@@ -18,7 +18,15 @@ import numpy as np
 from jaxtyping import UInt8
 
 from prepose.arrays import ImageRgb, Matrix3
-from prepose.camera.crop import BOX_MARGIN, crop_of_box, resize_matrix, shift_matrix, transform, transform_box
+from prepose.camera.crop import (
+    BOX_MARGIN,
+    crop_of_box,
+    middle_of,
+    resize_matrix,
+    shift_matrix,
+    transform,
+    transform_box,
+)
 from prepose.data.picture import decode_shrunk, encode_jpeg, read_file
 from prepose.data.sample import PoseSample
 from prepose.errors import DataError
@@ -84,7 +92,7 @@ def _cut(image: ImageRgb, box_xywh: np.ndarray, chips: Chips) -> tuple[UInt8[np.
     # A square beside the picture is moved until it holds a pixel: the matrix still says where the person would be.
     height, width = image.shape[:2]
     left, top = (
-        min(max(floor(middle - (side - 1) / 2 + 0.5), 1 - side), length - 1)
+        min(max(floor(middle - middle_of(side) + 1 / 2), 1 - side), length - 1)
         for middle, length in zip(square.centre, (width, height), strict=True)
     )
     x0, x1, y0, y1 = max(left, 0), min(left + side, width), max(top, 0), min(top + side, height)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from prepose.camera.crop import corners_of_box
 from prepose.data.keypoint_names import NamedKeypoints
 from prepose.data.labelled_people import LabelledPeople, people_of
 from prepose.data.sample import LEAST_BOX_SIDE, JointState, as_stored
@@ -211,9 +212,9 @@ def _people(
         [names[one["image_id"]] for one in annotations],
         [f"{path.name}: annotation {one.get('id', row)}" for row, one in enumerate(annotations)],
     )
-    # Boxes are measured from the corner of the first pixel, as a box here covers x - 0.5 on: the numbers are the same.
+    # Boxes are measured from the corner of the first pixel, where a box here begins, too: the numbers are the same.
     boxes, heads = (_boxes(annotations, key, form.first_pixel) for key in ("bbox", "bbox_head"))
-    low, high = boxes[:, None, :2] - 0.5, boxes[:, None, :2] + boxes[:, None, 2:] - 0.5
+    low, high = corners_of_box(boxes[:, None])
     grown = ((people.joints_img < low) | (people.joints_img > high)).any(axis=(1, 2))
     occluded, labelled = int((flags == 1).sum()), int((flags > 0).sum())
     seen = f"{occluded} of {labelled} labelled joints are occluded" if tells else f"{labelled} joints are labelled"

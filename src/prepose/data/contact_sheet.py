@@ -7,7 +7,7 @@ import numpy as np
 
 from prepose.arrays import ImageRgb, Joints2D
 from prepose.body.drawing import SIDE_VIEW, draw_box, draw_figure, draw_skeleton, draw_text
-from prepose.camera.crop import crop_of_box, transform
+from prepose.camera.crop import crop_of_box, transform, transform_box
 from prepose.data.dataset import PoseDataset
 from prepose.data.picture import decode_image
 from prepose.data.sample import JointState, PoseSample
@@ -79,10 +79,7 @@ def draw_sample(sample: PoseSample, image: bytes, *, size: int, title: str = "")
     crop = crop_of_box(sample.box_xywh, size, SHEET_MARGIN)
     picture = crop.read(decode_image(image, sample.source or "image"))
     joints = transform(crop.crop_from_img, sample.joints_img.astype(float))
-    x, y, width, height = (float(value) for value in sample.box_xywh)
-    edges = np.array([[x - 0.5, y - 0.5], [x + width - 0.5, y + height - 0.5]])
-    start, end = transform(crop.crop_from_img, edges)
-    drawn = draw_box(picture, np.concatenate([start + 0.5, end - start]), thickness=1)
+    drawn = draw_box(picture, transform_box(crop.crop_from_img, sample.box_xywh.astype(float)), thickness=1)
     drawn = draw_skeleton(drawn, joints, sample.skeleton, hidden=np.isin(sample.states, HIDDEN))
     if sample.has_3d:
         inset = size * 2 // 5

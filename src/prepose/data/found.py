@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from prepose.arrays import BoxXywh
 from prepose.body.skeleton import Skeleton
+from prepose.camera.crop import box_about
 from prepose.data.sample import PoseSample
 from prepose.errors import DataError
 
@@ -56,6 +57,4 @@ def box_of_joints(joints_img: Float[np.ndarray, "J 2"], margin: float = BODY_MAR
     low, high = labelled.min(axis=0), labelled.max(axis=0)
     extent = high - low
     side = np.maximum(extent + 2 * margin * extent.max(), LEAST_BOX_SIDE)
-    # A box of width w that starts at x covers x - 0.5 .. x + w - 0.5 (the pixel-centre rule).
-    start = (low + high) / 2 - (side - 1) / 2
-    return np.concatenate([start, side])
+    return box_about((low + high) / 2, side)

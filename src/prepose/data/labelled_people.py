@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 
 from prepose.arrays import BoxXywh
 from prepose.body.skeleton import Skeleton
+from prepose.camera.crop import box_of_corners, corners_of_box
 from prepose.data.found import FoundDataset, box_of_joints
 from prepose.data.pairing import LabelledImages, check_images, pair_images
 from prepose.data.sample import JointState, PoseSample, as_stored
@@ -150,9 +151,9 @@ def _check_finite(people: LabelledPeople) -> None:
 
 def grow_box(box_xywh: BoxXywh, joints_img: Float[np.ndarray, "J 2"]) -> BoxXywh:
     """The box, px, made just large enough to contain every labelled joint."""
-    low, high = box_xywh[:2] - 0.5, box_xywh[:2] + box_xywh[2:] - 0.5
+    low, high = corners_of_box(box_xywh)
     low, high = np.fmin(low, np.nanmin(joints_img, axis=0)), np.fmax(high, np.nanmax(joints_img, axis=0))
-    return np.concatenate([low + 0.5, high - low])
+    return box_of_corners(low, high)
 
 
 def _samples(

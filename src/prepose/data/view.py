@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 
 from prepose.arrays import ImageRgb, Matrix3
-from prepose.camera.crop import Crop
+from prepose.camera.crop import Crop, from_corner
 
 
 class Fill(IntEnum):
@@ -124,7 +124,7 @@ def _cover(pixels: ImageRgb, patch: Patch) -> None:
 
 def patch_mask(patch: Patch, size: int) -> tuple[tuple[int, int], Bool[np.ndarray, "h w"]]:
     """The pixels of a crop of that size that a patch covers: (top, left) of its bounding box, and which lie in it."""
-    centre = np.array(patch.centre) * size - 0.5
+    centre = from_corner(np.array(patch.centre) * size)
     sides = (patch.sides[0] * size, patch.sides[1] * size)
     corners = cv2.boxPoints(((0.0, 0.0), sides, patch.turn_deg)) + centre
     left, top = np.clip(np.floor(corners.min(axis=0)), 0, size - 1).astype(int).tolist()

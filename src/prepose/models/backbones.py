@@ -1,7 +1,12 @@
-"""The trunks: every ResNet of `transformers` by name, and its small relatives for work without a GPU."""
+"""The trunks by name: every ResNet of `transformers`, and its small relatives for work without a GPU.
 
-from collections.abc import Mapping
+A new one is a function without arguments that returns a `Trunk`, and its line in `BACKBONES`. Its parameters and
+buffers start as its own constructor leaves them (`build_pose_net` refuses a network in which some were never set).
+"""
+
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -17,8 +22,20 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)  # RGB, of pixels in 0..1
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
+class Trunk(nn.Module):
+    """What a builder of `BACKBONES` returns: a module that makes maps of normalised pixels.
+
+    Its forward takes (B, 3, H, W) and returns its maps at strides 4, 8, 16 and 32, finest first.
+
+    Attributes:
+        channels: Channels of these maps.
+    """
+
+    channels: tuple[int, ...]
+
+
 @dataclass(frozen=True)
-class BackboneDesign:
+class ResNetDesign:
     """The numbers of a residual network.
 
     Attributes:
@@ -36,32 +53,32 @@ class BackboneDesign:
     hub_id: str | None = None
 
 
-def _resnet(block: str, depths: tuple[int, ...], hub_id: str) -> BackboneDesign:
+def _resnet(block: str, depths: tuple[int, ...], hub_id: str) -> ResNetDesign:
     widen = 4 if block == "bottleneck" else 1
-    return BackboneDesign(block, 64, tuple(widen * width for width in (64, 128, 256, 512)), depths, hub_id)
+    return ResNetDesign(block, 64, tuple(widen * width for width in (64, 128, 256, 512)), depths, hub_id)
 
 
 # He et al., "Deep Residual Learning for Image Recognition", CVPR 2016, table 1; channel counts of the small trunks are
 # multiples of 16 because oneDNN packs bfloat16 channels so.
-BACKBONES: Mapping[str, BackboneDesign] = MappingProxyType(
+RESNETS: Mapping[str, ResNetDesign] = MappingProxyType(
     {
         "resnet-18": _resnet("basic", (2, 2, 2, 2), "microsoft/resnet-18"),
         "resnet-34": _resnet("basic", (3, 4, 6, 3), "microsoft/resnet-34"),
         "resnet-50": _resnet("bottleneck", (3, 4, 6, 3), "microsoft/resnet-50"),
         "resnet-101": _resnet("bottleneck", (3, 4, 23, 3), "microsoft/resnet-101"),
         "resnet-152": _resnet("bottleneck", (3, 8, 36, 3), "microsoft/resnet-152"),
-        "small-0.3m": BackboneDesign("basic", 16, (16, 32, 48, 80), (1, 1, 1, 1)),
-        "small-0.7m": BackboneDesign("basic", 32, (32, 64, 96, 160), (1, 1, 1, 1)),
-        "small-1.6m": BackboneDesign("basic", 32, (48, 96, 160, 224), (1, 1, 1, 1)),
-        "small-3m": BackboneDesign("basic", 32, (64, 128, 224, 320), (1, 1, 1, 1)),
+        "small-0.3m": ResNetDesign("basic", 16, (16, 32, 48, 80), (1, 1, 1, 1)),
+        "small-0.7m": ResNetDesign("basic", 32, (32, 64, 96, 160), (1, 1, 1, 1)),
+        "small-1.6m": ResNetDesign("basic", 32, (48, 96, 160, 224), (1, 1, 1, 1)),
+        "small-3m": ResNetDesign("basic", 32, (64, 128, 224, 320), (1, 1, 1, 1)),
     }
 )
 
 
-class Trunk(nn.Module):
+class ResNetTrunk(Trunk):
     """A residual network that hands over the maps of its four stages, at strides 4, 8, 16 and 32."""
 
-    def __init__(self, design: BackboneDesign) -> None:
+    def __init__(self, design: ResNetDesign) -> None:
         super().__init__()
         self.channels = design.channels
         self.resnet = ResNetBackbone(config_of(design))
@@ -71,7 +88,12 @@ class Trunk(nn.Module):
         return self.resnet(pixels).feature_maps
 
 
-def config_of(design: BackboneDesign) -> ResNetConfig:
+BACKBONES: Mapping[str, Callable[[], Trunk]] = MappingProxyType(
+    {name: partial(ResNetTrunk, design) for name, design in RESNETS.items()}
+)
+
+
+def config_of(design: ResNetDesign) -> ResNetConfig:
     """The configuration by which `transformers` knows the design."""
     config = ResNetConfig(
         embedding_size=design.stem,
@@ -85,10 +107,10 @@ def config_of(design: BackboneDesign) -> ResNetConfig:
 
 
 def load_pretrained(trunk: Trunk, backbone: str, weights: str) -> None:
-    """Fill the trunk with published weights, from the hub or from a folder as `transformers` saves it.
+    """Fill a residual trunk with published weights, from the hub or from a folder as `transformers` saves it.
 
     Args:
-        trunk: The trunk to fill.
+        trunk: The trunk to fill; of another kind than `ResNetTrunk` it is refused.
         backbone: Its name in `BACKBONES`.
         weights: "imagenet", or the folder.
 
@@ -96,6 +118,11 @@ def load_pretrained(trunk: Trunk, backbone: str, weights: str) -> None:
         RecipeError: nobody publishes weights of this backbone, or the hub cannot be reached.
         DataError: the folder is missing, or its weights are another network's.
     """
+    if not isinstance(trunk, ResNetTrunk):
+        raise RecipeError(
+            f"weights {weights!r}: no weights file, and published weights are read into ResNets alone, not into "
+            f'{backbone}; use weights "random" or a weights file of prepose'
+        )
     if weights == "imagenet":
         source = _hub_id(backbone)
     elif (Path(weights) / "config.json").is_file():
@@ -115,7 +142,7 @@ def load_pretrained(trunk: Trunk, backbone: str, weights: str) -> None:
 
 
 def _hub_id(backbone: str) -> str:
-    hub_id = BACKBONES[backbone].hub_id
+    hub_id = RESNETS[backbone].hub_id
     if hub_id is None:
         raise RecipeError(
             f'backbone {backbone}: nobody publishes ImageNet weights of it; use weights "random" or a path'

@@ -3,13 +3,12 @@
 from pathlib import Path
 from typing import Literal
 
-import torch
 from pydantic import ValidationError
 
 from prepose.body.skeletons import SKELETONS
 from prepose.errors import DataError, SkeletonMismatch
 from prepose.models.legacy_file import read_any_weights
-from prepose.models.pose_net import PoseNet, load_trunk
+from prepose.models.pose_net import PoseNet, check_set, constructed, load_trunk
 from prepose.models.weights_file import Weights, load_state, write_weights
 from prepose.specs.model import ModelSpec
 
@@ -59,10 +58,9 @@ def net_of(weights: Weights, path: Path) -> PoseNet:
     """
     spec = _spec_of(weights, path)
     _check_joints(weights, spec, path)
-    with torch.device("meta"):
-        net = PoseNet(spec)
-    net = net.to_empty(device="cpu")
+    net = constructed(spec)
     load_state(net, weights.tensors, path)
+    check_set(net)
     return net
 
 

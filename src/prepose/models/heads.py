@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from prepose.camera.crop import cell_from_crop
+from prepose.loss_maps import read_at
 
 STRIDE = 4  # crop px per map cell, for every decoder
 # A joint is called well placed within this part of the crop's side; see `PoseOutput.confidence`.
@@ -134,7 +135,7 @@ def read_argmax(heatmaps: Float[Tensor, "B J h w"], depth_maps: Float[Tensor, "B
         rows = heatmaps.gather(2, row[..., None, None].expand(*row.shape, 1, width)).squeeze(2)
         columns = heatmaps.gather(3, column[..., None, None].expand(*column.shape, height, 1)).squeeze(3)
         x, y = _vertex(rows, column), _vertex(columns, row)
-    depth = sample_maps(depth_maps, torch.stack([x, y], -1))
+    depth = read_at(depth_maps, torch.stack([x, y], -1))
     return PoseOutput(heatmaps, depth_maps, _joints_crop(x, y, depth, size), peak.clamp(0, 1))
 
 
@@ -170,19 +171,6 @@ def _vertex(values: Float[Tensor, "B J n"], peak: Tensor) -> Float[Tensor, "B J"
     curvature = 2 * centre - left - right
     vertex = middle + torch.where(curvature > 1e-6, (right - left) / (2 * curvature.clamp_min(1e-6)), 0)
     return vertex.clamp(peak - 0.5, peak + 0.5)
-
-
-def sample_maps(maps: Float[Tensor, "B J h w"], cells: Float[Tensor, "B J 2"]) -> Float[Tensor, "B J"]:
-    """Each map read bilinearly at its own place (x, y in cells); the border's value outside."""
-    height, width = maps.shape[-2:]
-    x, y = cells.detach().unbind(-1)
-    x, y = x.clamp(0, width - 1), y.clamp(0, height - 1)
-    x0, y0 = x.long(), y.long()
-    x1, y1 = (x0 + 1).clamp(max=width - 1), (y0 + 1).clamp(max=height - 1)
-    tx, ty = x - x0, y - y0
-    corners = torch.stack([y0 * width + x0, y0 * width + x1, y1 * width + x0, y1 * width + x1], -1)
-    weights = torch.stack([(1 - ty) * (1 - tx), (1 - ty) * tx, ty * (1 - tx), ty * tx], -1)
-    return (maps.flatten(2).gather(2, corners) * weights).sum(-1)
 
 
 def _joints_crop(x: Tensor, y: Tensor, depth: Tensor, size: int) -> Float[Tensor, "B J 3"]:

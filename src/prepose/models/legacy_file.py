@@ -11,7 +11,7 @@ from torch import Tensor
 
 from prepose.body.skeletons import MPII_16
 from prepose.errors import DataError
-from prepose.models.backbones import BACKBONES, IMAGENET_MEAN, IMAGENET_STD
+from prepose.models.backbones import IMAGENET_MEAN, IMAGENET_STD, RESNETS
 from prepose.models.weights_file import Weights, read_weights
 
 SUFFIXES = (".pth", ".pt", ".tar")
@@ -175,7 +175,7 @@ def _backbone_of(tensors: Mapping[str, Tensor], path: Path) -> str:
         for stage in range(4)
     )
     block = "bottleneck" if any(".layer.2." in name for name in tensors) else "basic"
-    for name, design in BACKBONES.items():
+    for name, design in RESNETS.items():
         if name.startswith("resnet") and (design.block, design.depths) == (block, depths):
             return name
     raise DataError(f"checkpoint {path}: no ResNet has {block} blocks in stages of {depths}")

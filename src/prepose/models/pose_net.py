@@ -1,14 +1,18 @@
 """`PoseNet`: the picture of one person in, joints with relative depth out."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+from torch.overrides import TorchFunctionMode
 
 from prepose.body.skeleton import Skeleton
 from prepose.body.skeletons import SKELETONS
-from prepose.models.backbones import BACKBONES, IMAGENET_MEAN, IMAGENET_STD, Trunk, load_pretrained
+from prepose.errors import RecipeError
+from prepose.models.backbones import BACKBONES, IMAGENET_MEAN, IMAGENET_STD, ResNetTrunk, load_pretrained
 from prepose.models.heads import DECODERS, READOUTS, PoseOutput
 from prepose.models.legacy_file import is_legacy_file, read_any_weights
 from prepose.models.weights_file import is_weights_file, load_state
@@ -46,8 +50,9 @@ class PoseNet(nn.Module):
         super().__init__()
         self.spec = spec
         self.pixels = PixelStatistics()
-        self.trunk = Trunk(BACKBONES[spec.backbone])
-        self.decoder = DECODERS[spec.decoder](self.trunk.channels)
+        trunk = BACKBONES[spec.backbone]()
+        self.trunk = trunk
+        self.decoder = DECODERS[spec.decoder](trunk.channels)
         self.heatmap_head = nn.Conv2d(self.decoder.channels, len(self.skeleton), 1)
         self.depth_head = nn.Conv2d(self.decoder.channels, len(self.skeleton), 1)
 
@@ -80,14 +85,12 @@ def build_pose_net(spec: ModelSpec, *, seed: int = 0) -> PoseNet:
         seed: Seed of the random weights; the global generator is not touched.
 
     Raises:
-        RecipeError: the wanted weights cannot be had.
+        RecipeError: the wanted weights cannot be had, or the backbone leaves numbers unset.
         DataError: the wanted weights do not fit.
     """
-    with torch.device("meta"):
-        net = PoseNet(spec)
-    net = net.to_empty(device="cpu")
-    net.pixels = PixelStatistics()
+    net = constructed(spec, seed=seed)
     initialise(net, torch.Generator().manual_seed(seed))
+    check_set(net)
     path = Path(spec.weights)
     if spec.weights == "random":
         return net
@@ -96,6 +99,18 @@ def build_pose_net(spec: ModelSpec, *, seed: int = 0) -> PoseNet:
     else:
         load_pretrained(net.trunk, spec.backbone, spec.weights)
     return net
+
+
+def constructed(spec: ModelSpec, *, seed: int = 0) -> PoseNet:
+    """A network as the constructors of its modules leave it, marked where they set nothing.
+
+    It is not made without storage and filled later, which would lose what no reset and no weights file brings back:
+    parameters that begin at a value of their own, and buffers that are not saved.
+    """
+    with torch.random.fork_rng(devices=[]), torch.device("cpu"), _EmptyIsMarked():
+        # Not `torch.manual_seed`, which would seed the devices too.
+        torch.default_generator.manual_seed(seed)
+        return PoseNet(spec)
 
 
 def load_trunk(net: PoseNet, path: Path) -> None:
@@ -110,17 +125,61 @@ def load_trunk(net: PoseNet, path: Path) -> None:
 
 
 def initialise(net: PoseNet, generator: torch.Generator) -> None:
-    """Fill every weight: He's way in the trunk and the light decoder, small numbers in deconvolutions and heads.
+    """Fill decoder, heads and a residual trunk; every other trunk keeps the numbers that its constructor gave it.
+
+    He's way in the trunk and the light decoder, small numbers in deconvolutions and heads.
 
     Source: He et al., ICCV 2015, equation 10 (fan out); Xiao et al., ECCV 2018, section 3 (0.001).
     """
     heads = (net.heatmap_head, net.depth_head)
+    own = frozenset() if isinstance(net.trunk, ResNetTrunk) else frozenset(net.trunk.modules())
     for module in net.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.reset_parameters()
-        elif isinstance(module, nn.ConvTranspose2d) or (isinstance(module, nn.Conv2d) and module in heads):
-            nn.init.normal_(module.weight, std=0.001, generator=generator)
-        elif isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu", generator=generator)
-        if isinstance(module, nn.Conv2d) and module.bias is not None:
-            nn.init.zeros_(module.bias)
+        if module not in own:
+            _fill(module, generator, small=module in heads)
+
+
+def _fill(module: nn.Module, generator: torch.Generator, *, small: bool) -> None:
+    if isinstance(module, nn.BatchNorm2d):
+        module.reset_parameters()
+    elif isinstance(module, nn.ConvTranspose2d) or (isinstance(module, nn.Conv2d) and small):
+        nn.init.normal_(module.weight, std=0.001, generator=generator)
+    elif isinstance(module, nn.Conv2d):
+        nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu", generator=generator)
+    if isinstance(module, nn.Conv2d) and module.bias is not None:
+        nn.init.zeros_(module.bias)
+
+
+_EMPTY = frozenset({torch.empty, torch.empty_like, torch.empty_strided, Tensor.new_empty})
+
+
+class _EmptyIsMarked(TorchFunctionMode):
+    """While open, new tensors without values hold marks instead of what the memory held before."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        return made.fill_(_mark(made.dtype)) if func in _EMPTY and made.dtype is not torch.bool else made
+
+
+def _mark(dtype: torch.dtype) -> float | int:
+    return torch.nan if dtype.is_floating_point or dtype.is_complex else torch.iinfo(dtype).min
+
+
+def check_set(net: PoseNet) -> None:
+    """Refuse a network with parameters or buffers that nothing has given a value.
+
+    Raises:
+        RecipeError: there are some.
+    """
+    numbers = {**dict(net.named_parameters()), **dict(net.named_buffers())}
+    unset = [name for name, tensor in numbers.items() if is_lazy(tensor) or _holds_marks(tensor)]
+    if unset:
+        raise RecipeError(
+            f"backbone {net.spec.backbone}: {', '.join(unset)} {'is' if len(unset) == 1 else 'are'} never set; "
+            "its builder must give every parameter and buffer its first value (as nn.Module's reset_parameters do)"
+        )
+
+
+def _holds_marks(tensor: Tensor) -> bool:
+    if tensor.dtype is torch.bool:
+        return False
+    return bool((tensor.isnan() if tensor.dtype.is_floating_point else tensor == _mark(tensor.dtype)).any())

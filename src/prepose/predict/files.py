@@ -11,9 +11,8 @@ import cv2
 from prepose.arrays import BoxXywh, ImageRgb
 from prepose.data.picture import read_photograph
 from prepose.errors import DataError
-from prepose.predict.overlay import draw_prediction
-from prepose.predict.prediction import Prediction
-from prepose.predict.predictor import Predictor, checked_box
+from prepose.predict.drawing import draw_prediction
+from prepose.predict.predictor import Prediction, Predictor, checked_box
 
 Failed = Callable[[Path, DataError], None]
 

@@ -11,10 +11,8 @@ from prepose.errors import DataError
 from prepose.metrics.measures import TORSO_ENDS
 from prepose.metrics.protocols import Protocol, protocols_for
 from prepose.metrics.scale import REFERENCE_BONES
-from prepose.predict.details import detail_numbers
 from prepose.predict.lift import Cameras
-from prepose.predict.mapped import known, truly_mapped
-from prepose.predict.sizing import METRIC_RULES, RESCALING_RULES, true_root_depth
+from prepose.predict.sizing import METRIC_RULES, RESCALING_RULES, detail_numbers, known, true_root_depth, truly_mapped
 
 _MOST_NAMED = 6
 

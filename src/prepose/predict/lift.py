@@ -12,15 +12,22 @@ that an image and a camera determine a pose up to its size. A joint cannot lie b
 relative depth that says so (an untrained network's) is taken as `NEAREST` times the root's depth. Nor can it lie where
 the lens has no ray (`Camera.ray_limit`): it takes the outermost ray in its direction. A finite prediction is therefore
 lifted to a finite joint; NaN means "not labelled", and a wrong prediction must never look like that.
+
+**How far away a person stands**, when nothing says so: as far as a person of mean size would. As a pose is proportional
+to the depth of its root, the bones of the pose lifted at depth 1 sum to L, and a person whose bones sum to S stands at
+S / L. A tall person thus comes out nearer and smaller than the truth, by the ratio of the sums.
 """
 
 import numpy as np
 from jaxtyping import Bool, Float
 
+from prepose.body.pose import bone_lengths
+from prepose.body.skeleton import Skeleton, joint_map
+from prepose.body.skeletons import MPII_16
 from prepose.camera.camera import Camera
 from prepose.camera.crop import scale_of
 from prepose.data.dataset import PoseDataset
-from prepose.errors import DataError
+from prepose.errors import DataError, SkeletonMismatch
 
 NEAREST = 0.05
 
@@ -101,3 +108,34 @@ def _without_matrix(joints_img: Float[np.ndarray, "N J 3"], matrices: Float[np.n
     rays = joints_img[..., :2] @ inverse[:, :2, :2].transpose(0, 2, 1) + inverse[:, None, :2, 2]
     focal = np.sqrt(matrices[:, 0, 0] * matrices[:, 1, 1])
     return np.concatenate([rays, joints_img[..., 2:] / focal[:, None, None]], axis=-1)
+
+
+# Between a phone's main camera (about 69 degrees over the longer side) and a portrait lens (about 40).
+ASSUMED_FIELD_OF_VIEW_DEG = 55.0
+
+
+def depth_by_bone_sum(
+    joints_at_unit_depth: Float[np.ndarray, "N J 3"], skeleton: Skeleton, bone_sum_mm: float
+) -> Float[np.ndarray, "N"]:
+    """The factor that brings each pose's mpii-16 bones to the given sum; the root's depth where it was lifted at 1 mm.
+
+    Args:
+        joints_at_unit_depth: Poses of a size that is not yet known.
+        skeleton: Their skeleton.
+        bone_sum_mm: Sum of the mpii-16 bones of the person, mm.
+
+    Returns:
+        NaN where a joint is NaN or all lie in one place.
+
+    Raises:
+        SkeletonMismatch: mpii-16 does not follow from the skeleton.
+    """
+    mapping = joint_map(skeleton, MPII_16)
+    if not mapping.truly_labelled.all():
+        missing = [joint for joint, known in zip(MPII_16.joints, mapping.truly_labelled, strict=True) if not known]
+        raise SkeletonMismatch(
+            f"the size of a person is judged by the bones of mpii-16, but {skeleton.name} has no {', '.join(missing)}; "
+            "use the scale rule true-root-depth"
+        )
+    total = bone_lengths(mapping.apply(joints_at_unit_depth), MPII_16).sum(axis=-1)
+    return bone_sum_mm / np.where(total > 0, total, np.nan)

@@ -16,11 +16,19 @@ from prepose.errors import DataError
 from prepose.metrics.evaluation import Evaluation, mean_pose
 from prepose.metrics.protocols import Protocol
 from prepose.metrics.scale import rescaled
-from prepose.predict.details import detail_numbers
 from prepose.predict.fit import check_fit
 from prepose.predict.lift import image_from_crop
-from prepose.predict.mapped import accepted_mapped, approximated, known, mapped_states, not_finite, truly_mapped
-from prepose.predict.sizing import root_relative_truth, sizing_of
+from prepose.predict.sizing import (
+    accepted_mapped,
+    approximated,
+    detail_numbers,
+    known,
+    mapped_states,
+    not_finite,
+    root_relative_truth,
+    sizing_of,
+    truly_mapped,
+)
 
 STATE_NAMES = tuple(state.name.lower() for state in JointState)
 

@@ -1,20 +1,82 @@
-"""How predicted poses in image px become poses in mm, as a protocol's scale rule has it."""
+"""How predicted poses in image px become what a protocol scores: its joints, and their size in mm by its scale rule.
 
+Joints of one skeleton come into another one exactly, or approximately where a protocol says that it accepts that.
+"""
+
+import json
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int, UInt8
 
 from prepose.body.pose import bone_lengths
-from prepose.body.skeleton import Skeleton, joint_map
+from prepose.body.skeleton import Provenance, Skeleton, joint_map
 from prepose.body.skeletons import MPII_16, get_skeleton
 from prepose.data.dataset import PoseDataset
+from prepose.data.sample import JointState
 from prepose.metrics.protocols import Protocol
 from prepose.metrics.scale import legacy_h36m_from_mpii, rescaled
-from prepose.predict.details import detail_numbers
-from prepose.predict.lift import Cameras
-from prepose.predict.mapped import accepted_mapped, known
-from prepose.predict.root_depth import depth_by_bone_sum
+from prepose.predict.lift import Cameras, depth_by_bone_sum
+
+
+def known(joints: Float[np.ndarray, "N J D"]) -> Bool[np.ndarray, "N J"]:
+    """Which joints are there."""
+    return np.asarray(np.isfinite(joints).all(axis=-1))
+
+
+def not_finite(joints: Float[np.ndarray, "N J D"], confidence: Float[np.ndarray, "N J"]) -> Int[np.ndarray, "M"]:
+    """The samples for which a network's joints or confidences are NaN or infinite.
+
+    NaN means "not labelled" in an evaluation: a network that gives NaN would look as if nothing had been asked of it.
+    """
+    sound = np.asarray((known(joints) & np.isfinite(confidence)).all(axis=1))
+    return np.flatnonzero(~sound)
+
+
+def truly_mapped(joints: Float[np.ndarray, "N S D"], source: Skeleton, target: Skeleton) -> Float[np.ndarray, "N T D"]:
+    """Joints in the target skeleton; NaN for those that are not exact or midpoints by definition."""
+    return accepted_mapped(joints, source, target, ())
+
+
+def accepted_mapped(
+    joints: Float[np.ndarray, "N S D"], source: Skeleton, target: Skeleton, accepted: Collection[str]
+) -> Float[np.ndarray, "N T D"]:
+    """Joints in the target skeleton; approximate ones where their names are among the accepted, else NaN."""
+    mapping = joint_map(source, target)
+    mapped = mapping.apply(joints)
+    near_by = approximated(source, target, accepted)
+    taken = mapping.truly_labelled | np.array([joint in near_by for joint in target.joints])
+    mapped[:, ~taken] = np.nan
+    return mapped
+
+
+def approximated(source: Skeleton, target: Skeleton, accepted: Collection[str]) -> Mapping[str, str]:
+    """Those of the accepted joints of the target that the source has only approximately -> what it has instead."""
+    mapping = joint_map(source, target)
+    return {
+        joint: " + ".join(source.joints[index] for index in np.flatnonzero(mapping.weights[row]))
+        for row, joint in enumerate(target.joints)
+        if joint in accepted and mapping.provenance[row] == Provenance.APPROXIMATE
+    }
+
+
+def mapped_states(states: UInt8[np.ndarray, "N S"], source: Skeleton, target: Skeleton) -> UInt8[np.ndarray, "N T"]:
+    """Joint states in the target skeleton; a midpoint is as badly seen as the worse of its ends, or unknown."""
+    mapping = joint_map(source, target)
+    mapped = np.zeros((len(states), len(target)), np.uint8)
+    for row in np.flatnonzero(mapping.truly_labelled):
+        ends = states[:, np.flatnonzero(mapping.weights[row])]
+        unknown = (ends == JointState.UNKNOWN).any(axis=1)
+        mapped[:, row] = np.where(unknown, JointState.UNKNOWN, ends.max(axis=1))
+    return mapped
+
+
+def detail_numbers(dataset: PoseDataset, name: str) -> Float[np.ndarray, "N"]:
+    """The number of that name in the details of each sample; NaN where there is none."""
+    found = [json.loads(text).get(name) for text in dataset.texts("details")]
+    return np.array([value if isinstance(value, (int, float)) else np.nan for value in found], float)
+
 
 METRIC_RULES = frozenset({"true-root-depth", "true-root-depth-univ"})
 # These bring poses to a size of their own: any size will do before.

@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 import torch
 
+from prepose.camera.crop import middle_of
 from prepose.data.batch import PoseBatch
 from prepose.models.heads import STRIDE
 
@@ -38,9 +39,9 @@ def mispaired_labels(batch: PoseBatch) -> PoseBatch:
 def integer_labels(batch: PoseBatch) -> PoseBatch:
     """Labels in the image are cut down to the cell they lie in: on average half a cell too far left and up."""
     joints = batch.joints_crop.clone()
-    # The centre of cell c lies at crop px STRIDE * c + (STRIDE - 1) / 2.
-    cells = torch.floor((joints[..., :2] - (STRIDE - 1) / 2) / STRIDE)
-    joints[..., :2] = torch.where(batch.has_2d[..., None], cells * STRIDE + (STRIDE - 1) / 2, joints[..., :2])
+    first = middle_of(STRIDE)  # the centre of the first cell, crop px
+    cells = torch.floor((joints[..., :2] - first) / STRIDE)
+    joints[..., :2] = torch.where(batch.has_2d[..., None], cells * STRIDE + first, joints[..., :2])
     return replace(batch, joints_crop=joints)
 
 

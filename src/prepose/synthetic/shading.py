@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Int, Shaped
 
 from prepose.arrays import Vector3
+from prepose.camera.crop import from_corner
 
 # Coordinates or colours first, points last: each channel is one run of memory, three times as fast as rows of three.
 Columns = Float[np.ndarray, "3 N"]
@@ -135,7 +136,7 @@ def _bilinear(
 ) -> Float32[np.ndarray, "N 3"]:
     """Colours at places that are given as shares (0 to 1) of the width and of the height."""
     height, width = image.shape[:2]
-    x, y = (u * width - 0.5).astype(np.float32), (v * height - 0.5).astype(np.float32)
+    x, y = from_corner(u * width).astype(np.float32), from_corner(v * height).astype(np.float32)
     # OpenCV takes maps of less than 2^15 places a side.
     parts = [
         cv2.remap(image, x[None, at : at + _MAP_WIDTH], y[None, at : at + _MAP_WIDTH], *_WRAPPED)[0]

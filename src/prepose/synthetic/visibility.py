@@ -72,7 +72,7 @@ def joint_states(
         stature: The person's height, mm.
         num_own: How many of the first meshes are the person's: the skin, then free-hanging cloth and hair.
     """
-    outside = ~is_inside(camera.project(camera.cam_from_world(joints_world)), camera.size_wh[0])
+    outside = ~is_inside(camera.project(camera.cam_from_world(joints_world)), camera.size_wh)
     along = joints_world - camera_centre(camera)
     distance = np.linalg.norm(along, axis=1)
     crossings = _follow(tracer, camera_centre(camera), along / distance[:, None], distance, num_own)

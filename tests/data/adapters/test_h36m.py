@@ -205,7 +205,7 @@ def test_the_challenge_without_its_cache_has_no_2d_joints_and_whole_pictures_as_
     found = h36m(tmp_path, "test", partial=False)
     sample = all_of(found)[0]
     assert np.isnan(sample.joints_img).all()
-    np.testing.assert_array_equal(sample.box_xywh, [-0.5, -0.5, 250, 250])
+    np.testing.assert_array_equal(sample.box_xywh, [0, 0, 250, 250])
     assert any("no 2D joints" in note and "boxes are whole pictures" in note for note in found.notes)
 
 

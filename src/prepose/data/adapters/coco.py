@@ -92,3 +92,5 @@ ENTRY = CatalogEntry(
     adapter=coco,
     signature=("person_keypoints_*.json", "annotations/person_keypoints_*.json"),
 )
+
+ENTRIES = (ENTRY,)

@@ -282,3 +282,5 @@ ENTRY = CatalogEntry(
     splits_at=coco_style_splits,
     root_may_be_file=True,
 )
+
+ENTRIES = (ENTRY,)

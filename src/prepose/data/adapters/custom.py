@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, UInt8
 from prepose.arrays import BoxXywh
 from prepose.body.skeleton import Skeleton
 from prepose.camera.camera import Camera
+from prepose.camera.crop import is_inside
 from prepose.data.custom_labels import (
     MM_PER_UNIT,
     SPLITS,
@@ -146,7 +147,7 @@ def _projected(
 
 
 def _outside(joints_img: Float[np.ndarray, "J 2"], size_wh: tuple[int, int]) -> Bool[np.ndarray, "J"]:
-    return np.asarray(((joints_img < -0.5) | (joints_img > np.array(size_wh) - 0.5)).any(axis=1))
+    return ~is_inside(joints_img, size_wh) & ~np.isnan(joints_img).any(axis=1)
 
 
 def _table(columns: list, joints: tuple[str, ...], width: int) -> Float[np.ndarray, "N J D"]:
@@ -298,3 +299,5 @@ ENTRY = CatalogEntry(
     splits_at=custom_splits,
     root_may_be_file=True,
 )
+
+ENTRIES = (ENTRY,)

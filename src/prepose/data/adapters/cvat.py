@@ -9,6 +9,9 @@ from pathlib import Path
 from types import MappingProxyType
 from xml.etree.ElementTree import ParseError, XMLParser
 
+import numpy as np
+
+from prepose.camera.crop import from_corner
 from prepose.data.entry import CatalogEntry
 from prepose.data.found import FoundDataset
 from prepose.data.image_folder import find_image_folder
@@ -73,10 +76,10 @@ class _Labels:
             raise DataError(
                 f"{where} occurs twice in one person; draw people as skeletons, or group the points of each (group_id)"
             )
-        x, y = numbers_of(attributes.get("points", ""), 2, where)
+        x, y = from_corner(np.array(numbers_of(attributes.get("points", ""), 2, where))).tolist()
         if attributes.get("outside") != "1":
             state = JointState.OCCLUDED if attributes.get("occluded") == "1" else JointState.VISIBLE
-            mine[name] = (x - 0.5, y - 0.5, state)
+            mine[name] = (x, y, state)
 
     def data(self, text: str) -> None:
         if len(self.text) < 100:
@@ -187,3 +190,5 @@ ENTRY = CatalogEntry(
     splits_at=cvat_splits,
     root_may_be_file=True,
 )
+
+ENTRIES = (ENTRY,)

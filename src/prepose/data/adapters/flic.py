@@ -254,3 +254,5 @@ FLIC_FULL_ENTRY = CatalogEntry(
     adapter=flic_full,
     signature=("examples.mat",),
 )
+
+ENTRIES = (FLIC_ENTRY, FLIC_FULL_ENTRY)

@@ -266,3 +266,5 @@ ENTRY = CatalogEntry(
     ),
     tell_tale=lambda root: next((path for path in npz_files(root) if path.parent == root), None),
 )  # fmt: skip
+
+ENTRIES = (ENTRY,)

@@ -11,6 +11,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+
+from prepose.camera.crop import from_corner
 from prepose.data.entry import CatalogEntry
 from prepose.data.found import FoundDataset
 from prepose.data.image_folder import find_by_name
@@ -94,8 +97,9 @@ def _task(path: Path, number: int, task: Any) -> Iterator[PersonRecord]:
                     f"{where}: {label[:60]!r} occurs twice in one person; draw a rectangle for each person, and make "
                     "key-points its children"
                 )
-            x, y = _px(one, float(one["value"]["x"]), float(one["value"]["y"]))
-            person[label] = (x - 0.5, y - 0.5, JointState.UNKNOWN)
+            place = np.array(_px(one, float(one["value"]["x"]), float(one["value"]["y"])))
+            x, y = from_corner(place).tolist()
+            person[label] = (x, y, JointState.UNKNOWN)
         for name, keypoints in people.items():
             box = boxes.get(name)
             yield PersonRecord(
@@ -164,3 +168,5 @@ ENTRY = CatalogEntry(
     tell_tale=label_studio_file,
     root_may_be_file=True,
 )
+
+ENTRIES = (ENTRY,)

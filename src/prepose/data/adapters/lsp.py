@@ -18,14 +18,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial as bound
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
 from prepose.body.skeletons import LSP_14
+from prepose.data.entry import CatalogEntry
 from prepose.data.found import FoundDataset, box_of_joints
 from prepose.data.intake import mat_shapes, read_mat
 from prepose.data.pairing import LabelledImages, check_images, pair_images
+from prepose.data.recognise import mat_joints_of
 from prepose.data.sample import JointState, PoseSample, as_stored
 from prepose.errors import DataError
 
@@ -178,3 +181,45 @@ def _samples(images: LabelledImages, labels: _Labels, first: int, last: int) -> 
             states=labels.states[index],
             source=f"{images.folder.name}/{labels.names[index]}",
         )
+
+
+ENTRIES = (
+    CatalogEntry(
+        name="lsp",
+        title="Leeds Sports Pose",
+        about="2,000 photographs of people doing sports, every joint marked, occluded ones too",
+        has_3d=False,
+        skeleton=LSP_14,
+        licence="research use, with citation; photographs from Flickr under their authors' terms",
+        citation="Johnson and Everingham, Clustered pose and nonlinear appearance models, BMVC 2010",
+        home="https://sam.johnson.io/research/lsp.html",
+        size="2,000 images",
+        layouts=("joints.mat (3 x 14 x N) with images/im0001.jpg ..., scaled or original release",),
+        tree=("lsp/", "├── joints.mat", "└── images/im0001.jpg ... im2000.jpg"),
+        expected=MappingProxyType({"train": 1000, "test": 1000}),
+        splits=LSP_SPLITS,
+        default_splits=2,
+        adapter=lsp,
+        signature=("images/im[0-9][0-9][0-9][0-9].jpg",),
+        tell_tale=lambda root: mat_joints_of(root / "joints.mat", (3, len(LSP_14))),
+    ),
+    CatalogEntry(
+        name="lsp-extended",
+        title="Leeds Sports Pose Extended",
+        about="10,000 photographs of hard sports poses, marked by paid strangers, some joints missing",
+        has_3d=False,
+        skeleton=LSP_14,
+        licence="research use, with citation; photographs from Flickr under their authors' terms",
+        citation="Johnson and Everingham, Learning effective pose estimation from inaccurate annotation, CVPR 2011",
+        home="https://sam.johnson.io/research/lspet.html",
+        size="10,000 images",
+        layouts=("joints.mat (14 x 3 x N) with images/im00001.jpg ...",),
+        tree=("lsp-extended/", "├── joints.mat", "└── images/im00001.jpg ... im10000.jpg"),
+        expected=MappingProxyType({"train": 9000, "validation": 1000, "all": 10000}),
+        splits=LSP_EXTENDED_SPLITS,
+        default_splits=2,
+        adapter=lsp_extended,
+        signature=("images/im[0-9][0-9][0-9][0-9][0-9].jpg",),
+        tell_tale=lambda root: mat_joints_of(root / "joints.mat", (len(LSP_14), 3)),
+    ),
+)

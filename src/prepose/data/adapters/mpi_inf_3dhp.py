@@ -214,3 +214,5 @@ ENTRY = CatalogEntry(
         "*/mpi_inf_3dhp_*.npz",
     ),
 )
+
+ENTRIES = (ENTRY,)

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from prepose.body.skeletons import MPII_16
+from prepose.camera.crop import box_about, corners_of_box
 from prepose.data.entry import CatalogEntry
 from prepose.data.found import FoundDataset, SplitMissing, box_of_joints
 from prepose.data.labelled_people import LabelledPeople, found_people, grow_box, joined, people_of
@@ -99,7 +100,7 @@ def scale_boxes(center: Float[np.ndarray, "N 2"], scale: Float[np.ndarray, "N"])
     """
     side = LOADERS_MARGIN * PERSON_PX * scale
     middle = center + np.array([0.0, LOADERS_SHIFT]) * scale[:, None]
-    return np.concatenate([middle - (side[:, None] - 1) / 2, np.stack([side, side], axis=1)], axis=1)
+    return box_about(middle, np.stack([side, side], axis=1))
 
 
 def _people(labels: MpiiLabels) -> LabelledPeople:
@@ -109,7 +110,7 @@ def _people(labels: MpiiLabels) -> LabelledPeople:
         joints = people.joints_img[row]
         box = scale_boxes(labels.center[row : row + 1] - 1, labels.scale[row : row + 1])[0]
         own = box_of_joints(joints)
-        boxes[row] = grow_box(box, np.stack([own[:2] - 0.5, own[:2] + own[2:] - 0.5]))
+        boxes[row] = grow_box(box, np.stack(corners_of_box(own)))
     low, high = matlab_pixels(labels.head_xyxy[:, :2]), matlab_pixels(labels.head_xyxy[:, 2:])
     # The size is the difference of the corners, as the owners' PCKh takes it.
     return replace(people, boxes_xywh=boxes, head_boxes_xywh=np.concatenate([low, high - low], axis=1))
@@ -169,3 +170,5 @@ ENTRY = CatalogEntry(
     tell_tale=mpii_tell_tale,
     splits_at=mpii_splits,
 )
+
+ENTRIES = (ENTRY,)

@@ -251,3 +251,5 @@ ENTRY = CatalogEntry(
     adapter=occlusion_person,
     signature=("unrealcv_*.pkl", "annot/unrealcv_*.pkl"),
 )
+
+ENTRIES = (ENTRY,)

@@ -148,3 +148,5 @@ ENTRY = CatalogEntry(
     adapter=penn_action,
     signature=("labels/[0-9][0-9][0-9][0-9].mat",),
 )
+
+ENTRIES = (ENTRY,)

@@ -19,6 +19,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 
 from prepose.body.skeletons import SMPL_24 as SKELETON
 from prepose.camera.camera import Camera
+from prepose.camera.crop import is_inside
 from prepose.data.entry import CatalogEntry
 from prepose.data.found import FoundDataset, SplitMissing, box_of_joints
 from prepose.data.image_source import ImageSource, find_images, image_reader, pair_source, size_of, strangers
@@ -103,8 +104,7 @@ def joint_states(
     OUTSIDE follows from the camera (behind it counts too). VISIBLE is a hint of the detector that the owners ran: it
     was sure of the joint. What it did not find may be hidden or just missed, and stays UNKNOWN.
     """
-    with np.errstate(invalid="ignore"):
-        inside = np.asarray(((joints_img > -0.5) & (joints_img < sizes_wh[:, None] - 0.5)).all(axis=-1))
+    inside = is_inside(joints_img, sizes_wh[:, None])
     found = np.where(detected_img[..., 2] > SURE, JointState.VISIBLE, JointState.UNKNOWN)
     return np.where(inside, found, JointState.OUTSIDE).astype(np.uint8), np.asarray(inside.any(axis=-1))
 
@@ -242,3 +242,5 @@ ENTRY = CatalogEntry(
     adapter=threedpw,
     signature=("sequenceFiles/*/*.pkl", "imageFiles/*/image_00000.jpg"),
 )
+
+ENTRIES = (ENTRY,)

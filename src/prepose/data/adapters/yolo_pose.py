@@ -240,3 +240,5 @@ ENTRY = CatalogEntry(
     splits_at=yolo_pose_splits,
     root_may_be_file=True,
 )
+
+ENTRIES = (ENTRY,)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from prepose.camera.crop import corners_of_box, is_inside
 from prepose.data.checks.finding import Finding, Severity, indices_of, named, soft_severity
 from prepose.data.checks.records import Records
 from prepose.data.sample import JointState
@@ -16,11 +17,11 @@ LEAST_JOINTS = 6
 
 def check_boxes(records: Records) -> list[Finding]:
     """Joints outside their box, and boxes far larger than their pose."""
-    start, size = records.box_xywh[:, None, :2], records.box_xywh[:, None, 2:]
-    side = size.max(axis=2, keepdims=True)
+    start, end = corners_of_box(records.box_xywh[:, None].astype(float))
+    side = records.box_xywh[:, None, 2:].max(axis=2, keepdims=True)
     # What lies outside the picture is outside of the boxes that are cut off there.
     counts = records.has_2d & (records.states != JointState.OUTSIDE) & _inside_picture(records)
-    low, high = start - 0.5 - SLACK * side, start - 0.5 + size + SLACK * side
+    low, high = start - SLACK * side, end + SLACK * side
     outside = counts & ((records.joints_img < low) | (records.joints_img > high)).any(axis=2)
     judged = (counts.sum(axis=1) >= LEAST_JOINTS) & np.isfinite(records.box_xywh).all(axis=1)
     share = outside.sum(axis=1) / np.maximum(counts.sum(axis=1), 1)
@@ -54,9 +55,7 @@ def _inside_picture(records: Records) -> np.ndarray:
     for index, picture in records.pictures.items():
         if picture.thumb is not None:
             sizes[index] = picture.size_wh
-    limit = np.where(sizes > 0, sizes, np.inf)[:, None]
-    inside = (records.joints_img >= -0.5) & (records.joints_img <= limit - 0.5)
-    return np.asarray(inside.all(axis=2))
+    return is_inside(records.joints_img, np.where(sizes > 0, sizes, np.inf)[:, None])
 
 
 def _finding(bad: np.ndarray, judged: np.ndarray, figures: np.ndarray, unit: str, expected: str, cause: str) -> Finding:

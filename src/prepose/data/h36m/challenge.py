@@ -178,8 +178,8 @@ def _bare(folder: Path, names: tuple[str, ...], joints: Float[np.ndarray, "N 17 
         joints_cam=joints,
         joints_img=np.full((count, 17, 2), np.nan),
         where=np.tile([0, 0, 0, -1, -1], (count, 1)),
-        # Without 2D joints the whole picture is the only box there is (from edge to edge, by the pixel-centre rule).
-        given=np.tile([-0.5, -0.5, width, height], (count, 1)),
+        # Without 2D joints the whole picture is the only box there is.
+        given=np.tile([0.0, 0.0, width, height], (count, 1)),
         rooted=True,
         notes=notes,
     )

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int
 
 from prepose.body.skeleton import Skeleton
 from prepose.camera.camera import Camera
+from prepose.camera.crop import is_inside
 from prepose.data.length_unit import length_unit
 from prepose.data.sample import as_stored
 from prepose.errors import DataError
@@ -88,8 +89,7 @@ def checked(views: Sequence[View], skeleton: Skeleton, where: Path, *, partial: 
 
 def inside(view: View) -> Bool[np.ndarray, "N J"]:
     """Which joints lie inside the picture."""
-    size = np.array(view.camera.size_wh)
-    return np.asarray(((view.joints_img > -0.5) & (view.joints_img < size - 0.5)).all(axis=-1))
+    return is_inside(view.joints_img, view.camera.size_wh)
 
 
 def misses(view: View) -> Float[np.ndarray, "N J"]:

@@ -21,8 +21,7 @@ from prepose.metrics.protocols import Protocol, get_protocol
 from prepose.models.checkpoint import load_weights
 from prepose.models.flops import count_flops
 from prepose.models.pose_net import PoseNet
-from prepose.predict.decoding_floor import with_decoding_floor
-from prepose.predict.evaluate import evaluate
+from prepose.predict.evaluate import evaluate, with_decoding_floor
 from prepose.predict.score import mean_pose_of
 from prepose.recipes.conduct import Machine, run_recipe
 from prepose.recipes.run import Run, open_run

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from prepose.body.drawing import BOX, LEFT, RIGHT
-from prepose.predict.overlay import FOOT, GAP, HEIGHT, VIEW_WIDTH, draw_prediction
+from prepose.predict.drawing import FOOT, GAP, HEIGHT, VIEW_WIDTH, draw_prediction
 from prepose.predict.predictor import Predictor
 
 
