@@ -162,7 +162,8 @@ def _annotations(path: Path, content: Content, form: KeypointForm) -> tuple[list
             boxes = "".join(f"{key} (4 numbers), " for key in form.needs)
             raise DataError(
                 f"{path}: label {one.get('id', number)} should hold image_id, {boxes}and "
-                f"{', '.join(form.keys)} ({3 * len(form.named.order)} numbers, flags 0, 1 or 2), image_id as a whole number"
+                f"{', '.join(form.keys)} ({3 * len(form.named.order)} numbers, flags 0, 1 or 2); "
+                "image_id is a whole number"
             )
     numbers = Counter(str(one["id"]) for one in chosen if one.get("id") is not None)
     again = [number for number, count in numbers.items() if count > 1]
