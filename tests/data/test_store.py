@@ -314,3 +314,10 @@ def test_no_partial_files_remain(tmp_path):
     names = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
     shards = {f"train/shard-0000{number}.arrow" for number in range(3)}
     assert names == {"store.json", "train/split.json", *shards}
+
+
+def test_a_path_that_is_not_utf8_is_kept_as_its_escape(tmp_path):
+    made_by = {"root": "/data/na\udcffme", "title": "\U0001f600"}
+    write_store(tmp_path, replace(DESCRIPTION, made_by=made_by), "train", samples(1))
+    assert describe_store(tmp_path).splits["train"].made_by == {"root": r"/data/na\udcffme", "title": "\U0001f600"}
+    assert is_complete(tmp_path, "train", replace(DESCRIPTION, made_by=made_by))

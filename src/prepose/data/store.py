@@ -287,7 +287,10 @@ def _record(description: StoreDescription) -> StoreRecord:
 
 
 def _plain(made_by: Mapping[str, Any]) -> dict[str, Any]:
-    return json.loads(json.dumps(dict(made_by)))
+    # As it will be read; half of a surrogate pair, which a path that is not UTF-8 has, becomes its escape.
+    text = json.dumps(dict(made_by), ensure_ascii=False)
+    halves = "".join(f"\\\\u{ord(sign):04x}" if "\ud800" <= sign <= "\udfff" else sign for sign in text)
+    return json.loads(halves)
 
 
 def _check_split_name(split: str) -> None:
