@@ -27,7 +27,7 @@ def data_add(
     ] = None,
     margin: Annotated[
         float | None,
-        typer.Option(min=1, help="With --size: side of the crop relative to the person's box; default 2.5."),
+        typer.Option(min=1, max=100, help="With --size: side of the crop relative to the person's box; default 2.5."),
     ] = None,
     workers: Workers = 2,
 ) -> None:

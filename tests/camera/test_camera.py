@@ -242,11 +242,17 @@ def test_any_lens_gives_its_rays_back(k1, k2, k3, p1, p2, angle, share):
             {"K": np.array([[500.0, 0, 320], [0, 500, 240], [0, 0, 2]])},
             r"the last row of K must be 0 0 1, found \[0.0, 0",
         ),
+        (
+            {"K": np.array([[500.0, 0, 320], [5, 500, 240], [0, 0, 1]])},
+            r"the second row of K must begin with 0, found \[5.0",
+        ),
+        ({"K": np.diag([1e300, 500, 1.0])}, "K must be finite with positive focal lengths, .*below"),
+        ({"distortion": np.array([1e30, 0, 0, 0, 0])}, "distortion must be finite and below"),
         ({"translation": np.array([0, np.nan, 0])}, r"translation must be finite"),
         ({"distortion": np.array([0, np.inf, 0, 0, 0])}, r"distortion must be finite"),
         ({"size_wh": (0, 10)}, r"size_wh must be positive, found \(0, 10\)"),
     ],
-    ids=["transposed", "scaled", "translation", "distortion", "size"],
+    ids=["transposed", "scaled", "lower triangle", "huge", "huge lens", "translation", "distortion", "size"],
 )
 def test_numbers_that_are_no_camera_are_refused(change, message):
     with pytest.raises(ValueError, match=rf"camera 'left': {message}"):

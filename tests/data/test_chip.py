@@ -210,7 +210,12 @@ def test_a_chip_of_a_chip_still_leads_to_the_photograph():
 
 @pytest.mark.parametrize(
     ("settings", "message"),
-    [({"size": 31}, "at least 32 px, found size=31"), ({"size": 64, "margin": 0.9}, r"margin is at least 1.0.*0.9")],
+    [
+        ({"size": 31}, "at least 32 px, found size=31"),
+        ({"size": 64, "margin": 0.9}, r"margin is at least 1.0.*0.9"),
+        ({"size": 64, "margin": 1e30}, r"at most 100, found 1e\+30"),
+        ({"size": 64, "margin": float("nan")}, r"margin is at least 1.0.*nan"),
+    ],
 )
 def test_settings_out_of_range_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):

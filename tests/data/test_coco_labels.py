@@ -54,3 +54,54 @@ def test_boxes_and_heads_are_moved_with_the_pixels(tmp_path):
 def test_keypoints_that_are_no_triples_are_refused(tmp_path, keypoints):
     with pytest.raises(DataError, match="label 0 should hold image_id, and keypoints"):
         read_from(tmp_path, content(keypoints))
+
+
+def of_category(category, labels=None):
+    labels = labels or content([5, 6, 2] + [0] * 39, [7, 8, 2] + [0] * 39)
+    labels["annotations"][0]["category_id"] = category
+    return labels
+
+
+@pytest.mark.parametrize("category", [99, "1", None, [1], {}, True, 1.5])
+def test_a_label_of_no_listed_category_does_not_vanish(tmp_path, category):
+    with pytest.raises(DataError, match=r"1 labels with key-points are of no category .*label 0 names .*listed: 1"):
+        read_from(tmp_path, of_category(category))
+
+
+def test_labels_of_another_listed_category_are_counted(tmp_path):
+    labels = of_category(2)
+    labels["categories"].append({"id": 2, "name": "dog"})
+    _, people, notes = read_from(tmp_path, labels)
+    assert len(people) == 1
+    assert any("1 labels are of other categories with key-points" in note for note in notes)
+
+
+def test_boxes_of_other_things_are_no_matter(tmp_path):
+    labels = content([5, 6, 2] + [0] * 39)
+    labels["annotations"].append({"id": 7, "image_id": 1, "category_id": 3, "bbox": [0, 0, 5, 5]})
+    _, people, notes = read_from(tmp_path, labels)
+    assert len(people) == 1
+    assert not any("other categories" in note for note in notes)
+
+
+@pytest.mark.parametrize("entry", [5, None, {}, {"id": [1]}, {"id": {}}])
+def test_a_category_without_an_id_is_refused(tmp_path, entry):
+    labels = content([5, 6, 2] + [0] * 39)
+    labels["categories"].append(entry)
+    with pytest.raises(DataError, match="an entry of categories has no id"):
+        read_from(tmp_path, labels)
+
+
+def test_entries_that_are_no_objects_are_refused(tmp_path):
+    labels = content([5, 6, 2] + [0] * 39)
+    labels["annotations"].append(5)
+    with pytest.raises(DataError, match="entry 1 of annotations is no object: 5"):
+        read_from(tmp_path, labels)
+
+
+@pytest.mark.parametrize("name", [5, None, ["a.jpg"]])
+def test_a_file_name_is_a_text(tmp_path, name):
+    labels = content([5, 6, 2] + [0] * 39)
+    labels["images"][0]["file_name"] = name
+    with pytest.raises(DataError, match="file_name of image 1 is no text"):
+        read_from(tmp_path, labels)

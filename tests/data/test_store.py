@@ -210,6 +210,24 @@ def test_an_interrupted_split_is_not_gone_on_with_by_another_command(tmp_path):
         finished_samples(tmp_path, "train", other)
 
 
+def test_an_interrupted_split_without_a_sample_does_not_stand_in_the_way_of_another_command(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        write_store(tmp_path, DESCRIPTION, "train", dying(samples(5), 0), shard_size=2)
+    other = replace(DESCRIPTION, made_by={"command": "fake", "count": 11})
+    assert finished_samples(tmp_path, "train", other) == 0
+    write_store(tmp_path, other, "train", samples(1))
+    assert describe_store(tmp_path).splits["train"].made_by == other.made_by
+
+
+def test_a_complete_split_with_fewer_samples_than_it_says_is_damaged(tmp_path):
+    write_store(tmp_path, DESCRIPTION, "train", samples(3), total=3, shard_size=2)
+    path = tmp_path / "train" / "split.json"
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps(content | {"shards": content["shards"][:1]}))
+    with pytest.raises(DataError, match=r"complete with 3 samples by its .*, and its shards hold 2"):
+        open_store(tmp_path, "train")
+
+
 def test_a_folder_of_other_things_is_left_alone(tmp_path):
     (tmp_path / "thesis.tex").write_text("precious")
     with pytest.raises(DataError, match="is not empty and not a store; choose another --out"):
@@ -296,3 +314,10 @@ def test_no_partial_files_remain(tmp_path):
     names = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
     shards = {f"train/shard-0000{number}.arrow" for number in range(3)}
     assert names == {"store.json", "train/split.json", *shards}
+
+
+def test_a_path_that_is_not_utf8_is_kept_as_its_escape(tmp_path):
+    made_by = {"root": "/data/na\udcffme", "title": "\U0001f600"}
+    write_store(tmp_path, replace(DESCRIPTION, made_by=made_by), "train", samples(1))
+    assert describe_store(tmp_path).splits["train"].made_by == {"root": r"/data/na\udcffme", "title": "\U0001f600"}
+    assert is_complete(tmp_path, "train", replace(DESCRIPTION, made_by=made_by))

@@ -20,6 +20,11 @@ from prepose.arrays import Matrix3, Points2D, Points3D, Vector3
 EXACT_RAY = 1e-12
 MOST_ROUNDS = 200
 
+# No camera has larger numbers, px or mm (a thousand kilometres); products of larger ones overflow.
+MOST_NUMBER = 1e9
+# What rounding leaves of a zero below K's diagonal, in parts of the focal length.
+MOST_BELOW_DIAGONAL = 1e-6
+
 
 @dataclass(frozen=True, eq=False)
 class Camera:
@@ -43,20 +48,26 @@ class Camera:
 
     def __post_init__(self) -> None:
         who = f"camera {self.name!r}" if self.name else "the camera"
-        if not np.isfinite(self.K).all() or self.K[0, 0] <= 0 or self.K[1, 1] <= 0:
-            raise ValueError(f"{who}: K must be finite with positive focal lengths, found {self.K.tolist()}")
-        if not np.array_equal(self.K[2], (0, 0, 1)):
-            raise ValueError(
-                f"{who}: the last row of K must be 0 0 1, found {self.K[2].tolist()}; K is "
-                f"[[fx, s, cx], [0, fy, cy], [0, 0, 1]], perhaps it is stored transposed or scaled"
-            )
+        self._check_intrinsics(who)
         if not np.allclose(self.rotation @ self.rotation.T, np.eye(3), atol=1e-4) or np.linalg.det(self.rotation) < 0:
             raise ValueError(f"{who}: rotation is not a rotation matrix: {self.rotation.tolist()}")
         for what, numbers in (("translation", self.translation), ("distortion", self.distortion)):
-            if not np.isfinite(numbers).all():
-                raise ValueError(f"{who}: {what} must be finite, found {numbers.tolist()}")
+            if not _are_sane(numbers):
+                raise ValueError(f"{who}: {what} must be finite and below {MOST_NUMBER:g}, found {numbers.tolist()}")
         if min(self.size_wh) < 1:
             raise ValueError(f"{who}: size_wh must be positive, found {self.size_wh}")
+
+    def _check_intrinsics(self, who: str) -> None:
+        if not _are_sane(self.K) or self.K[0, 0] <= 0 or self.K[1, 1] <= 0:
+            raise ValueError(
+                f"{who}: K must be finite with positive focal lengths, found {self.K.tolist()}; "
+                f"numbers below {MOST_NUMBER:g} are expected"
+            )
+        form = "K is [[fx, s, cx], [0, fy, cy], [0, 0, 1]], perhaps it is stored transposed or scaled"
+        if not np.array_equal(self.K[2], (0, 0, 1)):
+            raise ValueError(f"{who}: the last row of K must be 0 0 1, found {self.K[2].tolist()}; {form}")
+        if abs(self.K[1, 0]) > MOST_BELOW_DIAGONAL * self.K[1, 1]:
+            raise ValueError(f"{who}: the second row of K must begin with 0, found {self.K[1].tolist()}; {form}")
 
     @property
     def focal(self) -> float:
@@ -210,3 +221,7 @@ def camera_from_field_of_view(size_wh: tuple[int, int], degrees: float) -> Camer
     width, height = size_wh
     K = np.array([[focal, 0, (width - 1) / 2], [0, focal, (height - 1) / 2], [0, 0, 1]])
     return Camera(K=K, size_wh=size_wh)
+
+
+def _are_sane(numbers: np.ndarray) -> bool:
+    return bool((np.abs(numbers) < MOST_NUMBER).all())

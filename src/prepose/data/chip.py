@@ -34,6 +34,8 @@ from prepose.specs.augmentation import Augmentation
 
 DEFAULT_MARGIN = 2.5
 LEAST_SIZE, LEAST_MARGIN = 32, 1.0
+# A person in a larger square is a dot.
+MOST_MARGIN = 100.0
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,11 @@ class Chips:
     def __post_init__(self) -> None:
         if self.size < LEAST_SIZE:
             raise ValueError(f"a chip has at least {LEAST_SIZE} px, found size={self.size}")
-        if not self.margin >= LEAST_MARGIN:
-            raise ValueError(f"a chip's margin is at least {LEAST_MARGIN} (the box itself), found {self.margin}")
+        if not LEAST_MARGIN <= self.margin <= MOST_MARGIN:
+            raise ValueError(
+                f"a chip's margin is at least {LEAST_MARGIN} (the box itself) and at most {MOST_MARGIN:g}, "
+                f"found {self.margin}"
+            )
 
 
 def reach(augmentation: Augmentation) -> float:

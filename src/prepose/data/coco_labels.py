@@ -67,8 +67,9 @@ def read_people(
     """
     names = _image_names(path, content)
     _check_categories(path, content["categories"])
+    _check_annotations(path, content)
     form = form_of(path, content)
-    annotations = _annotations(path, content, form)
+    annotations, others = _annotations(path, content, form)
     whole, crowds = leave_out_crowds(annotations)
     labelled, empty = leave_out_without_keypoints(whole, form)
     if not labelled:
@@ -76,7 +77,7 @@ def read_people(
     kept, unlisted = _leave_out_unlisted(path, labelled, names, partial=partial)
     people, read = _people(path, kept, names, form)
     people = replace(people, sizes_wh=_sizes(content, kept))
-    return form, people, (*form.notes, crowds, empty, *unlisted, *read)
+    return form, people, (*form.notes, *others, crowds, empty, *unlisted, *read)
 
 
 def leave_out_crowds(annotations: list[Annotation]) -> tuple[list[Annotation], str]:
@@ -97,11 +98,15 @@ def _image_names(path: Path, content: Any) -> dict[int, str]:
         found = ", ".join(content) if isinstance(content, dict) else f"a {type(content).__name__}"
         raise DataError(f"{path}: expected an object with {', '.join(keys)}, found {found or 'nothing'}")
     names: dict[int, set[str]] = {}
-    try:
-        for image in content["images"]:
-            names.setdefault(_whole_number(image["id"]), set()).add(str(image["file_name"]))
-    except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{path}: an entry of images lacks a number id or a file_name") from error
+    for image in content["images"]:
+        try:
+            name = image["file_name"]
+            number = _whole_number(image["id"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(f"{path}: an entry of images lacks a number id or a file_name") from error
+        if not isinstance(name, str):
+            raise DataError(f"{path}: the file_name of image {number} is no text: {name!r:.80}")
+        names.setdefault(number, set()).add(name)
     # The same image listed twice does no harm; of two images with one id, people would be stored on the wrong one.
     shared = [number for number, several in names.items() if len(several) > 1]
     if shared:
@@ -116,22 +121,50 @@ def _image_names(path: Path, content: Any) -> dict[int, str]:
 
 def _whole_number(value: Any) -> int:
     number = int(value)
-    if isinstance(value, float) and number != value:
+    if isinstance(value, bool) or (isinstance(value, float) and number != value):
         raise ValueError(f"{value} is not a whole number")
     return number
 
 
-def _annotations(path: Path, content: Content, form: KeypointForm) -> list[Annotation]:
-    """Those of the chosen categories, each checked to be whole."""
-    chosen = [
-        one for one in content["annotations"] if isinstance(one, dict) and one.get("category_id") in form.categories
-    ]
+def _check_annotations(path: Path, content: Content) -> None:
+    """Make sure that every label is one, and is of a category that the file lists.
+
+    Raises:
+        DataError: one is not; it would vanish without a word.
+    """
+    listed = {one["id"] for one in content["categories"]}
+    strangers = []
+    for number, one in enumerate(content["annotations"]):
+        if not isinstance(one, dict):
+            raise DataError(f"{path}: entry {number} of annotations is no object: {one!r:.80}")
+        category = one.get("category_id")
+        if one.get("keypoints") and (not _is_id(category) or category not in listed):
+            strangers.append(f"label {one.get('id', number)} names {category!r:.40}")
+    if strangers:
+        ids = ", ".join(f"{one!r:.40}" for one in listed)
+        raise DataError(
+            f"{path}: {len(strangers)} labels with key-points are of no category that the file lists "
+            f"({strangers[0]}; listed: {ids[:200] or 'none'}); correct their category_id, or list the category"
+        )
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, int | str) and not isinstance(value, bool)
+
+
+def _annotations(path: Path, content: Content, form: KeypointForm) -> tuple[list[Annotation], tuple[str, ...]]:
+    """Those of the chosen categories, each checked to be whole, and a note that counts the others with key-points."""
+    chosen = [one for one in content["annotations"] if one.get("category_id") in form.categories]
+    others = sum(bool(one.get("keypoints")) for one in content["annotations"]) - sum(
+        bool(one.get("keypoints")) for one in chosen
+    )
     for number, one in enumerate(chosen):
         if not _is_whole(one, form):
             boxes = "".join(f"{key} (4 numbers), " for key in form.needs)
             raise DataError(
-                f"{path}: label {one.get('id', number)} should hold image_id, {boxes}and {', '.join(form.keys)} "
-                f"({3 * len(form.named.order)} numbers, flags 0, 1 or 2)"
+                f"{path}: label {one.get('id', number)} should hold image_id, {boxes}and "
+                f"{', '.join(form.keys)} ({3 * len(form.named.order)} numbers, flags 0, 1 or 2); "
+                "image_id is a whole number"
             )
     numbers = Counter(str(one["id"]) for one in chosen if one.get("id") is not None)
     again = [number for number, count in numbers.items() if count > 1]
@@ -140,18 +173,20 @@ def _annotations(path: Path, content: Content, form: KeypointForm) -> list[Annot
             f"{path}: {len(again)} labels have the id of another one ({again[0]}); annotation ids must be unique: "
             "where two files were merged, renumber one of them"
         )
-    return chosen
+    return chosen, ((f"{others} labels are of other categories with key-points and are left out",) if others else ())
 
 
 def _check_categories(path: Path, categories: list[Any]) -> None:
     """Make sure that an id means one category.
 
     Raises:
-        DataError: two different ones share theirs.
+        DataError: two different ones share theirs, or one has none.
     """
     first: dict[str, dict[str, Any]] = {}
     for one in categories:
-        if isinstance(one, dict) and first.setdefault(str(one.get("id")), one) != one:
+        if not isinstance(one, dict) or not _is_id(one.get("id")):
+            raise DataError(f"{path}: an entry of categories has no id that is a number or a text: {one!r:.80}")
+        if first.setdefault(str(one.get("id")), one) != one:
             other = first[str(one.get("id"))]
             raise DataError(
                 f"{path}: 2 categories have the id {one.get('id')} ({other.get('name')}, {one.get('name')}); category "

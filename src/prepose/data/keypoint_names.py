@@ -84,7 +84,8 @@ def skeleton_of_names(
     ends = [(canonical[a], canonical[b]) for a, b in edges if max(a, b) < len(names) and min(a, b) >= 0 and a != b]
     bones, _ = hung_from_root(canonical, ends, None)
     try:
-        skeleton = Skeleton(f"{canonical_joint_name(name)}-own-{len(names)}", tuple(canonical), bones, None)
+        whose = "own" if name == "own" else f"{canonical_joint_name(name)}-own"
+        skeleton = Skeleton(f"{whose}-{len(names)}", tuple(canonical), bones, None)
     except ValueError as error:
         raise DataError(f"{where}: its key-points make no skeleton: {error}") from error
     note = (

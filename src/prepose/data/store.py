@@ -172,7 +172,8 @@ def finished_samples(folder: Path, split: str, description: StoreDescription) ->
             f"{folder}: split {split!r} is complete already, with {split_there.samples} samples{of}; choose another "
             "--out or delete it"
         )
-    if made != asked:
+    # What has no sample yet binds nobody: a first try that failed does not stand in the way of a second.
+    if made != asked and split_there.shards:
         raise DataError(
             f"{folder}: split {split!r} was interrupted after {split_there.samples} samples of "
             f"{json.dumps(made)}, not of {json.dumps(asked)}; run the first command again to go on, or choose "
@@ -267,6 +268,11 @@ def _complete_split(folder: Path, split: str) -> SplitRecord:
             f"{folder}: split {split!r} was interrupted after {record.samples}{of} samples; to go on, run the command "
             f"that wrote it again: {json.dumps(record.made_by)}"
         )
+    if record.total is not None and record.samples != record.total:
+        raise DataError(
+            f"{folder}: split {split!r} is complete with {record.total} samples by its split.json, and its shards hold "
+            f"{record.samples}; copy or write the store again"
+        )
     return record
 
 
@@ -281,7 +287,10 @@ def _record(description: StoreDescription) -> StoreRecord:
 
 
 def _plain(made_by: Mapping[str, Any]) -> dict[str, Any]:
-    return json.loads(json.dumps(dict(made_by)))
+    # As it will be read; half of a surrogate pair, which a path that is not UTF-8 has, becomes its escape.
+    text = json.dumps(dict(made_by), ensure_ascii=False)
+    halves = "".join(f"\\\\u{ord(sign):04x}" if "\ud800" <= sign <= "\udfff" else sign for sign in text)
+    return json.loads(halves)
 
 
 def _check_split_name(split: str) -> None:

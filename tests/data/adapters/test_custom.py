@@ -145,6 +145,10 @@ def test_labels_and_images_must_pair(tmp_path, generator):
             r"labels\.json\[1\]: labels the same person as labels\.json\[0\]",
         ),
         (
+            lambda c: c["samples"].insert(1, c["samples"][0] | {"image": "./" + c["samples"][0]["image"]}),
+            r"labels\.json\[1\]: labels the same person as labels\.json\[0\]",
+        ),
+        (
             lambda c: c["cameras"]["north"].update(rotation=[[2, 0, 0], [0, 1, 0], [0, 0, 1]]),
             "'north': rotation is not a",
         ),

@@ -1,3 +1,6 @@
+import os
+import re
+
 import numpy as np
 import pytest
 
@@ -52,7 +55,7 @@ def test_names_make_a_skeleton_of_their_own(tmp_path, generator):
     fake_yolo_pose(tmp_path, generator, names=True)
     edit(tmp_path, '"nose"', '"beak"')
     sample = all_of(tmp_path)[0]
-    assert sample.skeleton.joints[0] == "beak" and sample.skeleton.name == "own-own-17"
+    assert sample.skeleton.joints[0] == "beak" and sample.skeleton.name == "own-17"
 
 
 def test_images_without_labels_are_background_and_missing_images_need_partial(tmp_path, generator):
@@ -110,3 +113,32 @@ def test_missing_files_and_splits_are_errors(tmp_path, generator):
     with pytest.raises(DataError, match="names no images of the split 'test'"):
         yolo_pose(tmp_path, "test", partial=False)
     assert yolo_pose_splits(tmp_path / "data.yaml") == ("train", "validation")
+
+
+def test_what_is_no_regular_file_is_refused(tmp_path, generator):
+    fake_yolo_pose(tmp_path, generator)
+    path = next((tmp_path / "labels").rglob("*.txt"))
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(DataError, match=f"{path.name}: is not a file"):
+        all_of(tmp_path)
+    path.unlink()
+    path.symlink_to(tmp_path / "data.yaml")
+    with pytest.raises(DataError, match=r"is a link; links are not followed"):
+        all_of(tmp_path)
+
+
+def test_a_folder_that_is_named_twice_is_read_once(tmp_path, generator):
+    fake_yolo_pose(tmp_path, generator)
+    once = len(all_of(tmp_path, "train"))
+    text = (tmp_path / "data.yaml").read_text()
+    (tmp_path / "data.yaml").write_text(re.sub(r"(?m)^train: (.*)$", r"train: [\1, \1]", text))
+    assert len(all_of(tmp_path, "train")) == once
+
+
+def test_two_images_of_one_label_file_are_refused(tmp_path, generator):
+    fake_yolo_pose(tmp_path, generator)
+    image = next((tmp_path / "images").rglob("*.jpg"))
+    image.with_suffix(".png").write_bytes(image.read_bytes())
+    with pytest.raises(DataError, match=rf"{image.stem}\.png: has the label file of {image.name}, too"):
+        all_of(tmp_path)

@@ -87,3 +87,26 @@ def test_where_between_neck_and_crown_the_head_is_does_not_count(skeleton):
     bones = human_bones(skeleton)
     assert not any("head" in bone for bone in bones)
     assert any("head_top" in bone for bone in bones) == ("head_top" in skeleton.joints)
+
+
+def lopsided(samples, factor):
+    """The same people, whose right upper arm is longer by a factor in every sample."""
+    places = [samples[0].skeleton.index(f"r_{name}") for name in ("shoulder", "elbow", "wrist", "hand")]
+    for each in samples:
+        joints = each.joints_cam.copy()
+        joints[places[1:]] += (factor - 1) * (joints[places[1]] - joints[places[0]])
+        yield replace(each, joints_cam=joints)
+
+
+@pytest.mark.parametrize(
+    ("noise_mm", "factor", "severity"), [(0.0, 1.13, "fault"), (6.0, 1.14, "note"), (6.0, 1.3, "fault")]
+)
+def test_an_arm_longer_by_less_than_a_captures_error_is_a_note(noise_mm, factor, severity):
+    samples = list(lopsided(measured(list(simple_samples(60)), noise_mm), factor))
+    found = [finding for finding in check_bones(records_of(samples)) if "r_shoulder to r_elbow is" in finding.text]
+    assert {finding.severity for finding in found} == {severity}
+
+
+def test_noise_of_a_capture_is_known_without_names_of_subjects():
+    nameless = [replace(each, subject="") for each in measured(list(simple_samples(60)), 6.0)]
+    assert [finding for finding in check_bones(records_of(nameless)) if finding.severity == "fault"] == []

@@ -140,3 +140,16 @@ def test_two_contorted_poses_among_a_hundred_2d_labels_are_a_note(wrong, severit
     found = check_order(replace(records, joints_img=joints))
     assert {finding.severity for finding in found} == {severity}
     assert {sample for finding in found for sample in finding.samples} <= set(range(wrong))
+
+
+def test_a_skeleton_without_bones_has_no_order_to_check(records):
+    bare = Skeleton("bare", records.skeleton.joints, (), None)
+    assert check_order(replace(records, skeleton=bare)) == []
+
+
+@pytest.mark.parametrize("row", range(8))
+def test_a_few_frames_of_one_pose_say_nothing_of_a_split(records, row):
+    noise = np.random.default_rng(0).normal(0, 0.02, (30, *records.joints_img.shape[1:]))
+    unknown = np.full((30, *records.joints_cam.shape[1:]), np.nan)
+    few = replace(records, joints_img=records.joints_img[[row] * 30] + noise, joints_cam=unknown)
+    assert [finding for finding in check_order(few) if finding.severity == "fault"] == []

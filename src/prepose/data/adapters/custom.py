@@ -1,6 +1,6 @@
 """A user's own dataset: images and a file of labels, JSON or CSV (docs/custom.md)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial as bound
 from pathlib import Path
@@ -66,7 +66,7 @@ def custom(root: Path, split: str, *, partial: bool) -> FoundDataset:
         raise DataError(f"{labels.path}: no sample with an image belongs to the split {split!r}; it has {there}")
     cameras = labels.description.cameras
     sizes = [cameras[name].size_wh if (name := labels.samples[row].camera) is not None else None for row in chosen]
-    people = _people(labels, chosen)
+    people = _people(labels, chosen, there)
     checked = check_images(
         folder,
         [there[row] for row in chosen],
@@ -76,7 +76,7 @@ def custom(root: Path, split: str, *, partial: bool) -> FoundDataset:
     )
     if len(checked.kept) < len(chosen):
         chosen = [chosen[row] for row in checked.kept.tolist()]
-        people = _people(labels, chosen)
+        people = _people(labels, chosen, there)
     notes = (*pairing.notes, *checked.notes, *labels.notes, *_told(labels, people))
     facts = {"labels": labels.path.name, "unit": labels.description.unit, "title": labels.description.title}
     names = tuple(there[row] for row in chosen)
@@ -100,7 +100,7 @@ def splits_of(labels: CustomLabels) -> tuple[str, ...]:
     return tuple(split for split in SPLITS if split in present)
 
 
-def _people(labels: CustomLabels, rows: list[int]) -> _People:
+def _people(labels: CustomLabels, rows: list[int], images: Mapping[int, str]) -> _People:
     records = tuple(labels.samples[row] for row in rows)
     sources = tuple(labels.sources[row] for row in rows)
     joints = labels.skeleton.joints
@@ -131,7 +131,7 @@ def _people(labels: CustomLabels, rows: list[int]) -> _People:
         _box(record, joints_img[row], sources[row], labels.description.first_pixel)
         for row, record in enumerate(records)
     ]
-    _check_nobody_twice(records, joints_img, sources)
+    _check_nobody_twice([images[row] for row in rows], joints_img, sources)
     return _People(joints_img, joints_cam, states, np.stack(boxes), seen_by, projected, records, sources)
 
 
@@ -207,12 +207,13 @@ def _check_unit(skeleton: Skeleton, joints_cam: Float[np.ndarray, "N J 3"], sour
         )
 
 
-def _check_nobody_twice(records: tuple[SampleRecord, ...], joints_img: np.ndarray, sources: tuple[str, ...]) -> None:
+def _check_nobody_twice(images: Sequence[str], joints_img: np.ndarray, sources: tuple[str, ...]) -> None:
+    # By the images' names on the disk: the file may spell one in several ways.
     first: dict[tuple[str, bytes], str] = {}
-    for record, joints, source in zip(records, joints_img, sources, strict=True):
-        key = (record.image, joints.tobytes())
+    for image, joints, source in zip(images, joints_img, sources, strict=True):
+        key = (image, joints.tobytes())
         if key in first and not np.isnan(joints).all():
-            raise DataError(f"{source}: labels the same person as {first[key]} ({record.image}); take one away")
+            raise DataError(f"{source}: labels the same person as {first[key]} ({image}); take one away")
         first[key] = source
 
 

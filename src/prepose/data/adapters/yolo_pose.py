@@ -24,6 +24,7 @@ from prepose.data.labelled_people import found_people, people_of
 from prepose.data.pairing import PICTURE_SUFFIXES
 from prepose.data.sample import JointState
 from prepose.errors import DataError
+from prepose.files import inside
 
 SPLITS = ("train", "validation", "test")
 KEY_OF_SPLIT = MappingProxyType({"train": "train", "validation": "val", "test": "test"})
@@ -148,7 +149,7 @@ def _image_folders(about: _Description, split: str) -> list[Path]:
     if not entries:
         raise DataError(f"{about.path}: names no images of the split {split!r}")
     base, inner = about.path.parent.resolve(), str(about.content.get("path") or ".")
-    return [_inside(about.path, base, inner, entry) for entry in entries]
+    return list(dict.fromkeys(_inside(about.path, base, inner, entry) for entry in entries))
 
 
 def _inside(path: Path, base: Path, inner: str, entry: str) -> Path:
@@ -173,14 +174,16 @@ def _label_folder(images: Path) -> Path:
 
 
 def _lines(about: _Description, folder: str, labels: Path) -> Iterator[_Line]:
-    pictures = {
-        entry.stem: entry.name
-        for entry in sorted((about.path.parent.resolve() / folder).iterdir())
-        if entry.suffix.lower() in PICTURE_SUFFIXES
-    }
+    pictures: dict[str, str] = {}
+    for entry in sorted((about.path.parent.resolve() / folder).iterdir()):
+        if entry.suffix.lower() in PICTURE_SUFFIXES and pictures.setdefault(entry.stem, entry.name) != entry.name:
+            raise DataError(
+                f"{entry}: has the label file of {pictures[entry.stem]}, too ({entry.stem}.txt); name each "
+                "image otherwise"
+            )
     count = 5 + len(about.named.order) * about.width
     for path in sorted(labels.glob("*.txt")):
-        for number, line in enumerate(_text(path).splitlines(), start=1):
+        for number, line in enumerate(_text(labels, path.name).splitlines(), start=1):
             if not line.strip():
                 continue
             numbers = _numbers(line, count, about.width, f"{path}: line {number}")
@@ -188,7 +191,10 @@ def _lines(about: _Description, folder: str, labels: Path) -> Iterator[_Line]:
             yield _Line(image, f"{labels.name}/{path.name} line {number}", numbers)
 
 
-def _text(path: Path) -> str:
+def _text(folder: Path, name: str) -> str:
+    path = inside(folder, name)
+    if not path.is_file():
+        raise DataError(f"{path}: is not a file")
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:

@@ -30,6 +30,11 @@ MOST_TRIED = 1000
 LEAST_FOR_SPLIT = 20
 ODD_BONE, ODD_PAIR = 1.75, 1.2
 SURE = 3.0  # standard errors
+# In images of varied poses and views a bone's length has this spread (of its log). Where it is less, as in a few frames
+# of one person, the poses are alike, and left and right may differ in all of them.
+VARIED = 0.3
+# With so little of it, they are one pose seen from one side, which may show anything.
+ALIKE = 0.05
 # A bone that shows less than this share points at the camera: how much less, and of which side, says nothing. What is
 # left of it is up to the other share, as people move.
 LEAST_SHOWN, LEAST_LEFT = 0.7, 0.3
@@ -124,6 +129,8 @@ def _split(skeleton: Skeleton, joints: np.ndarray, what: str) -> list[Finding]:
     sample: the medians are odd only where an adult shows them from no direction.
     """
     bones = human_bones(skeleton)
+    if not bones:
+        return []
     ratios = length_ratios(joints, skeleton, bones)
     ratios = ratios[np.isfinite(ratios).sum(axis=1) >= min(LEAST_BONES, len(bones))]
     if len(ratios) < LEAST_FOR_SPLIT:
@@ -132,13 +139,14 @@ def _split(skeleton: Skeleton, joints: np.ndarray, what: str) -> list[Finding]:
     count = np.isfinite(ratios).sum(axis=0)
     there = count >= LEAST_FOR_SPLIT
     logs = np.log(np.maximum(ratios[:, there], 1e-9))
-    usual, error = np.zeros(len(bones)), np.zeros(len(bones))
+    usual, error, spread = (np.zeros(len(bones)) for _ in range(3))
     usual[there] = np.nanmedian(logs, axis=0)
     # A median is as sure as its bone's lengths are many and alike (in the image every bone is foreshortened at times).
-    spread = 1.48 * np.nanmedian(np.abs(logs - usual[there]), axis=0)
-    error[there] = 1.25 * spread / np.sqrt(count[there])
+    spread[there] = 1.48 * np.nanmedian(np.abs(logs - usual[there]), axis=0)
+    error[there] = 1.25 * spread[there] / np.sqrt(count[there])
     other = other_side(bones)
-    pair_error = np.hypot(error, error[other])
+    least = VARIED if joints.shape[2] == 2 else 0.0
+    pair_error = np.sqrt(2) * np.maximum(np.maximum(error, error[other]), 1.25 * least / np.sqrt(np.maximum(count, 1)))
     views = np.zeros((1, len(bones))) if joints.shape[2] == 3 else _views(bones)
     single = np.where(there, usual - views, 0.0)
     # What points at the camera may show anything less.
@@ -146,6 +154,8 @@ def _split(skeleton: Skeleton, joints: np.ndarray, what: str) -> list[Finding]:
     apart = np.where(there & there[other], np.abs(usual - usual[other] - views + views[:, other]), 0.0)
     # Of a bone that points at the camera nobody can say how much longer it is than its pair.
     apart[(views < np.log(LEAST_SHOWN)) | (views[:, other] < np.log(LEAST_SHOWN))] = 0.0
+    alike = (spread < ALIKE) & (least > 0)
+    single[:, alike], apart[:, alike | alike[other]] = 0.0, 0.0
     off = np.maximum(single / np.log(ODD_BONE), (apart - SURE * pair_error) / np.log(ODD_PAIR))
     off = off[off.max(axis=1).argmin()]
     worst = int(off.argmax())

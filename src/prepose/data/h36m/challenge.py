@@ -70,6 +70,8 @@ def read_challenge(root: Path, part: Part, *, partial: bool) -> Frames:
 def _of_csv(folder: Path, poses: Sequence[Path], *, partial: bool) -> Frames:
     names = tuple(f"{path.stem}.jpg" for path in poses)
     pairing = pair_images(folder / "IMG", names, partial=partial)
+    for path in poses:
+        check_file(path)
     _check_ends(poses)
     joints = np.stack([read_pose(poses[row]) for row in pairing.present])
     return _bare(folder, pairing.names, joints).told(*pairing.notes)
