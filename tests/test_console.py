@@ -1,8 +1,11 @@
+import io
+
 import pytest
 from rich.console import Console
 from rich.table import Table
 
-from prepose.console import PlainConsole, counted_progress, say, split_progress
+from prepose import console as room
+from prepose.console import PlainConsole, counted_progress, duration, say, shown_progress, split_progress
 from prepose.errors import DataError
 
 
@@ -39,6 +42,80 @@ def test_a_failure_later_ends_the_bar():
     # A bar that still ran would refuse another one on the same console.
     with counted_progress("more people", console) as move:
         move(1, 1)
+
+
+@pytest.fixture
+def log_file() -> Console:
+    """A console that is no terminal; narrow, as a line in a log must not be broken."""
+    return PlainConsole(file=io.StringIO(), width=30)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    now = [100.0]
+    monkeypatch.setattr(room.time, "monotonic", lambda: now[0])
+    return now
+
+
+def lines_of(console: Console) -> list[str]:
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue().splitlines()
+
+
+def test_without_a_terminal_each_tenth_is_a_line(log_file, clock):
+    with counted_progress("people of the lab world", log_file) as move:
+        for done in range(1, 1001):
+            clock[0] += 0.1
+            move(done, 1000)
+    lines = lines_of(log_file)
+    assert len(lines) == 10
+    assert lines[1] == "people of the lab world: 200/1,000 samples, 10 samples/s, 80 s left"
+    assert lines[-1] == "people of the lab world: 1,000/1,000 samples, 10 samples/s"
+
+
+def test_without_a_terminal_half_a_minute_is_a_line_though_the_total_is_not_known(log_file, clock):
+    with split_progress(log_file) as move:
+        for done in range(1, 122):
+            move("train", done, None)
+            clock[0] += 1
+    assert [line.split(",")[0] for line in lines_of(log_file)] == [f"train: {n} samples" for n in (31, 61, 91, 121)]
+
+
+def test_what_was_done_in_an_earlier_sitting_is_no_speed(log_file, clock):
+    with split_progress(log_file) as move:
+        move("train", 500, 1000)
+        clock[0] += 10
+        move("train", 600, 1000)
+    assert lines_of(log_file) == [
+        "train: 500/1,000 samples",
+        "train: 600/1,000 samples, 10 samples/s, 40 s left",
+    ]
+
+
+def test_a_training_has_a_line_where_it_says_so_and_where_it_was_long_quiet(log_file, clock):
+    with shown_progress(log_file, line_seconds=300.0, by_tenths=False) as shown:
+        for step in range(1, 101):
+            clock[0] += 4
+            shown.move("pretrain", step, 100, facts="loss 0.5", rate=2.0, say=step == 50)
+    assert lines_of(log_file) == [
+        "pretrain: 50/100 samples, loss 0.5, 2 samples/s, 25 s left",
+    ]
+    with shown_progress(None) as shown:
+        shown.move("pretrain", 1, 1, say=True)
+
+
+def test_a_bar_shows_facts_and_speed():
+    console = Console(record=True, width=120, force_terminal=True)
+    with shown_progress(console) as shown:
+        shown.move("pretrain", 50, 100, facts="loss 0.5", rate=640.4, say=True)
+    assert "50/100  loss 0.5  640 samples/s" in console.export_text()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(3.4, "3 s"), (600.0, "10 min"), (5400.0, "1 h 30 min"), (7500.0, "2 h 05 min")]
+)
+def test_time_is_said_as_people_say_it(seconds, text):
+    assert duration(seconds) == text
 
 
 ODD = "[/b] [red]x :smile: a\x1b[31mb\x07 \u202e"

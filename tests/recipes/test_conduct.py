@@ -298,7 +298,23 @@ def test_workers_and_a_console_change_no_number(undisturbed: Run, longer: Recipe
     assert same_result(run, undisturbed)
     lines = text.getvalue().splitlines()
     assert lines[0].startswith("pretrain-finetune: 3 stages, 144 samples, ")
-    assert lines[-1] == f"done: weights in {run.folder / 'weights'}"
+    rows = [row for row in read_log(run.folder) if row["validation_flops"]]
+    told = [line for line in lines if " samples/s" in line]
+    assert len(told) == len(rows) > 2
+    for line, row in zip(told, rows, strict=True):
+        score = f"MPJPE {float(row['validation_mpjpe_mm']):.1f} mm"
+        if row["stage"] == "pretrain":
+            score = f"PCK at 0.1 box {100 * float(row['validation_pck2d_box']):.1f} %"
+        assert line.startswith(f"{row['stage']}: ")
+        assert f"loss {float(row['loss']):.4f}, {score}, " in line
+    last = longer.validation
+    best = min(float(row["validation_mpjpe_mm"]) for row in rows if row["stage"] != "pretrain")
+    assert last is not None
+    assert lines[-3:] == [
+        f"best: MPJPE {best:.1f} mm on {last.store}/{last.split}",
+        f"done: weights in {run.folder / 'weights'}",
+        f"next: prepose evaluate {run.folder} --data {last.store}",
+    ]
 
 
 def test_global_settings_are_left_alone(tiny: Recipe, tmp_path: Path) -> None:

@@ -39,6 +39,13 @@ COLUMNS: Mapping[str, tuple[str, float, int]] = {
 }
 
 
+def told(measure: Measure, value: float) -> str:
+    """A measure in words, with its unit: `MPJPE 152.3 mm`, `PCK at 0.1 box 61.2 %`."""
+    _, factor, digits = COLUMNS[measure]
+    unit = measure.rpartition("_")[2] if measure in IN_MM_OR_PX else "%"
+    return f"{MEASURE_TEXTS[measure].partition(',')[0]} {value * factor:.{digits}f} {unit}"
+
+
 def as_plain(evaluation: Evaluation) -> dict[str, Any]:
     """Everything that the tables show, for JSON."""
     groups = {

@@ -3,7 +3,8 @@
 import copy
 import logging
 import os
-from collections.abc import Iterator, Mapping
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from prepose.data.batch import BatchMaker, Source
 from prepose.data.dataset import PoseDataset
 from prepose.errors import OUT_OF_SPACE, DataError, RecipeError
 from prepose.files import LOCK, flush_folder, locked
+from prepose.metrics.evaluation_tables import told
 from prepose.models.checkpoint import save_weights
 from prepose.models.pose_net import PoseNet, build_pose_net
 from prepose.recipes.across import processes, share_batch_norm
@@ -130,7 +132,7 @@ def _launch(recipe: Recipe, machine: Machine) -> Fabric:
     if recipe.batch_size % world:
         raise RecipeError(f"batch_size {recipe.batch_size} cannot be shared by {world} processes; make it a multiple")
     strategy = "ddp" if world > 1 else "auto"
-    # Fabric announces the precision; `_announce` says it too, in its place.
+    # Fabric announces the precision; `_start_of` says it too, in its place.
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     try:
         fabric = Fabric(
@@ -176,10 +178,8 @@ def _carry_out(
         start = Snapshot(Position(), None, None, random_state())
     _check_progress(run, start)
     restore_random_state(start.random)
-    _announce(run, nets.net, start.position, fabric=fabric, console=console)
-    if console is not None:
-        for line in unused_labels(recipe, sources):
-            console.print(line, highlight=False, soft_wrap=True)
+    _tell(console, _start_of(run, nets.net, start.position, fabric=fabric))
+    _tell(console, unused_labels(recipe, sources))
     log = RunLog(run.folder, log_columns(recipe), after_step=start.position.step) if fabric.is_global_zero else None
     try:
         with stop_requests() as stopping:
@@ -201,8 +201,7 @@ def _carry_out(
             log.close()
     if fabric.is_global_zero:
         _finish(run, nets.shown)
-    if console is not None:
-        console.print(f"done: weights in {run.last_weights.parent}", highlight=False, soft_wrap=True)
+    _tell(console, _end_of(run, start.position))
 
 
 def _check_progress(run: Run, start: Snapshot) -> None:
@@ -247,6 +246,40 @@ def _finish(run: Run, net: PoseNet) -> None:
         save_weights(net, run.best_weights)
     save_weights(net, run.last_weights)
     flush_folder(run.folder)
+
+
+def _tell(console: Console | None, lines: Iterable[str]) -> None:
+    if console is not None:
+        for line in lines:
+            console.print(line, highlight=False, soft_wrap=True)
+
+
+def _start_of(run: Run, net: PoseNet, position: Position, *, fabric: Fabric) -> Iterator[str]:
+    """The recipe, its network, the machine, and where the run is and goes on."""
+    recipe = run.recipe
+    parameters = sum(parameter.numel() for parameter in net.parameters())
+    yield (
+        f"{recipe.name}: {len(recipe.stages)} stages, {recipe.samples:,} samples, "
+        f"{training_flops(recipe):.3g} training FLOPs"
+    )
+    yield (
+        f"{recipe.model.backbone} at {recipe.model.size} px, {parameters / 1e6:.2f} M parameters; "
+        f"{fabric.world_size} x {fabric.device.type}, {recipe.precision}, {torch.get_num_threads()} threads"
+    )
+    if position.step:
+        yield f"goes on at step {position.step} ({position.samples:,} samples)"
+    yield f"run: {run.folder}"
+
+
+def _end_of(run: Run, position: Position) -> Iterator[str]:
+    """The best score, where the weights are, and what to do next."""
+    recipe = run.recipe
+    chosen = recipe.validation_of(recipe.stages[-1])
+    if chosen is not None and position.best is not None and position.metric == chosen.metric:
+        yield f"best: {told(chosen.metric, position.best)} on {chosen.store}/{chosen.split}"
+    yield f"done: weights in {run.last_weights.parent}"
+    store = next(iter(recipe.sources.values())).store if chosen is None else chosen.store
+    yield f"next: prepose evaluate {shlex.quote(str(run.folder))} --data {shlex.quote(store)}"
 
 
 def stage_batches(
@@ -297,23 +330,6 @@ def log_columns(recipe: Recipe) -> list[str]:
         "validation_flops",
         "validation_seconds",
     ]
-
-
-def _announce(run: Run, net: PoseNet, position: Position, *, fabric: Fabric, console: Console | None) -> None:
-    if console is None:
-        return
-    recipe = run.recipe
-    parameters = sum(parameter.numel() for parameter in net.parameters())
-    lines = [
-        f"{recipe.name}: {len(recipe.stages)} stages, {recipe.samples:,} samples, "
-        f"{training_flops(recipe):.3g} training FLOPs",
-        f"{recipe.model.backbone} at {recipe.model.size} px, {parameters / 1e6:.2f} M parameters; "
-        f"{fabric.world_size} x {fabric.device.type}, {recipe.precision}, {torch.get_num_threads()} threads",
-    ]
-    if position.step:
-        lines.append(f"goes on at step {position.step} ({position.samples:,} samples)")
-    for line in [*lines, f"run: {run.folder}"]:
-        console.print(line, highlight=False, soft_wrap=True)
 
 
 def _workers(machine: Machine, fabric: Fabric) -> int:

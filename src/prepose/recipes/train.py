@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import torch
 import torch.distributed as dist
 
+from prepose.console import shown_progress
 from prepose.data.batch import BatchMaker, PoseBatch
 from prepose.errors import DataError
 from prepose.recipes.across import processes
@@ -20,13 +21,15 @@ from prepose.recipes.learner import (
     set_trained,
     set_training_mode,
 )
-from prepose.recipes.meter import meter
 from prepose.recipes.objective import Labels, loss_names, losses_of, weights_of
 from prepose.recipes.run import Run
 from prepose.recipes.stopping import TrainingStopped
 from prepose.recipes.training import Nets, Setting, Training
 from prepose.recipes.upkeep import how_to_go_on, save, write_row
 from prepose.specs.recipe import Stage
+
+# In a log file: at least one line in so many seconds, where validations are rarer.
+QUIET_SECONDS = 300.0
 
 
 def train(stage: Stage, nets: Nets, batches: BatchMaker, run: Run, *, setting: Setting, start: Snapshot) -> Position:
@@ -55,17 +58,20 @@ def train(stage: Stage, nets: Nets, batches: BatchMaker, run: Run, *, setting: S
     training = _begin(stage, nets, run, setting, start)
     first, steps = start.position.stage_step, recipe.steps(stage)
     validation = recipe.validation_of(stage)
-    total, done = steps * recipe.batch_size, first * recipe.batch_size
-    with meter(setting.console, stage.name, total=total, done=done) as shown:
+    # Rows of the log have the rest; a validation is what a person waits for.
+    quiet = None if validation is None else QUIET_SECONDS
+    with shown_progress(setting.console, line_seconds=quiet, by_tenths=validation is None) as shown:
+        told, rate = "", None
         stream = batches.stream(first, steps, workers=setting.workers)
         saved_at = time.perf_counter()
-        for _ in range(first, steps):
+        for step in range(first, steps):
             _step(training, _next_batch(training, stream))
-            shown.advance(recipe.batch_size)
             validation_due = validation is not None and training.due(validation.every)
             row_due = validation_due or training.due(recipe.log_every)
             if row_due:
-                shown.show(*write_row(training, validation if validation_due else None))
+                told, rate = write_row(training, validation if validation_due else None)
+            done, total = (step + 1) * recipe.batch_size, steps * recipe.batch_size
+            shown.move(stage.name, done, total, facts=told, rate=rate, say=validation_due)
             # With several processes the sums are whole only just after a row, and all processes must stop together.
             if processes() == 1 or row_due:
                 if _agreed(setting.stopping(), training.tally.device):

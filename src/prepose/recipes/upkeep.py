@@ -8,6 +8,7 @@ from typing import Any
 import torch.distributed as dist
 
 from prepose.errors import RecipeError
+from prepose.metrics.evaluation_tables import told
 from prepose.models.checkpoint import save_weights
 from prepose.recipes.across import processes
 from prepose.recipes.checkpoint import Snapshot, checkpoints, random_state, save_checkpoint
@@ -16,8 +17,12 @@ from prepose.recipes.training import Training
 from prepose.specs.recipe import HIGHER_IS_BETTER, ValidationSpec
 
 
-def write_row(training: Training, validation: ValidationSpec | None) -> tuple[float, float]:
-    """Write a row of the log, after a validation where one is due; returns loss and samples/s, and begins new sums."""
+def write_row(training: Training, validation: ValidationSpec | None) -> tuple[str, float]:
+    """Write a row of the log, after a validation where one is due, and begin new sums.
+
+    Returns:
+        Loss and score in words, and samples a second.
+    """
     means = _means(training)
     training.count_time()
     before, now = training.row_position, training.position
@@ -39,7 +44,9 @@ def write_row(training: Training, validation: ValidationSpec | None) -> tuple[fl
         training.setting.log.write(row)
     training.tally.zero_()
     training.row_position = training.position
-    return means[0], float(row["samples_per_second"])
+    scored = validation is not None and f"validation_{validation.metric}" in row
+    score = f", {told(validation.metric, row[f'validation_{validation.metric}'])}" if validation and scored else ""
+    return f"loss {means[0]:.4f}{score}", float(row["samples_per_second"])
 
 
 def _means(training: Training) -> list[float]:

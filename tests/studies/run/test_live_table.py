@@ -12,8 +12,6 @@ from prepose.studies.run.live_table import (
     Expected,
     LiveTable,
     Standing,
-    drawing_bars,
-    duration,
     live_table,
     standing_of,
 )
@@ -43,17 +41,17 @@ def shown(table, running):
 def test_a_trial_stands_where_its_log_says(expected):
     folder = expected["a"].folder
     assert standing_of(folder) == Standing()
-    log(folder, "1,200,pretrain,0.5,99.5,2e11,,61.25", "2,400,finetune,0.5,50,4e11,,")
-    assert standing_of(folder) == Standing("finetune", 400, 4e11, 50.0, "61.2 % PCK")
-    log(folder, "1,200,pretrain,0.5,99.5,2e11,,61.25", "2,400,finetune,0.5,50,4e11,81.26,90")
-    assert standing_of(folder).error == "81.3 mm"
+    log(folder, "1,200,pretrain,0.5,99.5,2e11,,0.6125", "2,400,finetune,0.5,50,4e11,,")
+    assert standing_of(folder) == Standing("finetune", 400, 4e11, 50.0, "PCK at 0.1 box 61.3 %")
+    log(folder, "1,200,pretrain,0.5,99.5,2e11,,0.6125", "2,400,finetune,0.5,50,4e11,81.26,0.9")
+    assert standing_of(folder).error == "MPJPE 81.3 mm"
 
 
 def test_the_table_says_how_far_each_trial_and_the_whole_are(expected):
     table = LiveTable(Console(quiet=True), expected, ["c"])
     log(expected["a"].folder, "1,200,pretrain,0.5,100,2e11,81.26,")
     text = shown(table, ["a", "b"])
-    assert "arm a, seed 0  pretrain  200/1,000     81.3 mm        100   8 s" in text
+    assert "arm a, seed 0  pretrain  200/1,000  MPJPE 81.3 mm        100   8 s" in text
     assert "arm b, seed 0  starting    0/1,000" in text
     assert "1 of 3 trials done, 2 running, 0 waiting; about" in text
 
@@ -72,20 +70,32 @@ def test_the_time_left_follows_from_what_this_sitting_has_done(expected, monkeyp
     assert table.seconds_left() == pytest.approx(30)
 
 
-def test_off_a_terminal_there_is_a_line_now_and_then_and_one_for_each_trial(expected, monkeypatch):
+def test_off_a_terminal_each_validation_is_a_line_and_each_trial_and_now_and_then_the_whole(expected, monkeypatch):
     now = [1000.0]
     monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
     console = Console(file=io.StringIO(), width=40)
-    log(expected["a"].folder, "1,1000,pretrain,0.5,100,1e12,81.26,")
+    rows = [
+        "1,200,pretrain,0.5,100,2e11,,0.6125",
+        "2,300,pretrain,0.4,100,3e11,,",
+        "3,400,finetune,0.3,50,4e11,90.04,",
+        "4,1000,finetune,0.25,50,1e12,81.26,",
+    ]
+    log(expected["a"].folder, rows[0])
     with live_table(console, expected, []) as table:
-        for _ in range(70):
+        for second in range(70):
             now[0] += 1
+            if second == 10:
+                log(expected["a"].folder, *rows[:3])
             table.tick(["a"])
+        log(expected["a"].folder, *rows)
         table.finished("a", None)
         table.finished("b", Failure("Killed", "its process was killed by signal 9; most often the machine ran out"))
-    assert console.file.getvalue().splitlines() == [
-        "0 of 3 trials done, 1 running, 2 waiting",
-        "done    arm a, seed 0  (validation 81.3 mm)",
+    lines = console.file.getvalue().splitlines()
+    assert lines[0] == "arm a, seed 0, finetune: 400/1,000 samples, loss 0.3000, MPJPE 90.0 mm, 50 samples/s, 12 s left"
+    assert lines[1].startswith("0 of 3 trials done, 1 running, 2 waiting")
+    assert lines[2:] == [
+        "arm a, seed 0, finetune: 1,000/1,000 samples, loss 0.2500, MPJPE 81.3 mm, 50 samples/s",
+        f"done    arm a, seed 0: validation MPJPE 81.3 mm; weights in {expected['a'].folder / 'weights'}",
         "failed  arm b, seed 0: its process was killed by signal 9; most often the machine ran out",
     ]
 
@@ -98,18 +108,3 @@ def test_on_a_terminal_the_table_lives_and_goes(expected, monkeypatch):
         assert "arm a, seed 0" in console.file.getvalue()
         table.finished("a", None)
     assert "done    arm a" in console.file.getvalue()
-
-
-def test_bars_move_with_what_is_drawn():
-    console = Console(file=io.StringIO(), width=80, force_terminal=True)
-    with drawing_bars(console) as move:
-        move("lab", 1, 4)
-        move("lab", 4, 4)
-    assert "rendering lab" in console.file.getvalue() and "4/4" in console.file.getvalue()
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(3.4, "3 s"), (600.0, "10 min"), (5400.0, "1 h 30 min"), (7500.0, "2 h 05 min")]
-)
-def test_time_is_said_as_people_say_it(seconds, text):
-    assert duration(seconds) == text

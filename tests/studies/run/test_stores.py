@@ -35,7 +35,7 @@ def test_what_is_missing_is_drawn_and_no_more(tmp_path):
     folders = {"wild": tmp_path / "lab", "lab": tmp_path / "lab"}
     moves = []
     draw_worlds(study, folders, workers=1, progress=lambda *move: moves.append(move))
-    assert [(name, done, total) for name, done, total in moves] == [("wild", done, 5) for done in range(1, 6)]
+    assert [(name, done, total) for name, done, total in moves] == [("rendering wild", done, 5) for done in range(1, 6)]
     assert {split: part.samples for split, part in describe_store(tmp_path / "lab").splits.items()} == LAB["counts"]
     assert missing_splits(StoreSpec.model_validate(LAB), tmp_path / "lab") == {}
     more = StoreSpec.model_validate(LAB | {"counts": {"train": 3, "test": 2, "validation": 4}})

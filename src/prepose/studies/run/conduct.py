@@ -1,12 +1,14 @@
 """Carrying a study out: its folder, its worlds, its trials; and going on where an earlier sitting stopped."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
 
+from prepose.console import split_progress
 from prepose.files import LOCK, locked
+from prepose.models.flops import count_parameters
 from prepose.recipes.budget import training_flops
 from prepose.recipes.environment import environment
 from prepose.specs.reading import at_scale
@@ -22,11 +24,12 @@ from prepose.studies.run.folder import (
     note_sitting,
     trial_folder,
 )
-from prepose.studies.run.live_table import Expected, drawing_bars, live_table
+from prepose.studies.run.live_table import Expected, live_table
 from prepose.studies.run.other_studies import check_others, take_over
 from prepose.studies.run.planning import AS_IT_COMES, Planned, Sitting, check_device, checked_arms, plan_study
 from prepose.studies.run.stores import draw_worlds, store_folders
 from prepose.studies.run.trial_work import TrialOrder, carry_out, is_done, placed_set
+from prepose.studies.tables import flops_written, number_of
 from prepose.studies.trials import base_recipe, counted_flops, on_stores
 
 
@@ -84,8 +87,8 @@ def run_study(
             # Without jobs it only sees whether it could carry any out, before minutes are spent on drawing.
             reached = replace(planned.resources, shared=(out,))
             engine((), resources=reached, tick=lambda running: None, on_done=lambda name, outcome: None)
-        with drawing_bars(console) as progress:
-            draw_worlds(planned.study, planned.folders, workers=cores(), progress=progress)
+        with split_progress(console) as show:
+            draw_worlds(planned.study, planned.folders, workers=cores(), progress=show)
         check_sets(planned.study, planned.arms, planned.folders)
         orders = _orders(out, planned)
         if sitting.trials_of:
@@ -122,6 +125,8 @@ def _run_trials(
     jobs = [Job(trial.id, carry_out, (orders[trial.id],)) for trial in trials if trial.id not in done]
     shared = (out, *dict.fromkeys(planned.folders.values()))
     resources = replace(planned.resources, shared=shared if planned.cluster else ())
+    for line in _start_of(planned, done):
+        console.print(line, highlight=False, soft_wrap=True)
     with live_table(console, expected, done) as table:
 
         def on_done(name: str, outcome: Outcome) -> None:
@@ -132,6 +137,22 @@ def _run_trials(
 
         engine(jobs, resources=resources, tick=table.tick, on_done=on_done)
     return StudyEnd(out, len(trials) - len(failures), failures)
+
+
+def _start_of(planned: Planned, done: Sequence[str]) -> Iterator[str]:
+    """Each arm with its network and cost, then how the trials are run."""
+    for arm in planned.arms:
+        stages = " -> ".join(f"{stage.name} {stage.samples:,}" for stage in arm.recipe.stages)
+        parameters = count_parameters(arm.recipe.model) / 1e6
+        flops = flops_written(training_flops(arm.recipe))
+        yield f"{arm.name}: {arm.recipe.model.backbone}, {parameters:.2f} M parameters, {flops} of training: {stages}"
+    resources, machine = planned.resources, planned.machine
+    at_once = f"{min(resources.at_once, len(planned.trials))} at a time" if not planned.cluster else "on the cluster"
+    yield (
+        f"{number_of(len(planned.arms), 'arm')} x {number_of(len(planned.study.seeds), 'seed')}: "
+        f"{number_of(len(planned.trials), 'trial')}, {len(done)} done; {at_once} on {machine.accelerator}, "
+        f"{number_of(resources.threads, 'thread')} each"
+    )
 
 
 def _expected(planned: Planned, orders: Mapping[str, TrialOrder]) -> dict[str, Expected]:

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from prepose.console import PlainConsole
+from prepose.console import PlainConsole, duration
 from prepose.data.store import open_store
 from prepose.metrics.protocols import get_protocol
 from prepose.models.flops import count_flops, count_parameters
@@ -18,7 +18,6 @@ from prepose.specs.recipe import Recipe, Stage, ValidationSpec
 from prepose.specs.study import Study
 from prepose.studies.engines.local import Engine, run_jobs
 from prepose.studies.run.folder import trial_folder
-from prepose.studies.run.live_table import duration
 from prepose.studies.run.other_studies import check_others, done_elsewhere
 from prepose.studies.run.planning import AS_IT_COMES, Planned, Sitting, picture_px, plan_study, seconds_of
 from prepose.studies.run.step_speed import PICTURES, StepCost, step_costs, step_key

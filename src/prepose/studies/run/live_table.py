@@ -1,26 +1,30 @@
-"""What a person sees while a study runs: a live table on a terminal, a line now and then elsewhere.
+"""What a person sees while a study runs: a live table on a terminal, a line for each validation elsewhere.
 
 It reads what trials write into their folders, so that it does not matter where they run.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-from prepose.recipes.log import read_log
+from prepose.console import duration, progress_line
+from prepose.metrics.evaluation_tables import told
+from prepose.metrics.protocol import Measure
+from prepose.recipes.log_file import read_log
 from prepose.studies.engines.local import Failure
 
 LINE_SECONDS = 60.0
 REFRESH_SECONDS = 1.0
 MOST_ROWS = 24
+# What stands for a validation: the first of these that it gave.
+SCORES: tuple[Measure, ...] = ("mpjpe_mm", "pck2d_box")
 
 
 @dataclass(frozen=True)
@@ -75,20 +79,15 @@ def standing_of(folder: Path) -> Standing:
 
 
 def _last_error(log: Sequence[Mapping[str, str]]) -> str:
-    for row in reversed(log):
-        if row.get("validation_mpjpe_mm"):
-            return f"{float(row['validation_mpjpe_mm']):.1f} mm"
-        if row.get("validation_pck2d_box"):
-            return f"{float(row['validation_pck2d_box']):.1f} % PCK"
+    return next((score for row in reversed(log) if (score := score_of(row))), "")
+
+
+def score_of(row: Mapping[str, str]) -> str:
+    """What a row of a log says of a validation, in words; empty where it says nothing."""
+    for measure in SCORES:
+        if row.get(f"validation_{measure}"):
+            return told(measure, float(row[f"validation_{measure}"]))
     return ""
-
-
-def duration(seconds: float) -> str:
-    """Seconds as a person says them."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 class LiveTable:
@@ -106,6 +105,7 @@ class LiveTable:
         self._standings: dict[str, tuple[float, Standing]] = {}
         self._began = self._shown = self._line = time.monotonic()
         self._spent_before = self._spent()
+        self._validated = {name: len(_validations(each.folder)) for name, each in expected.items()}
         self.live: Live | None = None
 
     def tick(self, running: Sequence[str]) -> None:
@@ -116,17 +116,40 @@ class LiveTable:
         self._shown = now
         if self.live is not None:
             self.live.update(self.table(running), refresh=True)
-        elif now - self._line >= LINE_SECONDS:
+            return
+        for name in running:
+            known = self._standings.get(name)
+            self._standing(name)
+            if self._standings.get(name) is not known:
+                self._tell_validations(name)
+        if now - self._line >= LINE_SECONDS:
             self._line = now
             self._console.print(self._summary(running), highlight=False, soft_wrap=True)
+
+    def _tell_validations(self, name: str) -> None:
+        """A line for each validation of a trial that there has been since the last one."""
+        expected, rows = self._expected[name], _validations(self._expected[name].folder)
+        for row in rows[self._validated[name] :]:
+            line = progress_line(
+                f"{expected.title}, {row['stage']}",
+                int(row["samples"]),
+                expected.samples,
+                facts=f"loss {float(row['loss']):.4f}, {score_of(row)}",
+                rate=float(row["samples_per_second"]),
+            )
+            self._console.print(Text(line), soft_wrap=True)
+        self._validated[name] = len(rows)
 
     def finished(self, name: str, failure: Failure | None) -> None:
         """A trial has ended; says so in a line that stays."""
         expected = self._expected[name]
+        if self.live is None:
+            self._tell_validations(name)
         if failure is None:
             self._done.add(name)
             error = standing_of(expected.folder).error
-            line = f"done    {expected.title}" + (f"  (validation {error})" if error else "")
+            line = f"done    {expected.title}: " + (f"validation {error}; " if error else "")
+            line += f"weights in {expected.folder / 'weights'}"
         else:
             self._failed[name] = failure
             line = f"failed  {expected.title}: {failure.message}"
@@ -187,6 +210,10 @@ class LiveTable:
         return known[1]
 
 
+def _validations(folder: Path) -> list[dict[str, str]]:
+    return [row for row in read_log(folder) if score_of(row)]
+
+
 @contextmanager
 def live_table(console: Console, expected: Mapping[str, Expected], done: Sequence[str]) -> Iterator[LiveTable]:
     """A live table that leaves the terminal as it was, whatever happens."""
@@ -196,23 +223,3 @@ def live_table(console: Console, expected: Mapping[str, Expected], done: Sequenc
         return
     with Live(console=console, auto_refresh=False, transient=True) as shown.live:
         yield shown
-
-
-@contextmanager
-def drawing_bars(console: Console) -> Iterator[Callable[[str, int, int | None], None]]:
-    """A bar for each world that is drawn, and the function (store, done, total) that moves them."""
-    columns = (
-        TextColumn("rendering {task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    tasks: dict[str, TaskID] = {}
-    with Progress(*columns, console=console) as bars:
-
-        def move(name: str, done: int, total: int | None) -> None:
-            if name not in tasks:
-                tasks[name] = bars.add_task(name, total=total)
-            bars.update(tasks[name], completed=done)
-
-        yield move

@@ -58,7 +58,7 @@ def draw_worlds(study: Study, folders: Mapping[str, Path], *, workers: int, prog
         study: The study.
         folders: Where each store is.
         workers: Processes.
-        progress: Called with (store, samples there, samples of all its splits).
+        progress: Called with (`rendering STORE`, samples there, samples of all its splits).
 
     Raises:
         DataError: a folder holds another world, or another process draws there.
@@ -71,7 +71,7 @@ def draw_worlds(study: Study, folders: Mapping[str, Path], *, workers: int, prog
 
         def show(done: int, _: int | None, name: str = name, total: int = total, there: int = there) -> None:
             if progress is not None:
-                progress(name, there + done, total)
+                progress(f"rendering {name}", there + done, total)
 
         synthesize(
             spec.world,
