@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 from prepose.body.skeletons import SKELETONS
 from prepose.metrics.protocol import MEASURE_TEXTS
 from prepose.metrics.protocols import PROTOCOLS
-from prepose.models.backbones import BACKBONES
+from prepose.models.backbones import BACKBONES, RESNETS
 from prepose.specs.augmentation import AUGMENTATIONS
 from prepose.specs.builtin_recipes import RECIPES
 from prepose.specs.builtin_studies import STUDIES
@@ -82,6 +82,11 @@ def _lines() -> Iterator[str]:
     yield from _names()
 
 
+def _hub_id(backbone: str) -> str | None:
+    design = RESNETS.get(backbone)
+    return None if design is None else design.hub_id
+
+
 def _names() -> Iterator[str]:
     yield from _table(
         "Losses", "The keys of a stage's `losses`; the values are weights. Each loss is the mean over labelled joints.",
@@ -96,7 +101,7 @@ def _names() -> Iterator[str]:
     yield from _table(
         "Backbones", "The values of `model.backbone`. ImageNet weights exist where `model.weights=imagenet` is listed.",
         ("backbone", "source of `model.weights=imagenet`"),
-        {name: f"`{design.hub_id}`" if design.hub_id else "none published" for name, design in BACKBONES.items()},
+        {name: f"`{hub_id}`" if (hub_id := _hub_id(name)) else "none published" for name in BACKBONES},
     )  # fmt: skip
     yield from _table(
         "Budget rules",
