@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from prepose.console import split_progress
-from prepose.files import LOCK, locked
+from prepose.files import LOCK, inside, locked
 from prepose.models.flops import count_parameters
 from prepose.recipes.budget import training_flops
 from prepose.recipes.environment import environment
@@ -22,7 +22,6 @@ from prepose.studies.run.folder import (
     keep_plan,
     note_failure,
     note_sitting,
-    trial_folder,
 )
 from prepose.studies.run.live_table import Expected, live_table
 from prepose.studies.run.other_studies import check_others, take_over
@@ -104,7 +103,7 @@ def _orders(out: Path, planned: Planned) -> dict[str, TrialOrder]:
     return {
         trial.id: TrialOrder(
             recipe=on_stores(trial.recipe, folders),
-            folder=trial_folder(out.resolve(), trial.id),
+            folder=inside(out.resolve(), trial.folder, named_by=out / "plan.json"),
             sets=sets,
             counted_flops=counted[trial.arm],
             machine=planned.machine,
