@@ -184,3 +184,9 @@ def test_killed_before_any_change_of_its_own_files_it_is_run_when_asked_again(si
         assert sorted(path.name for path in out.iterdir()) == names
 
     assert killed_everywhere(lambda out: run_quickstart(out, "quick"), tmp_path, check) > 10
+
+
+def test_a_quickstart_of_an_earlier_version_is_left_alone(tmp_path):
+    (tmp_path / "quickstart.json").write_text("{}")
+    with pytest.raises(DataError, match="holds a quickstart of an earlier version; choose another --out"):
+        run_quickstart(tmp_path)

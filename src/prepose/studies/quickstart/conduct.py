@@ -70,6 +70,8 @@ def _check_folder(out: Path, wanted: dict[str, Any]) -> None:
             raise DataError(
                 f"{out}: holds {held} another version, now {wanted['size']!r} is asked for; {DAMAGED}"
             )
+    elif (out / "quickstart.json").exists():
+        raise DataError(f"{out}: holds a quickstart of an earlier version; {DAMAGED}")
     elif not all(map(is_left_over, out.iterdir())):
         raise DataError(f"{out}: is not empty and holds no quickstart; choose another --out")
 

@@ -1,5 +1,6 @@
 """Carrying a study out: its folder, its worlds, its trials; and going on where an earlier sitting stopped."""
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -135,6 +136,11 @@ def _run_trials(
             table.finished(name, outcome.failure)
 
         engine(jobs, resources=resources, tick=table.tick, on_done=on_done)
+    if not failures:
+        folder, store = orders[trials[-1].id].folder, next(iter(orders[trials[-1].id].sets.values())).store
+        console.print(
+            f"next: prepose evaluate {shlex.quote(str(folder))} --data {shlex.quote(str(store))}", soft_wrap=True
+        )
     return StudyEnd(out, len(trials) - len(failures), failures)
 
 
