@@ -82,7 +82,7 @@ def test_a_folder_named_by_arm_and_seed_is_never_taken_for_another_trainings(tmp
 def test_a_study_whose_folders_are_named_by_hash_is_written_as_before_there_was_a_choice():
     assert "folders" not in wanted()["study"]
     study = small_study()
-    rows = plan_of((), trials_of(study, arms_of(study)))["trials"]
+    rows = plan_of(arms_of(study), trials_of(study, arms_of(study)))["trials"]
     assert all(set(row) == {"id", "arm", "seed"} for row in rows)
 
 
