@@ -6,7 +6,7 @@ made up: the truth with noise, more of it for an arm and a world that do worse.
 
 import csv
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,8 +30,12 @@ from prepose.predict.score import CropPredictions, mean_pose_of, score
 from prepose.recipes.conduct import log_columns
 from prepose.recipes.run import Run, create_run
 from prepose.specs.recipe import Recipe
-from prepose.studies.quickstart.plan import Plan, Size, arm_recipes, claim_folder
-from prepose.studies.quickstart.summary import PROTOCOL, TEST_SETS, summarise
+from prepose.studies.quickstart.plan import PROTOCOL, TITLES, Size, quickstart_study
+from prepose.studies.quickstart.summary import summarise
+from prepose.studies.results.study_results import read_study
+from prepose.studies.run.folder import claim_folder, definition, keep_plan, plan_of
+from prepose.studies.run.stores import store_folders
+from prepose.studies.trials import arms_of, base_recipe, on_stores, trials_of
 from prepose.synthetic.rig import draw_proportions
 
 SIDE = 96
@@ -98,34 +102,52 @@ def noised_evaluation(dataset: PoseDataset, training: PoseDataset, noise_px: flo
     return with_mean_pose(score(predictions, dataset, protocol, facts={}), mean_pose_of(training, protocol))
 
 
-def fake_comparison(folder: Path, size: Size = SIZE) -> Plan:
+@dataclass(frozen=True)
+class FakeComparison:
+    """Where a made-up comparison is."""
+
+    folder: Path
+    size: Size
+    recipes: Mapping[str, Recipe]
+
+    def run(self, arm: str, seed: int) -> Path:
+        return self.folder / "runs" / f"{arm}-seed{seed}"
+
+    def store(self, world: str) -> Path:
+        return self.folder / "stores" / world
+
+
+def fake_comparison(folder: Path, size: Size = SIZE) -> FakeComparison:
     """Write a finished comparison up to its report.json; the page is still to be made."""
-    plan = Plan(folder, size, 1)
-    claim_folder(plan)
+    study = quickstart_study(size)
+    arms = arms_of(study)
+    trials = trials_of(study, arms)
+    made = FakeComparison(folder, size, {arm.name: arm.recipe for arm in arms})
+    claim_folder(folder, definition(study, base_recipe(study), size=size.name, budget_scale=1.0), extend=False)
+    keep_plan(folder, plan_of(arms, trials), extend=False)
     for number, (world, splits) in enumerate(size.counts.items()):
         for split, count in splits.items():
             generator = np.random.default_rng([number, count, len(split)])
             people = (person_in_picture(generator, i) for i in range(count))
-            write_store(plan.store(world), StoreDescription(world, PREPOSE_27), split, people, total=count)
-    recipes = arm_recipes(plan)
-    for arm, recipe in recipes.items():
-        for seed in size.seeds:
-            run = create_run(plan.run(arm, seed), recipe.model_copy(update={"seed": seed}))
-            _finish(run, plan, NOISE[arm], seed)
-    write_json(folder / "report.json", summarise(plan, recipes, SECONDS))
-    return plan
+            write_store(made.store(world), StoreDescription(world, PREPOSE_27), split, people, total=count)
+    for trial in trials:
+        run = create_run(folder / trial.folder, on_stores(trial.recipe, store_folders(study, folder, None)))
+        _finish(run, made, NOISE[trial.arm], trial.seed)
+    write_json(folder / "report.json", summarise(read_study(folder), SECONDS))
+    return made
 
 
-def _finish(run: Run, plan: Plan, noise: float, seed: int) -> None:
+def _finish(run: Run, made: FakeComparison, noise: float, seed: int) -> None:
     net = build_pose_net(run.recipe.model, seed=seed)
     for path in (run.best_weights, run.last_weights):
         save_weights(net, path)
     write_log(run.folder, run.recipe, seconds=10.0 + seed)
-    training = open_store(plan.store("lab"), "train")
-    for place, name in enumerate(TEST_SETS):
-        dataset = open_store(plan.store(name), "test")
+    training = open_store(made.store("lab"), "train")
+    for place, name in enumerate(TITLES):
+        dataset = open_store(made.store(name), "test")
         evaluation = noised_evaluation(dataset, training, noise * HARDER[name], seed=10 * seed + place)
         save_evaluation(replace(evaluation, dataset=name), run.evaluations, name)
+    write_json(run.folder / "costs.json", {})
 
 
 def write_log(folder: Path, recipe: Recipe, *, seconds: float) -> None:

@@ -48,13 +48,14 @@ class PlannedArm(BaseModel):
 
 
 class PlannedRun(BaseModel):
-    """One training of one arm; its folder is named by its id."""
+    """One training of one arm; its folder in the study's is `trials/ID`, unless it is given."""
 
     model_config = ConfigDict(frozen=True)
 
     id: str
     arm: str
     seed: int
+    folder: str | None = None
 
 
 class Plan(BaseModel):

@@ -217,6 +217,8 @@ class Study(BaseModel):
         stores: name -> samples. A recipe's source, validation or watched store `NAME` or `data/NAME` is the store NAME.
         sets: name -> what every trial is measured on.
         comparisons: What will be compared.
+        folders: What names the folders of trials: the `hash` of all that defines one, in `trials/`; or its `arm` and
+            seed, in `runs/`, which people can type but which no other study can take over.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -232,6 +234,7 @@ class Study(BaseModel):
     stores: Annotated[dict[Name, StoreSpec], Field(min_length=1)]
     sets: Annotated[dict[Name, EvaluationSet], Field(min_length=1)]
     comparisons: tuple[Comparison, ...] = ()
+    folders: Literal["hash", "arm"] = "hash"
 
     @model_validator(mode="after")
     def _is_consistent(self) -> "Study":

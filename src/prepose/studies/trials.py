@@ -41,16 +41,18 @@ class PlannedTrial:
     """One training of one arm.
 
     Attributes:
-        id: Hash of the recipe, its seed and the samples it learns from; the trial's folder is named by it.
+        id: Hash of the recipe, its seed and the samples it learns from.
         arm: Name of its arm.
         seed: Of the first weights and of every draw.
         recipe: What it carries out; stores by the study's names.
+        folder: Its run folder in the study's: `trials/ID`, or `runs/ARM-seedN` where the study says so.
     """
 
     id: str
     arm: str
     seed: int
     recipe: Recipe
+    folder: str
 
 
 def arms_of(study: Study, *, step_seconds: StepSeconds | None = None) -> tuple[Arm, ...]:
@@ -93,7 +95,9 @@ def trials_of(study: Study, arms: tuple[Arm, ...]) -> tuple[PlannedTrial, ...]:
     for seed in study.seeds:
         for arm in arms:
             recipe = arm.recipe.model_copy(update={"seed": seed})
-            trials.append(PlannedTrial(_identity(study, recipe), arm.name, seed, recipe))
+            name = _identity(study, recipe)
+            folder = f"trials/{name}" if study.folders == "hash" else f"runs/{_slug(arm.name)}-seed{seed}"
+            trials.append(PlannedTrial(name, arm.name, seed, recipe, folder))
     ids: dict[str, str] = {}
     for trial in trials:
         if trial.id in ids:

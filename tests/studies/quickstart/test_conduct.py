@@ -13,9 +13,11 @@ from prepose.files import write_whole
 from prepose.metrics.evaluation_files import load_evaluation
 from prepose.recipes.budget import stage_cost, training_flops
 from prepose.recipes.run import open_run
+from prepose.studies.engines.local import Failure
 from prepose.studies.quickstart import conduct as quickstart
 from prepose.studies.quickstart.conduct import run_quickstart
-from prepose.studies.quickstart.plan import ARMS, Plan, Size
+from prepose.studies.quickstart.plan import ARMS, Size
+from prepose.studies.run.conduct import StudyEnd
 
 COUNTS = {
     "wild": {"train": 16, "validation": 8, "test": 8},
@@ -80,10 +82,9 @@ def test_the_report_has_the_documented_form(folder):
 @pytest.mark.slow
 def test_the_arms_are_trained_at_equal_compute(folder):
     """What the run folders say was trained, not what was planned: within half a batch of the arm's last stage."""
-    plan = Plan(folder, TINY, 1)
-    only_3d = training_flops(open_run(plan.run("only-3d", 0)).recipe)
+    only_3d = training_flops(open_run(folder / "runs/only-3d-seed0").recipe)
     for arm in report_of(folder)["arms"]:
-        recipes = [open_run(plan.run(arm["name"], seed)).recipe for seed in (0, 1)]
+        recipes = [open_run(folder / "runs" / f"{arm['name']}-seed{seed}").recipe for seed in (0, 1)]
         assert [recipe.seed for recipe in recipes] == [0, 1]
         assert len({recipe.model_copy(update={"seed": 0}).model_dump_json() for recipe in recipes}) == 1
         recipe = recipes[0]
@@ -115,16 +116,17 @@ def test_every_run_is_evaluated_on_every_test_set_beside_the_mean_pose(folder):
 
 @pytest.mark.slow
 def test_the_same_command_again_goes_on_and_changes_nothing(folder):
-    """As after an interruption: an evaluation, the report and the page are gone; all else is there."""
+    """As after an interruption: a training's end, the report and the page are gone; all else is there."""
     before, report = digests(folder), report_of(folder)
-    lost = folder / "runs/mixed-seed1/evaluations/wild.json"
+    run = folder / "runs/mixed-seed1"
+    lost = run / "evaluations/wild.json"
     evaluation = load_evaluation(lost)
-    for path in (lost, lost.with_suffix(".npz"), folder / "report.json", folder / "report.html"):
+    for path in (lost, run / "costs.json", folder / "report.json", folder / "report.html"):
         path.unlink()
     run_quickstart(folder, "quick", jobs=1)
-    # A zip archive carries the time of its making, so that of the evaluation only the content can be the same.
     after = digests(folder)
-    remade = {str(path.relative_to(folder)) for path in (lost, lost.with_suffix(".npz"))}
+    # A zip archive carries the time of its making, so that of evaluations only the content can be the same.
+    remade = {name for name in before if name.startswith(("runs/mixed-seed1/evaluations", "runs/mixed-seed1/costs"))}
     assert {name: digest for name, digest in after.items() if name not in remade} == {
         name: digest for name, digest in before.items() if name not in remade
     }
@@ -144,14 +146,47 @@ def test_another_size_in_the_same_folder_is_refused(folder):
     assert digests(folder) == before
 
 
+def test_other_peoples_files_are_left_alone(tmp_path):
+    (tmp_path / "thesis.tex").write_text("x")
+    with pytest.raises(DataError, match="is not empty and holds no quickstart"):
+        run_quickstart(tmp_path)
+    with pytest.raises(DataError, match="is a file"):
+        run_quickstart(tmp_path / "thesis.tex")
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "3", '{"study": 3}', '{"study": {"name": "quickstart"}}'])
+def test_a_record_that_is_none_is_told(tmp_path, content):
+    (tmp_path / "study.json").write_text(content)
+    with pytest.raises(DataError, match="choose another --out or delete the folder"):
+        run_quickstart(tmp_path)
+
+
+def test_a_training_that_failed_is_told_and_nothing_is_reported(sizes, tmp_path, monkeypatch):
+    failed = StudyEnd(tmp_path, 5, {"mixed, seed 1": Failure("DataError", "lab: a broken sample")})
+    monkeypatch.setattr(quickstart, "draw_worlds", lambda *_, **__: None)
+    monkeypatch.setattr(quickstart, "run_study", lambda *_, **__: failed)
+    with pytest.raises(DataError, match="mixed, seed 1: lab: a broken sample"):
+        run_quickstart(tmp_path / "out", "quick")
+    assert not (tmp_path / "out/report.json").exists()
+
+
 def test_killed_before_any_change_of_its_own_files_it_is_run_when_asked_again(sizes, tmp_path, monkeypatch):
-    """Worlds and trainings have tests of their own for it; here they cost nothing."""
-    monkeypatch.setattr(quickstart, "_make_worlds", lambda plan, console: None)
-    monkeypatch.setattr(quickstart, "_train_all", lambda plan, recipes, console: None)
-    monkeypatch.setattr(quickstart, "summarise", lambda plan, recipes, seconds: {"seconds": seconds})
+    """Worlds and trials have tests of their own for it; here they cost nothing."""
+    monkeypatch.setattr(quickstart, "draw_worlds", lambda *_, **__: None)
+    monkeypatch.setattr(quickstart, "run_study", lambda study, out, **_: StudyEnd(out, 6, {}))
+    monkeypatch.setattr(quickstart, "read_study", lambda out: None)
+    monkeypatch.setattr(quickstart, "summarise", lambda results, seconds: {"seconds": seconds})
     monkeypatch.setattr(quickstart, "write_report", lambda out: write_whole(out / "report.html", "page"))
 
     def check(out):
-        assert sorted(path.name for path in out.iterdir()) == ["quickstart.json", "report.html", "report.json"]
+        names = ["quickstart.json", "report.html", "report.json", "study.json"]
+        assert sorted(path.name for path in out.iterdir()) == names
 
     assert killed_everywhere(lambda out: run_quickstart(out, "quick"), tmp_path, check) > 10
+
+
+def test_a_quickstart_of_an_earlier_version_is_left_alone(tmp_path):
+    (tmp_path / "quickstart.json").write_text("{}")
+    with pytest.raises(DataError, match="holds a quickstart of an earlier version; choose another --out"):
+        run_quickstart(tmp_path)

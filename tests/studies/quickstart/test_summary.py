@@ -6,8 +6,8 @@ import pytest
 from fakes_comparison import SECONDS
 from prepose.metrics.evaluation_files import load_evaluation
 from prepose.recipes.budget import training_flops
-from prepose.studies.quickstart.plan import arm_recipes
 from prepose.studies.quickstart.summary import summarise
+from prepose.studies.results.study_results import read_study
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def test_figures_are_means_and_spreads_over_the_seeds(report, comparison):
 
 
 def test_costs_are_those_of_the_recipes_and_the_logs(report, comparison):
-    for arm, recipe in zip(report["arms"], arm_recipes(comparison).values(), strict=True):
+    for arm, recipe in zip(report["arms"], comparison.recipes.values(), strict=True):
         assert arm["train_flops"] == training_flops(recipe)
         assert arm["images_seen"] == recipe.samples
         assert arm["seconds"] == pytest.approx(10.5), "the mean of what the logs say"
@@ -76,7 +76,7 @@ def test_the_baselines_are_scored_on_every_set(report):
 
 
 def test_the_command_gives_the_same_comparison_again(comparison):
-    report = summarise(comparison, arm_recipes(comparison), SECONDS)
+    report = summarise(read_study(comparison.folder), SECONDS)
     assert report["command"] == f"prepose quickstart --quick --out {comparison.folder}"
     assert report["size"] == "quick"
 

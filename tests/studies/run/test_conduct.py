@@ -121,7 +121,10 @@ def test_trials_of_another_study_are_not_trained_again(undisturbed, sitting, tmp
     taking = replace(sitting, trials_of=(undisturbed,))
     run_study(larger, tmp_path / "larger", sitting=taking, engine=record, console=console)
     assert results(tmp_path / "larger") == results(undisturbed)
-    assert len(jobs) == 2 and "4 of 6 trials copied from other studies" in console.file.getvalue()
+    told = console.file.getvalue()
+    assert len(jobs) == 2 and "4 of 6 trials copied from other studies" in told
+    assert "M parameters" in told and "2 arms x 3 seeds: 6 trials, 4 done; 2 at a time on cpu, 1 thread each" in told
+    assert f"next: prepose evaluate {tmp_path / 'larger' / 'trials'}" in told
     forecast_of = forecast(larger, tmp_path / "other", sitting=taking, engine=one_second_a_step)
     assert [trial["done"] for trial in forecast_of.trials] == [True] * 4 + [False] * 2
 

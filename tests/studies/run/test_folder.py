@@ -67,6 +67,25 @@ def test_the_plan_is_kept_and_must_stay(tmp_path):
     assert read_plan(tmp_path) == fewer
 
 
+def test_a_folder_named_by_arm_and_seed_is_never_taken_for_another_trainings(tmp_path):
+    named = small_study(folders="arm")
+    plan = plan_of(arms_of(named), trials_of(named, arms_of(named)))
+    assert {trial["folder"] for trial in plan["trials"]} == {
+        f"runs/{arm.name}-seed{seed}" for arm in arms_of(named) for seed in named.seeds
+    }
+    keep_plan(tmp_path, plan, extend=False)
+    other = {**plan, "trials": [{**trial, "id": trial["id"][::-1]} for trial in plan["trials"]]}
+    with pytest.raises(DataError, match=r"runs/\S+-seed\d is of another training"):
+        keep_plan(tmp_path, other, extend=True)
+
+
+def test_a_study_whose_folders_are_named_by_hash_is_written_as_before_there_was_a_choice():
+    assert "folders" not in wanted()["study"]
+    study = small_study()
+    rows = plan_of(arms_of(study), trials_of(study, arms_of(study)))["trials"]
+    assert all(set(row) == {"id", "arm", "seed"} for row in rows)
+
+
 def test_a_shared_stage_stands_in_the_plan():
     levels = [{"name": "shared", "shared_by": {"pretrain": 4}}]
     study = small_study(factors=[{"name": "training", "levels": levels}], comparisons=[])

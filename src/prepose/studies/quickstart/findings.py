@@ -11,6 +11,11 @@ from prepose.metrics.evaluation import Evaluation
 from prepose.metrics.evaluation_files import load_evaluation
 from prepose.studies.pages.colours import ARM_COLOURS
 
+QUESTION = (
+    "Three ways to spend the same training compute on one small network: 3D labels from a lab alone, the same with "
+    "pictures from the wild that have only 2D labels mixed in, and 2D labels first, 3D labels second. How well does "
+    "each find a person's joints in 3D, in the lab and elsewhere?"
+)
 # What the page is made of; `summary` writes it.
 REPORT_KEYS = (
     "arms", "sets", "seeds", "size", "protocol", "command", "worlds", "baselines", "curves", "steps", "seconds_total",

@@ -1,20 +1,18 @@
-"""How much a quickstart does, where it puts it, and the recipes of its arms at equal compute."""
+"""The quickstart as a study: three arms at equal compute on three worlds, and how much each size of it does."""
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
 
-from prepose.errors import DataError
-from prepose.files import inside, is_left_over, read_object, write_json
-from prepose.recipes.budget import equalise, training_flops
+from prepose.recipes.budget import training_flops
 from prepose.specs.builtin_recipes import recipe_named
-from prepose.specs.recipe import Recipe, WatchSpec
+from prepose.studies.quickstart.findings import QUESTION
+from prepose.specs.study import Budget, Comparison, EvaluationSet, Factor, Level, StoreSpec, Study
 
-DAMAGED = "choose another --out or delete the folder"
+NAME = "quickstart"
 ARMS = ("only-3d", "mixed", "pretrain-finetune")
+PROTOCOL = "true-root-depth"
+TITLES: Mapping[str, str] = MappingProxyType({"lab": "lab test", "wild": "wild", "occluded": "occluded"})
 
 
 @dataclass(frozen=True)
@@ -25,7 +23,7 @@ class Size:
         name: What the command line calls it.
         counts: world -> split -> samples.
         stored_px: Side of the stored pictures.
-        samples: Samples that each arm sees, in the budget's currency: what the only-3d arm sees.
+        samples: Samples that the only-3d arm sees; the others are trained for as many FLOPs.
         seeds: One training of each arm for each.
         validate_every: Samples between two validations.
     """
@@ -56,79 +54,37 @@ SIZES: Mapping[str, Size] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True)
-class Plan:
-    """A quickstart in one folder."""
+def quickstart_study(size: Size) -> Study:
+    """Three ways to spend the same training FLOPs; what they are measured on chooses nothing."""
+    base = recipe_named("only-3d")
+    every = f"every={size.validate_every}"
+    # Its first stage sees no 3D labels, and has a validation of its own.
+    of_pretraining = {"pretrain-finetune": (f"pretrain.validation.{every}",)}
+    levels = tuple(Level(name=arm, recipe=arm, changes=of_pretraining.get(arm, ())) for arm in ARMS)
 
-    folder: Path
-    size: Size
-    jobs: int
+    def claim(statement: str, baseline: str) -> Comparison:
+        first, second = {"training": "pretrain-finetune"}, {"training": baseline}
+        return Comparison(statement=statement, arm=first, baseline=second, sets=tuple(TITLES))
 
-    def store(self, world: str) -> Path:
-        """Where a world's store is."""
-        return self.folder / "stores" / world
-
-    def seconds(self) -> dict[str, float]:
-        """Step -> how long it has taken so far."""
-        return _read(inside(self.folder, "quickstart.json"))["seconds"]
-
-    def note_seconds(self, seconds: Mapping[str, float]) -> None:
-        """Keep how long each step has taken."""
-        path = inside(self.folder, "quickstart.json")
-        write_json(path, _read(path) | {"seconds": dict(seconds)})
-
-    def run(self, arm: str, seed: int) -> Path:
-        """Where a training's run folder is."""
-        return self.folder / "runs" / f"{arm}-seed{seed}"
-
-
-def claim_folder(plan: Plan) -> None:
-    """Make the folder this plan's own, so that an interrupted quickstart goes on and another is refused."""
-    settings = json.loads(json.dumps({"size": asdict(plan.size)}))
-    path = inside(plan.folder, "quickstart.json")
-    if path.exists():
-        there = _read(path)["settings"]
-        if there != settings:
-            size = there.get("size")
-            name = size.get("name") if isinstance(size, dict) else "unknown"
-            raise DataError(
-                f"{plan.folder}: holds a quickstart of size {name!r} or of another version, now {plan.size.name!r} is "
-                "asked for; choose another --out or delete the folder"
-            )
-        return
-    # What a process that died in its first write leaves is no reason to refuse.
-    if plan.folder.exists() and (not plan.folder.is_dir() or not all(map(is_left_over, plan.folder.iterdir()))):
-        raise DataError(f"{plan.folder}: is not empty and holds no quickstart; choose another --out")
-    plan.folder.mkdir(parents=True, exist_ok=True)
-    write_json(path, {"settings": settings, "seconds": {}})
-
-
-def _read(path: Path) -> dict[str, Any]:
-    """The content of `quickstart.json`."""
-    content = read_object(path, advice=DAMAGED)
-    for name in ("settings", "seconds"):
-        if not isinstance(content.get(name), dict):
-            raise DataError(f"{path}: is damaged (no {name}); {DAMAGED}")
-    return content
-
-
-def arm_recipes(plan: Plan) -> dict[str, Recipe]:
-    """The recipe of each arm on the plan's stores, all at the training FLOPs of the only-3d arm's samples."""
-    recipes = {arm: _on_stores(recipe_named(arm), plan) for arm in ARMS}
-    base = recipes["only-3d"]
-    budget = training_flops(base) * plan.size.samples / base.samples
-    return equalise(recipes, budget)
-
-
-def _on_stores(recipe: Recipe, plan: Plan) -> Recipe:
-    sources = {name: spec.model_copy(update={"store": str(plan.store(name))}) for name, spec in recipe.sources.items()}
-    held_out = {"store": str(plan.store("lab")), "every": plan.size.validate_every}
-    stages = tuple(
-        stage.model_copy(update={"validation": stage.validation and stage.validation.model_copy(update=held_out)})
-        for stage in recipe.stages
-    )
-    validation = recipe.validation and recipe.validation.model_copy(update=held_out)
-    watched = {"wild": WatchSpec(store=str(plan.store("wild")))}
-    return recipe.model_copy(
-        update={"sources": sources, "stages": stages, "validation": validation, "watched": watched}
+    return Study(
+        name=NAME,
+        question=QUESTION,
+        base="only-3d",
+        changes=(f"validation.{every}", "watched.wild.store=wild"),
+        factors=(Factor(name="training", levels=levels),),
+        seeds=size.seeds,
+        budget=Budget(rule="flops", amount=training_flops(base) * size.samples / base.samples),
+        stores={
+            world: StoreSpec(world=world, counts=dict(counts), size=size.stored_px)
+            for world, counts in size.counts.items()
+        },
+        sets={
+            name: EvaluationSet(store=name, split="test", protocol=PROTOCOL, title=title)
+            for name, title in TITLES.items()
+        },
+        comparisons=(
+            claim("2D pre-training beats 3D labels alone", "only-3d"),
+            claim("2D first beats mixing from the start", "mixed"),
+        ),
+        folders="arm",
     )

@@ -12,7 +12,7 @@ from prepose.files import inside, write_whole
 from prepose.metrics.protocols import get_protocol
 from prepose.studies.pages.gallery import cases_of, film_strip, jpeg_base64
 from prepose.studies.pages.parts import render
-from prepose.studies.quickstart.findings import Findings, read_findings
+from prepose.studies.quickstart.findings import QUESTION, Findings, read_findings
 from prepose.studies.quickstart.page_tables import answers, caution, numbers
 
 
@@ -36,9 +36,7 @@ def _words(findings: Findings) -> dict[str, Any]:
     environment = report["environment"]
     return {
         "title": "What 2D pre-training does for 3D pose",
-        "question": "Three ways to spend the same training compute on one small network: 3D labels from a lab alone, "
-        "the same with pictures from the wild that have only 2D labels mixed in, and 2D labels first, 3D labels "
-        "second. How well does each find a person's joints in 3D, in the lab and elsewhere?",
+        "question": QUESTION,
         "answers": list(answers(findings)),
         "caution": caution(findings),
         "environment": environment,

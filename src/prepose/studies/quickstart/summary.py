@@ -1,23 +1,17 @@
 """The figures of a finished comparison, as report.json holds them."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from prepose.metrics.evaluation_files import load_evaluation, plain
-from prepose.models.checkpoint import load_weights
-from prepose.recipes.budget import training_flops
 from prepose.recipes.environment import environment
-from prepose.recipes.log import read_log
-from prepose.recipes.run import open_run
-from prepose.specs.recipe import Recipe
-from prepose.studies.quickstart.plan import Plan
+from prepose.recipes.log_file import read_log
+from prepose.studies.quickstart.plan import PROTOCOL
+from prepose.specs.plan import PlannedArm
+from prepose.studies.results.study_results import StudyResults, TrialResult
 from prepose.studies.tables import spreads
 
-PROTOCOL = "true-root-depth"
-TEST_SETS = ("lab", "wild", "occluded")
-TITLES = MappingProxyType({"lab": "lab test", "wild": "wild", "occluded": "occluded"})
 WORLD_TEXTS = MappingProxyType(
     {
         "wild": "the widest variety of people, poses, places and cameras; training sees its 2D labels only",
@@ -27,33 +21,32 @@ WORLD_TEXTS = MappingProxyType(
 )
 
 
-def summarise(plan: Plan, recipes: Mapping[str, Recipe], seconds: Mapping[str, float]) -> dict[str, Any]:
+def summarise(results: StudyResults, seconds: Mapping[str, float]) -> dict[str, Any]:
     """The content of report.json: each arm's figures with their spread over seeds, baselines, curves, machine.
 
     Args:
-        plan: The comparison.
-        recipes: arm -> recipe.
+        results: The study's, every trial done.
         seconds: step -> how long it took.
     """
-    arms = [_arm(plan, arm, recipe) for arm, recipe in recipes.items()]
-    first = plan.folder / arms[0]["runs"][0] / "evaluations"
-    variants = {name: load_evaluation(first / f"{name}.json").per_variant() for name in TEST_SETS}
-    flag = "" if plan.size.name == "standard" else f" --{plan.size.name}"
+    study, first = results.study, results.of_arm(results.plan.arms[0].name)[0]
+    variants = {name: load_evaluation(first.evaluation_file(name)).per_variant() for name in study.sets}
+    flag = "" if results.size == "standard" else f" --{results.size}"
     return {
-        "size": plan.size.name,
-        "seeds": list(plan.size.seeds),
+        "size": results.size,
+        "seeds": list(study.seeds),
         "protocol": PROTOCOL,
-        "command": f"prepose quickstart{flag} --out {plan.folder}",
+        "command": f"prepose quickstart{flag} --out {results.folder}",
         "sets": [
-            {"name": name, "title": TITLES[name], "store": f"stores/{name}", "split": "test"} for name in TEST_SETS
+            {"name": name, "title": each.title, "store": f"stores/{each.store}", "split": each.split}
+            for name, each in study.sets.items()
         ],
         "worlds": [
             {"name": name, "text": text, "store": f"stores/{name}", "split": "test" if name == "occluded" else "train"}
             for name, text in WORLD_TEXTS.items()
         ],
-        "arms": arms,
+        "arms": [_arm(results, arm) for arm in results.plan.arms],
         "baselines": {
-            baseline: {name: plain(variants[name][baseline]) for name in TEST_SETS}
+            baseline: {name: plain(variants[name][baseline]) for name in study.sets}
             for baseline in ("mean-pose", "true-2d-flat-depth")
         },
         "curves": [
@@ -66,27 +59,28 @@ def summarise(plan: Plan, recipes: Mapping[str, Recipe], seconds: Mapping[str, f
     }
 
 
-def _arm(plan: Plan, arm: str, recipe: Recipe) -> dict[str, Any]:
-    folders = [plan.run(arm, seed) for seed in plan.size.seeds]
-    logs = [read_log(folder) for folder in folders]
-    net = load_weights(open_run(folders[0]).best_weights)
+def _arm(results: StudyResults, arm: PlannedArm) -> dict[str, Any]:
+    trials = results.of_arm(arm.name)
+    logs = [read_log(trial.folder) for trial in trials]
     return {
-        "name": arm,
-        "seeds": list(plan.size.seeds),
-        "runs": [str(folder.relative_to(plan.folder)) for folder in folders],
-        "train_flops": training_flops(recipe),
-        "images_seen": recipe.samples,
+        "name": arm.name,
+        "seeds": [trial.seed for trial in trials],
+        "runs": [str(trial.folder.relative_to(results.folder)) for trial in trials],
+        "train_flops": arm.train_flops,
+        "images_seen": arm.images,
         "seconds": sum(float(log[-1]["train_seconds"]) for log in logs) / len(logs),
-        "parameters": sum(parameter.numel() for parameter in net.parameters()),
-        "evaluations": {name: spreads([_overall(folder, name) for folder in folders]) for name in TEST_SETS},
+        "parameters": arm.parameters,
+        "evaluations": {
+            name: spreads([_overall(trial, name) for trial in trials]) for name in results.study.sets
+        },
         "curves": [
             {"lab": _curve(log, "validation_mpjpe_mm"), "wild": _curve(log, "watched_wild_mpjpe_mm")} for log in logs
         ],
     }
 
 
-def _overall(folder: Path, name: str) -> dict[str, float | None]:
-    return plain(load_evaluation(folder / "evaluations" / f"{name}.json").overall())
+def _overall(trial: TrialResult, name: str) -> dict[str, float | None]:
+    return plain(load_evaluation(trial.evaluation_file(name)).overall())
 
 
 def _curve(log: Sequence[Mapping[str, str]], column: str) -> list[dict[str, int | float]]:

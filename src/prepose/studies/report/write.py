@@ -32,7 +32,7 @@ def write_report_of(folder: Path) -> Path:
     Raises:
         DataError: it holds neither; see also `write_study_report` and `report.write_report`.
     """
-    if not (folder / "study.json").is_file() and (folder / "report.json").is_file():
+    if (folder / "report.json").is_file():
         return write_report(folder)
     return write_study_report(folder)
 

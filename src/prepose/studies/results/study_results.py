@@ -177,7 +177,11 @@ def _damaged(path: Path, faults: Sequence[str]) -> DataError:
 
 
 def _trial(study_folder: Path, study: Study, planned: PlannedRun) -> TrialResult:
-    folder = inside(inside(study_folder, "trials"), planned.id, named_by=study_folder / "plan.json")
+    plan = study_folder / "plan.json"
+    if planned.folder is None:
+        folder = inside(inside(study_folder, "trials"), planned.id, named_by=plan)
+    else:
+        folder = inside(study_folder, planned.folder, named_by=plan)
     costs, failure = _read(inside(folder, "costs.json")), _read(inside(folder, "failure.json"))
     state: State = "done" if costs is not None else "failed" if failure is not None else "missing"
     headers = {}

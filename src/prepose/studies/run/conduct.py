@@ -1,5 +1,6 @@
 """Carrying a study out: its folder, its worlds, its trials; and going on where an earlier sitting stopped."""
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from prepose.console import split_progress
-from prepose.files import LOCK, locked
+from prepose.files import LOCK, inside, locked
 from prepose.models.flops import count_parameters
 from prepose.recipes.budget import training_flops
 from prepose.recipes.environment import environment
@@ -22,7 +23,6 @@ from prepose.studies.run.folder import (
     keep_plan,
     note_failure,
     note_sitting,
-    trial_folder,
 )
 from prepose.studies.run.live_table import Expected, live_table
 from prepose.studies.run.other_studies import check_others, take_over
@@ -104,7 +104,7 @@ def _orders(out: Path, planned: Planned) -> dict[str, TrialOrder]:
     return {
         trial.id: TrialOrder(
             recipe=on_stores(trial.recipe, folders),
-            folder=trial_folder(out.resolve(), trial.id),
+            folder=inside(out.resolve(), trial.folder, named_by=out / "plan.json"),
             sets=sets,
             counted_flops=counted[trial.arm],
             machine=planned.machine,
@@ -136,6 +136,11 @@ def _run_trials(
             table.finished(name, outcome.failure)
 
         engine(jobs, resources=resources, tick=table.tick, on_done=on_done)
+    if not failures:
+        folder, store = orders[trials[-1].id].folder, next(iter(orders[trials[-1].id].sets.values())).store
+        console.print(
+            f"next: prepose evaluate {shlex.quote(str(folder))} --data {shlex.quote(str(store))}", soft_wrap=True
+        )
     return StudyEnd(out, len(trials) - len(failures), failures)
 
 

@@ -11,20 +11,20 @@ from rich.table import Table
 
 from prepose.console import PlainConsole, duration
 from prepose.data.store import open_store
+from prepose.files import inside
 from prepose.metrics.protocols import get_protocol
 from prepose.models.flops import count_flops, count_parameters
 from prepose.recipes.budget import stage_cost, training_flops
 from prepose.specs.recipe import Recipe, Stage, ValidationSpec
 from prepose.specs.study import Study
 from prepose.studies.engines.local import Engine, run_jobs
-from prepose.studies.run.folder import trial_folder
 from prepose.studies.run.other_studies import check_others, done_elsewhere
 from prepose.studies.run.planning import AS_IT_COMES, Planned, Sitting, picture_px, plan_study, seconds_of
 from prepose.studies.run.step_speed import PICTURES, StepCost, step_costs, step_key
 from prepose.studies.run.stores import missing_splits
 from prepose.studies.run.trial_work import is_done, placed_set
 from prepose.studies.tables import flops_written, number_of
-from prepose.studies.trials import Arm, counted_flops, store_name
+from prepose.studies.trials import Arm, PlannedTrial, counted_flops, store_name
 
 # `data.batch.BatchMaker` keeps decoded pictures up to this many MB.
 CACHE_BYTES = 512 * 2**20
@@ -211,11 +211,11 @@ def _trial_rows(planned: Planned, out: Path, others: Sequence[Path]) -> list[dic
         for name, each in study.sets.items()
     }
 
-    def done(trial: str) -> bool:
-        places = (trial_folder(out, trial), done_elsewhere(trial, others))
+    def done(trial: PlannedTrial) -> bool:
+        places = (inside(out, trial.folder), done_elsewhere(trial.id, others))
         return any(place is not None and is_done(place, sets) for place in places)
 
-    return [{"id": trial.id, "arm": trial.arm, "seed": trial.seed, "done": done(trial.id)} for trial in planned.trials]
+    return [{"id": trial.id, "arm": trial.arm, "seed": trial.seed, "done": done(trial)} for trial in planned.trials]
 
 
 def _to_draw(planned: Planned) -> int:

@@ -6,6 +6,7 @@ STUDY/study.json      the definition, its size and budget scale
       environment.json  versions, machine, command line; one entry for each sitting
       stores/         the worlds that the study drew, unless they are kept elsewhere
       trials/ID/      a run folder; evaluations/SET.npz and .json; costs.json when it is done, failure.json if it failed
+                      (runs/ARM-seedN/ where the study names folders by arm)
 ```
 """
 
@@ -33,7 +34,11 @@ EXTEND = "add --extend to go on with the new definition (trials that it still ha
 def definition(study: Study, base: Recipe, *, size: str | None, budget_scale: float) -> dict[str, Any]:
     """What `study.json` holds; the base recipe is spelt out, so that it stays what it was."""
     spelt_out = study.model_copy(update={"base": base})
-    return {"format": FORMAT, "study": spelt_out.model_dump(mode="json"), "size": size, "budget_scale": budget_scale}
+    plain = spelt_out.model_dump(mode="json")
+    if study.folders == "hash":
+        # So that studies that are there, which do not say it, are the same.
+        del plain["folders"]
+    return {"format": FORMAT, "study": plain, "size": size, "budget_scale": budget_scale}
 
 
 def claim_folder(folder: Path, wanted: Mapping[str, Any], *, extend: bool) -> None:
@@ -68,9 +73,12 @@ def plan_of(arms: Sequence[Arm], trials: Sequence[PlannedTrial]) -> dict[str, An
     """What `plan.json` holds."""
     plan = Plan(
         arms=tuple(_planned(arm) for arm in arms),
-        trials=tuple(PlannedRun(id=trial.id, arm=trial.arm, seed=trial.seed) for trial in trials),
+        trials=tuple(_run(trial) for trial in trials),
     )
-    return plan.model_dump(mode="json")
+    plain = plan.model_dump(mode="json")
+    # So that plans of studies that are there, which do not say it, are the same.
+    plain["trials"] = [trial.model_dump(mode="json", exclude_none=True) for trial in plan.trials]
+    return plain
 
 
 def keep_plan(folder: Path, plan: Mapping[str, Any], *, extend: bool) -> None:
@@ -89,8 +97,18 @@ def keep_plan(folder: Path, plan: Mapping[str, Any], *, extend: bool) -> None:
                 f"{folder}: arm {changed[0]['arm']!r} is no longer the training that it was: a recipe that the study "
                 f"names, or this version of prepose, has changed; {EXTEND}"
             )
+    if there is not None:
+        _check_named(folder, there["trials"], plan["trials"])
     if there != plan:
         write_json(path, plan)
+
+
+def _check_named(folder: Path, there: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]]) -> None:
+    """A folder that is not named by what defines its trial must not be taken for another's."""
+    known = {trial["folder"]: trial["id"] for trial in there if "folder" in trial}
+    for trial in now:
+        if known.get(trial.get("folder", ""), trial["id"]) != trial["id"]:
+            raise DataError(f"{folder}: {trial['folder']} is of another training than now; choose another --out")
 
 
 def read_plan(folder: Path) -> dict[str, Any]:
@@ -103,7 +121,11 @@ def read_plan(folder: Path) -> dict[str, Any]:
     plan = read_object(path, advice=DAMAGED)
     trials, machine = plan.get("trials"), plan.get("machine", {})
     named = isinstance(trials, list) and all(
-        isinstance(trial, dict) and isinstance(trial.get("id"), str) and "arm" in trial for trial in trials
+        isinstance(trial, dict)
+        and isinstance(trial.get("id"), str)
+        and isinstance(trial.get("folder", ""), str)
+        and "arm" in trial
+        for trial in trials
     )
     threads = machine.get("threads") if isinstance(machine, dict) else ""
     if not named or not isinstance(threads, int | None) or isinstance(threads, bool):
@@ -159,6 +181,11 @@ def note_sitting(folder: Path, facts: Mapping[str, Any]) -> None:
         write_json(path, first | {"resumed": [*(resumed if isinstance(resumed, list) else []), dict(facts)]})
     else:
         write_json(path, dict(facts))
+
+
+def _run(trial: PlannedTrial) -> PlannedRun:
+    folder = None if trial.folder == f"trials/{trial.id}" else trial.folder
+    return PlannedRun(id=trial.id, arm=trial.arm, seed=trial.seed, folder=folder)
 
 
 def _planned(arm: Arm) -> PlannedArm:
