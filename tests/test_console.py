@@ -86,10 +86,15 @@ def test_what_was_done_in_an_earlier_sitting_is_no_speed(log_file, clock):
         move("train", 500, 1000)
         clock[0] += 10
         move("train", 600, 1000)
-    assert lines_of(log_file) == [
-        "train: 500/1,000 samples",
-        "train: 600/1,000 samples, 10 samples/s, 40 s left",
-    ]
+    assert lines_of(log_file) == ["train: 600/1,000 samples, 10 samples/s, 40 s left"]
+
+
+def test_what_is_over_in_a_moment_needs_no_line(log_file, clock):
+    with split_progress(log_file) as move:
+        for done in range(1, 5):
+            clock[0] += 0.4
+            move("train", done, 4)
+    assert lines_of(log_file) == []
 
 
 def test_a_training_has_a_line_where_it_says_so_and_where_it_was_long_quiet(log_file, clock):

@@ -82,10 +82,13 @@ def _alive(pid):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_what_ends_a_process_acts_as_control_c(number):
+    # Under `nohup` SIGHUP is ignored, and is to stay so.
+    inherited = signal.signal(number, signal.SIG_DFL)
     before = signal.getsignal(number)
     with pytest.raises(KeyboardInterrupt), terminated_as_if_interrupted():
         os.kill(os.getpid(), number)
     assert signal.getsignal(number) == before
+    signal.signal(number, inherited)
 
 
 def test_a_terminal_that_was_closed_stops_no_saving(tmp_path):
@@ -93,6 +96,7 @@ def test_a_terminal_that_was_closed_stops_no_saving(tmp_path):
     program = (
         "import os, signal, sys\n"
         "from prepose.worker import terminated_as_if_interrupted\n"
+        "signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
         "try:\n"
         "  with terminated_as_if_interrupted():\n"
         "    print('ready', flush=True); signal.pause()\n"

@@ -87,7 +87,7 @@ class Progress:
     Args:
         console: Where to; nothing is shown without one.
         line_seconds: Without a terminal, at least one line in so many seconds.
-        by_tenths: Without a terminal, a line each tenth of the whole.
+        by_tenths: Without a terminal, a line each tenth of the whole, once it has taken `LEAST_SECONDS`.
     """
 
     def __init__(self, console: Console | None, *, line_seconds: float | None = None, by_tenths: bool = True) -> None:
@@ -126,7 +126,9 @@ class Progress:
             self._move_bar(self._bars, row, name, done, total, facts=facts, rate=rate)
         elif self._console is not None:
             tenths = 10 * done // total if total and self._by_tenths else 0
-            if say or tenths > row.tenths or now - row.said_at >= self._line_seconds:
+            # What is over in a moment needs no line on its way.
+            due = tenths > row.tenths and now - row.began >= LEAST_SECONDS
+            if say or due or now - row.said_at >= self._line_seconds:
                 row.said_at, row.tenths = now, tenths
                 if rate is None:
                     rate = (done - row.first) / (now - row.began) if now - row.began >= LEAST_SECONDS else 0.0
