@@ -3,6 +3,7 @@
 `python benchmarks/doctor.py [SAMPLES [DRAWS]]` prints the first table of docs/doctor.md, of the synthetic worlds.
 `python benchmarks/doctor.py [SAMPLES [DRAWS]] --store STORE --split SPLIT` prints the same for a store of one's own:
 what is found in it as it is, and the mistakes planted into all, half and 5 % of SAMPLES of its samples (0: of all).
+`--only WORDS` restricts either to the mistakes whose name has these words.
 """
 
 import argparse
@@ -52,12 +53,12 @@ def cell(samples: list[PoseSample], fault: Fault, draws: int) -> tuple[str, list
     return f"{'yes' if whole[0] else 'NO'}, {hits[1][0]}/{draws} ({named:.0%})", hits, whole[2]
 
 
-def mistakes(sets: dict[str, list[PoseSample]], draws: int) -> None:
+def mistakes(sets: dict[str, list[PoseSample]], draws: int, only: str) -> None:
     """The table of planted mistakes, and its sums."""
     print(f"| mistake | {' | '.join(sets)} | cause given (all samples bad, first set) |")
     print(f"|---|{'---|' * len(sets)}---|")
     hits: list[list[tuple[int, int]]] = [[], []]
-    for name, fault in FAULTS.items():
+    for name, fault in _named(FAULTS, only):
         cells, causes = [], []
         for labels, samples in sets.items():
             if labels.endswith("2D") and name not in FAULTS_2D:
@@ -74,7 +75,11 @@ def mistakes(sets: dict[str, list[PoseSample]], draws: int) -> None:
         print(f"\n{title}: found {hit} of {tried} ({hit / tried:.1%})")
 
 
-def of_the_store(folder: Path, split: str, count: int, draws: int) -> None:
+def _named(faults: dict[str, Fault], only: str) -> list[tuple[str, Fault]]:
+    return [(name, fault) for name, fault in faults.items() if only in name]
+
+
+def of_the_store(folder: Path, split: str, count: int, draws: int, only: str) -> None:
     """What is found in a store as it is, and the mistakes that are planted into it."""
     dataset = open_store(folder, split)
     findings = examine(dataset).findings
@@ -86,7 +91,7 @@ def of_the_store(folder: Path, split: str, count: int, draws: int) -> None:
     in_3d = all(sample.camera is not None and sample.has_3d for sample in samples)
     print(f"\n| mistake in {len(samples)} samples | all | 50 % | 5 % ({draws} draws, share of the bad ones named) |")
     print("|---|---|---|---|")
-    for name, fault in (FAULTS if in_3d else FAULTS_2D).items():
+    for name, fault in _named(FAULTS if in_3d else FAULTS_2D, only):
         try:
             whole, half = (outcome(*contaminated(samples, fault, share, 0), fault.checks)[0] for share in (1.0, 0.5))
             few = [outcome(*contaminated(samples, fault, 0.05, seed), fault.checks) for seed in range(draws)]
@@ -103,16 +108,17 @@ def main() -> None:
     parser.add_argument("draws", type=int, nargs="?", default=3)
     parser.add_argument("--store", type=Path)
     parser.add_argument("--split", default="train")
+    parser.add_argument("--only", default="")
     asked = parser.parse_args()
     count, draws = asked.count, asked.draws
     if asked.store:
-        of_the_store(asked.store, asked.split, count, draws)
+        of_the_store(asked.store, asked.split, count, draws, asked.only)
         return
     whole = {world: list(sound_samples(world, count)) for world in ("lab", "wild", "occluded")}
     sets = {f"{world} 3D": samples for world, samples in whole.items()}
     sets |= {f"{world} 2D": labels_2d(samples) for world, samples in whole.items()}
     print(f"{count} samples a set of {SIZE_PX} px; cells: all bad, 5 % bad in {draws} draws (samples named)\n")
-    mistakes({name: samples for name, samples in sets.items() if "occluded" not in name}, draws)
+    mistakes({name: samples for name, samples in sets.items() if "occluded" not in name}, draws, asked.only)
     print("\n| clean set | faults | notes |\n|---|---|---|")
     for name, samples in sets.items():
         findings = examine(dataset_of(samples, skeleton=samples[0].skeleton)).findings

@@ -10,6 +10,7 @@ import pytest
 from fake_layouts import tables_of_fakes
 from fakes import fake_lsp, fake_lsp_extended
 from fakes_coco import fake_coco
+from fakes_custom import fake_custom
 from prepose.camera.crop import transform
 from prepose.data import catalog, embed, store_files
 from prepose.data.catalog import DATASETS, add_dataset, get_dataset
@@ -17,6 +18,7 @@ from prepose.data.chip import Chips
 from prepose.data.picture import image_size
 from prepose.data.store import describe_store, open_store
 from prepose.errors import DataError
+from prepose.files import LOCK, locked
 
 FAKES = {name: fake for module in tables_of_fakes() for name, fake in module.FAKES.items()}
 
@@ -266,3 +268,14 @@ def test_a_split_that_is_not_there_is_left_out_if_partial_and_else_refused_befor
 def test_a_dataset_of_which_no_split_is_there_is_refused_also_if_partial(tmp_path):
     with pytest.raises(DataError, match="no key-points of that split"):
         add_dataset("coco", tmp_path, tmp_path / "out", partial=True)
+
+
+def test_two_commands_do_not_write_one_store(tmp_path, generator):
+    fake_custom(tmp_path / "root", generator)
+    with (
+        locked(tmp_path / "store" / LOCK, "x"),
+        pytest.raises(DataError, match=r"another process \(\d+ on .*is writing the store"),
+    ):
+        add_dataset("custom", tmp_path / "root", tmp_path / "store")
+    add_dataset("custom", tmp_path / "root", tmp_path / "store")
+    assert not (tmp_path / "store" / LOCK).exists()

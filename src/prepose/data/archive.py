@@ -115,7 +115,9 @@ def read_npy(data: bytes, where: str) -> np.ndarray:
         shape, fortran, dtype = NPY_HEADERS[version](stream)
     # On damaged headers numpy raises whatever it stumbles over.
     except Exception as error:
-        raise DataError(f"{where}: is truncated, damaged or not a numpy array; fetch it again") from error
+        raise DataError(
+            f"{where}: is truncated, damaged or not a numpy array; put an undamaged copy in its place"
+        ) from error
     if dtype.hasobject:
         raise DataError(
             f"{where}: is an array of pickled objects, which could run code; only numbers and text are read"
@@ -185,4 +187,6 @@ def _as_data_error(path: Path) -> Iterator[None]:
     # zipfile raises whatever a damaged archive made it stumble over.
     except Exception as error:
         reason = printable(error, 120) or type(error).__name__
-        raise DataError(f"{path}: is truncated, damaged or not a zip archive ({reason}); fetch it again") from error
+        raise DataError(
+            f"{path}: is truncated, damaged or not a zip archive ({reason}); put an undamaged copy in its place"
+        ) from error

@@ -28,6 +28,7 @@ from prepose.data.found import FoundDataset, SplitMissing
 from prepose.data.recognise import with_hint
 from prepose.data.store import StoreDescription, finished_samples, is_complete, write_store
 from prepose.errors import DataError, unknown_name
+from prepose.files import LOCK, locked
 
 # Each adapter's file holds its ENTRIES; the order is that of `prepose data list`.
 _ADAPTERS = (
@@ -123,27 +124,33 @@ def add_dataset(  # noqa: PLR0913 - the options of one command
     made_by |= {"images": "by reference" if by_reference else "inside"}
     if chips is not None:
         made_by |= {"images": "person chips", "size": chips.size, "margin": chips.margin}
-    added, was_there = [], True
-    for split, found in _find_all(entry, root, wanted, partial=partial, may_lack=partial and not splits).items():
-        description = StoreDescription(
-            entry.name, found.skeleton, entry.licence, entry.citation, made_by | {"split": split} | found.facts
+    found = _find_all(entry, root, wanted, partial=partial, may_lack=partial and not splits)
+
+    def write(split: str, description: StoreDescription, done: int) -> None:
+        samples = found[split].samples(done, found[split].total)
+        write_store(
+            out,
+            description,
+            split,
+            samples if by_reference else embed(samples, chips=chips, workers=workers),
+            total=found[split].total,
+            resume_from=done,
+            progress=None if progress is None else _named(progress, split),
         )
-        is_there = is_complete(out, split, description)
-        was_there = was_there and is_there
-        done = found.total if is_there else finished_samples(out, split, description)
-        # Not `done < found.total`: all samples may be there and the mark that the split is complete, written last, not.
-        if not is_there:
-            samples = found.samples(done, found.total)
-            write_store(
-                out,
-                description,
-                split,
-                samples if by_reference else embed(samples, chips=chips, workers=workers),
-                total=found.total,
-                resume_from=done,
-                progress=None if progress is None else _named(progress, split),
-            )
-        added.append(AddedSplit(split, found.total, done, entry.expected.get(split), found.notes))
+
+    added, was_there = [], True
+    with locked(out / LOCK, f"is writing the store {out}"):
+        for split, each in found.items():
+            facts = made_by | {"split": split} | each.facts
+            description = StoreDescription(entry.name, each.skeleton, entry.licence, entry.citation, facts)
+            is_there = is_complete(out, split, description)
+            was_there = was_there and is_there
+            done = each.total if is_there else finished_samples(out, split, description)
+            # Not `done < each.total`: all samples may be there, and the mark that the split is complete, written last,
+            # not.
+            if not is_there:
+                write(split, description, done)
+            added.append(AddedSplit(split, each.total, done, entry.expected.get(split), each.notes))
     if was_there:
         raise DataError(f"{out}: holds {name} ({', '.join(wanted)}) already; choose another --out or delete it")
     return tuple(added)

@@ -51,7 +51,7 @@ def check_file(path: Path) -> None:
     if not path.is_file():
         raise DataError(f"{path}: is not a file")
     if path.stat().st_size == 0:
-        raise DataError(f"{path}: is empty; fetch it again")
+        raise DataError(f"{path}: is empty; put an undamaged copy in its place")
 
 
 def mat_shapes(path: Path) -> dict[str, tuple[int, ...]]:
@@ -125,7 +125,9 @@ def read_mat_cells(path: Path, variables: Sequence[str]) -> dict[str, tuple[np.n
     cells = {name: tuple(_loaded(path, name, listed).ravel()) for name in found}
     for name, matrices in cells.items():
         if not all(isinstance(matrix, np.ndarray) and matrix.dtype.kind in "fiub" for matrix in matrices):
-            raise DataError(f"{path}: a cell of {name!r} holds something else than numbers; fetch it again")
+            raise DataError(
+                f"{path}: a cell of {name!r} holds something else than numbers; put an undamaged copy in its place"
+            )
     return cells
 
 
@@ -184,7 +186,9 @@ def read_hdf5_texts(path: Path, name: str) -> tuple[str, ...] | None:
     if name in hdf5_shapes(path):
         codes = read_hdf5(path, name, (None, None))
         if not np.isfinite(codes).all() or not ((codes >= 0) & (codes < 128)).all():
-            raise DataError(f"{path}: {name!r} should hold character codes, and does not; fetch it again")
+            raise DataError(
+                f"{path}: {name!r} should hold character codes, and does not; put an undamaged copy in its place"
+            )
         return tuple(bytes(row).decode("ascii").rstrip("\0 ") for row in codes.astype(np.uint8))
 
     def load() -> tuple[str, ...] | None:
@@ -209,7 +213,7 @@ def read_image_names(path: Path, count: int, beside: Path) -> tuple[str, ...]:
             raise DataError(f"{path}: has no imgname, and there is no {beside.name} beside it to name the images")
         names = tuple(beside.read_text(encoding="utf-8").split())
     if len(names) != count:
-        raise DataError(f"{path}: names {len(names)} images for {count} people; fetch it again")
+        raise DataError(f"{path}: names {len(names)} images for {count} people; put an undamaged copy in its place")
     return names
 
 
@@ -240,7 +244,7 @@ def read_json(path: Path) -> Any:
     except _LongIntegerError as error:
         raise DataError(f"{path}: has an integer of {error} digits; expected at most {INTEGER_DIGITS}") from error
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: is truncated or not JSON ({error}); fetch it again") from error
+        raise DataError(f"{path}: is truncated or not JSON ({error}); put an undamaged copy in its place") from error
 
 
 class _LongIntegerError(Exception):
@@ -336,4 +340,6 @@ def _guarded(path: Path, kind: str, read: Callable[[], T]) -> T:
     # On damaged bytes scipy and h5py raise whatever the parser happened to stumble over.
     except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataError(f"{path}: is truncated, damaged or not a {kind} ({reason}); fetch it again") from error
+        raise DataError(
+            f"{path}: is truncated, damaged or not a {kind} ({reason}); put an undamaged copy in its place"
+        ) from error

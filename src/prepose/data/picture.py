@@ -314,7 +314,7 @@ def _jpeg_size(data: bytes | mmap, name: str) -> tuple[int, int]:
 
 
 def _damaged_jpeg(name: str, error: ValueError) -> DataError:
-    return DataError(f"{name}: is a truncated or damaged JPEG ({error}); fetch it again")
+    return DataError(f"{name}: is a truncated or damaged JPEG ({error}); put an undamaged copy in its place")
 
 
 def _orientation(exif: bytes | None) -> int:
@@ -391,13 +391,15 @@ def _opened(data: bytes | mmap, name: str) -> Iterator[Image.Image]:
     # On damaged bytes Pillow raises whatever its decoders stumble over.
     except Exception as error:
         if beginning.startswith(PNG_START):
-            raise DataError(f"{name}: is a truncated or damaged PNG ({error}); fetch it again") from error
+            raise DataError(
+                f"{name}: is a truncated or damaged PNG ({error}); put an undamaged copy in its place"
+            ) from error
         raise DataError(f"{name}: cannot be decoded ({error or type(error).__name__})") from error
 
 
 def _unknown(beginning: bytes, name: str) -> DataError:
     if beginning.startswith(PNG_START):
-        return DataError(f"{name}: is a truncated or damaged PNG; fetch it again")
+        return DataError(f"{name}: is a truncated or damaged PNG; put an undamaged copy in its place")
     for (at, start), kind in OTHERS.items():
         if beginning[at:].startswith(start):
             return DataError(f"{name}: is {kind}, which is not read; save it as one of {FORMATS}")
@@ -469,4 +471,6 @@ def _check_png(data: bytes, name: str) -> None:
         if data[at + 4 : at + 8] == b"IEND":
             return
         at = body_end + 4
-    raise DataError(f"{name}: is a truncated or damaged PNG (at byte {at} of {len(data)}); fetch it again")
+    raise DataError(
+        f"{name}: is a truncated or damaged PNG (at byte {at} of {len(data)}); put an undamaged copy in its place"
+    )

@@ -57,7 +57,9 @@ def read_pickle(path: Path) -> Any:
     # What a damaged program does to a stack machine is anybody's guess.
     except Exception as error:
         where = f" at byte {machine.at:,} of {len(machine.data):,}" if machine else ""
-        raise DataError(f"{path}: is truncated, damaged or not a pickle{where}; fetch it again") from error
+        raise DataError(
+            f"{path}: is truncated, damaged or not a pickle{where}; put an undamaged copy in its place"
+        ) from error
 
 
 def check_size(value: Any, budget: Budget) -> None:

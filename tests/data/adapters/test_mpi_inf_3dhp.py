@@ -292,7 +292,7 @@ def test_a_truncated_video_is_refused(copy, share):
     path = copy / "S8/Seq1/imageSequence/video_5.avi"
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * share)])
-    with pytest.raises(DataError, match=r"video_5\.avi: is truncated \(.*\); fetch it again"):
+    with pytest.raises(DataError, match=r"video_5\.avi: is truncated \(.*\); download it again"):
         mpi_inf_3dhp(copy, "validation", partial=True)
 
 

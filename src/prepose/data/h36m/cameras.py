@@ -87,11 +87,11 @@ def _read_xml(path: Path) -> dict[Key, RawCamera]:
     try:
         w0 = np.array([float(number) for number in re.split(rb"[\s,;\[\]]+", found[1]) if number])
     except ValueError as error:
-        raise DataError(f"{path}: w0 holds what is no number ({error}); fetch it again") from error
+        raise DataError(f"{path}: w0 holds what is no number ({error}); download it again") from error
     if len(w0) != W0_NUMBERS or not np.isfinite(w0).all():
         raise DataError(
             f"{path}: w0 has {len(w0)} numbers, expected {W0_NUMBERS} finite ones (11 subjects x 4 cameras x 6 "
-            f"extrinsics and 4 x 9 intrinsics); fetch it again"
+            f"extrinsics and 4 x 9 intrinsics); download it again"
         )
     return _cameras_of_w0(w0)
 

@@ -155,7 +155,7 @@ def read_pictures(place: Path, names: Sequence[str], frames: Int[np.ndarray, "N"
             ok, picture = capture.read() if at == wanted else (False, None)
             if not ok or picture is None:
                 raise DataError(
-                    f"{place}: ends or is damaged at frame {at} (frame {wanted} is labelled); fetch it again"
+                    f"{place}: ends or is damaged at frame {at} (frame {wanted} is labelled); download it again"
                 )
             at += 1
             yield simplejpeg.encode_jpeg(np.ascontiguousarray(picture), quality=JPEG_QUALITY, colorspace="BGR")
@@ -169,7 +169,7 @@ def _of_video(video: Path) -> Pictures:
             for what in (cv2.CAP_PROP_FRAME_COUNT, cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
         )
     if count < 1 or width < 1 or height < 1:
-        raise DataError(f"{video}: holds no frame that can be decoded; fetch it again")
+        raise DataError(f"{video}: holds no frame that can be decoded; download it again")
     return Pictures(video, None, count, (width, height))
 
 
@@ -182,14 +182,14 @@ def _check_riff(video: Path) -> None:
             file.seek(at)
             tag, size = struct.unpack("<4sI", file.read(8))
             if at == 0 and tag != b"RIFF":
-                raise DataError(f"{video}: is not an AVI video (it begins with {tag!r}); fetch it again")
+                raise DataError(f"{video}: is not an AVI video (it begins with {tag!r}); download it again")
             if tag != b"RIFF":
                 return
             at += 8 + size + size % 2
             if at > length + 1:
-                raise DataError(f"{video}: is truncated ({length:,} of at least {at:,} bytes); fetch it again")
+                raise DataError(f"{video}: is truncated ({length:,} of at least {at:,} bytes); download it again")
     if at == 0:
-        raise DataError(f"{video}: is truncated ({length} bytes); fetch it again")
+        raise DataError(f"{video}: is truncated ({length} bytes); download it again")
 
 
 @contextmanager
@@ -197,7 +197,7 @@ def _opened(video: Path) -> Iterator[cv2.VideoCapture]:
     capture = cv2.VideoCapture(str(video))
     try:
         if not capture.isOpened():
-            raise DataError(f"{video}: is damaged, or of a codec that OpenCV cannot read; fetch it again")
+            raise DataError(f"{video}: is damaged, or of a codec that OpenCV cannot read; download it again")
         yield capture
     finally:
         capture.release()
