@@ -206,7 +206,7 @@ ENTRIES = (
     CatalogEntry(
         name="lsp-extended",
         title="Leeds Sports Pose Extended",
-        about="10,000 photographs of hard sports poses, marked by paid strangers, some joints missing",
+        about="10,000 photographs of hard sports poses, labelled by crowd workers, some joints missing",
         has_3d=False,
         skeleton=LSP_14,
         licence="research use, with citation; photographs from Flickr under their authors' terms",
