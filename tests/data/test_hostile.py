@@ -208,7 +208,7 @@ def test_a_hostile_archive_is_refused(tmp_path, trick):
 def test_a_member_that_is_not_what_it_claims_is_refused(tmp_path, size):
     data = bytearray(patched_member(24, struct.pack("<I", size)))
     (tmp_path / "images.zip").write_bytes(data)
-    with open_archive(tmp_path / "images.zip") as archive, pytest.raises(DataError, match="fetch"):
+    with open_archive(tmp_path / "images.zip") as archive, pytest.raises(DataError, match=r"a\.jpg"):
         archive.read("a.jpg")
 
 
