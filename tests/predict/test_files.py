@@ -55,7 +55,7 @@ def test_each_box_is_a_person(weights, image, tmp_path):
 def test_a_wrong_box_among_several_is_said_before_anything_is_written(weights, image, tmp_path):
     with pytest.raises(DataError, match=r"the box 500,5,9,9 lies outside"):
         predict_files(weights, [image], tmp_path / "out", boxes=[BOX, np.array([500.0, 5, 9, 9])])
-    assert names(tmp_path / "out") == []
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_box_is_of_one_image(weights, image, tmp_path):
@@ -126,7 +126,7 @@ def test_a_photograph_that_cannot_be_read_is_said(weights, image, tmp_path, cont
         image.write_bytes(whole[: len(whole) // 2] if content == "half" else content)
     with pytest.raises(DataError, match=rf"beach\.jpg: .*{message}"):
         predict_files(weights, [image], tmp_path / "out")
-    assert names(tmp_path / "out") == []
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_box_outside_names_the_file(weights, image, tmp_path):
@@ -142,3 +142,11 @@ def test_no_photograph_is_said(weights, tmp_path):
 def test_the_folder_to_write_must_be_one(weights, image):
     with pytest.raises(DataError, match="is a file; --out must be a folder"):
         predict_files(weights, [image], image)
+
+
+def test_a_refused_image_leaves_no_folder_behind(weights, image, tmp_path):
+    damaged = tmp_path / "cut.jpg"
+    damaged.write_bytes(image.read_bytes()[:200])
+    with pytest.raises(DataError, match=r"cut\.jpg"):
+        predict_files(weights, [damaged], tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -133,18 +133,18 @@ def _check_annotations(path: Path, content: Content) -> None:
         DataError: one is not; it would vanish without a word.
     """
     listed = {one["id"] for one in content["categories"]}
-    strangers = []
+    unlisted = []
     for number, one in enumerate(content["annotations"]):
         if not isinstance(one, dict):
             raise DataError(f"{path}: entry {number} of annotations is no object: {one!r:.80}")
         category = one.get("category_id")
         if one.get("keypoints") and (not _is_id(category) or category not in listed):
-            strangers.append(f"label {one.get('id', number)} names {category!r:.40}")
-    if strangers:
+            unlisted.append(f"label {one.get('id', number)} names {category!r:.40}")
+    if unlisted:
         ids = ", ".join(f"{one!r:.40}" for one in listed)
         raise DataError(
-            f"{path}: {len(strangers)} labels with key-points are of no category that the file lists "
-            f"({strangers[0]}; listed: {ids[:200] or 'none'}); correct their category_id, or list the category"
+            f"{path}: {len(unlisted)} labels with key-points are of no category that the file lists "
+            f"({unlisted[0]}; listed: {ids[:200] or 'none'}); correct their category_id, or list the category"
         )
 
 

@@ -1,7 +1,6 @@
 """From image files to drawings and numbers in files."""
 
 import json
-import os
 from collections.abc import Callable, Sequence
 from itertools import count
 from pathlib import Path
@@ -11,6 +10,7 @@ import cv2
 from prepose.arrays import BoxXywh, ImageRgb
 from prepose.data.picture import read_photograph
 from prepose.errors import DataError
+from prepose.files import write_whole
 from prepose.predict.drawing import draw_prediction
 from prepose.predict.predictor import Prediction, Predictor, checked_box
 
@@ -48,7 +48,6 @@ def predict_files(
     """
     _check(images, out, boxes)
     predictor = Predictor.load(run, device=device)
-    out.mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
     for path in images:
         try:
@@ -69,8 +68,8 @@ def write_prediction(photograph: ImageRgb, prediction: Prediction, target: Path)
     """Write `target` with .png and .json at its end; returns the JSON file."""
     drawing = draw_prediction(photograph, prediction)
     _, encoded = cv2.imencode(".png", drawing[..., ::-1].copy())
-    _write_aside(_drawing(target), encoded.tobytes())
-    return _write_aside(_numbers(target), _as_json(prediction))
+    write_whole(_drawing(target), encoded.tobytes())
+    return write_whole(_numbers(target), _as_json(prediction))
 
 
 def _check(images: Sequence[Path], out: Path, boxes: Sequence[BoxXywh]) -> None:
@@ -109,13 +108,3 @@ def _numbers(target: Path) -> Path:
 
 def _as_json(prediction: Prediction) -> bytes:
     return (json.dumps(prediction.to_json(), indent=1, allow_nan=False) + "\n").encode()
-
-
-def _write_aside(path: Path, content: bytes) -> Path:
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        aside.write_bytes(content)
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
-    return path
