@@ -67,9 +67,7 @@ def _check_folder(out: Path, wanted: dict[str, Any]) -> None:
             study = there.get("study")
             name = study.get("name") if isinstance(study, dict) else "unknown"
             held = f"a quickstart of size {there.get('size')!r} or of" if name == NAME else f"study {name!r}, or"
-            raise DataError(
-                f"{out}: holds {held} another version, now {wanted['size']!r} is asked for; {DAMAGED}"
-            )
+            raise DataError(f"{out}: holds {held} another version, now {wanted['size']!r} is asked for; {DAMAGED}")
     elif (out / "quickstart.json").exists():
         raise DataError(f"{out}: holds a quickstart of an earlier version; {DAMAGED}")
     elif not all(map(is_left_over, out.iterdir())):

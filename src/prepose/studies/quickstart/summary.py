@@ -70,9 +70,7 @@ def _arm(results: StudyResults, arm: PlannedArm) -> dict[str, Any]:
         "images_seen": arm.images,
         "seconds": sum(float(log[-1]["train_seconds"]) for log in logs) / len(logs),
         "parameters": arm.parameters,
-        "evaluations": {
-            name: spreads([_overall(trial, name) for trial in trials]) for name in results.study.sets
-        },
+        "evaluations": {name: spreads([_overall(trial, name) for trial in trials]) for name in results.study.sets},
         "curves": [
             {"lab": _curve(log, "validation_mpjpe_mm"), "wild": _curve(log, "watched_wild_mpjpe_mm")} for log in logs
         ],
