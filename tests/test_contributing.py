@@ -19,7 +19,8 @@ from prepose.losses import LOSSES, masked_mean
 from prepose.metrics import measures, protocol, protocols
 from prepose.metrics.protocols import PROTOCOLS, get_protocol, protocols_for
 from prepose.models import pose_net
-from prepose.models.backbones import BACKBONES, Trunk
+from prepose.models.backbone import Backbone
+from prepose.models.backbones import BACKBONES
 from prepose.models.pose_net import PoseOutput, build_pose_net
 from prepose.recipes import objective
 from prepose.specs import builtin_recipes
@@ -71,7 +72,7 @@ def add_a_loss(monkeypatch, _folder):
 
 
 def add_a_backbone(monkeypatch, _folder):
-    class Toy(Trunk):
+    class Toy(Backbone):
         channels = (2, 2, 2, 2)
 
         def __init__(self):

@@ -3,7 +3,9 @@
 import pytest
 import torch
 
-from prepose.models.backbones import BACKBONES, RESNETS, Trunk
+from prepose.models.backbone import Backbone
+from prepose.models.backbones import BACKBONES
+from prepose.models.resnet import RESNETS
 
 
 @pytest.mark.parametrize("name", BACKBONES)
@@ -11,7 +13,7 @@ def test_stage_maps_have_the_promised_channels_and_strides(name: str) -> None:
     with torch.device("meta"):
         trunk = BACKBONES[name]()
         stages = trunk(torch.zeros(1, 3, 128, 128))
-    assert isinstance(trunk, Trunk)
+    assert isinstance(trunk, Backbone)
     assert tuple(stage.shape[1] for stage in stages) == trunk.channels
     assert tuple(128 // stage.shape[2] for stage in stages) == (4, 8, 16, 32)
 

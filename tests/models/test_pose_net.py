@@ -13,7 +13,8 @@ from transformers import ConvNextBackbone, ConvNextConfig
 from prepose.body.skeletons import SKELETONS
 from prepose.errors import DataError, RecipeError
 from prepose.models import backbones, checkpoint, pose_net
-from prepose.models.backbones import BACKBONES, Trunk
+from prepose.models.backbone import Backbone
+from prepose.models.backbones import BACKBONES
 from prepose.models.checkpoint import load_weights, save_weights
 from prepose.models.pose_net import PixelStatistics, build_pose_net
 from prepose.specs.model import ModelSpec
@@ -79,7 +80,7 @@ def test_every_number_of_a_new_network_and_all_that_it_says_is_finite(backbone: 
         assert all(output.isfinite().all() for output in net(picture()))
 
 
-class ToyTrunk(Trunk):
+class ToyTrunk(Backbone):
     """Four strided convolutions with much that is no convolution: numbers of its own, a table, a normalisation."""
 
     channels = (4, 4, 4, 4)
@@ -103,7 +104,7 @@ class ToyTrunk(Trunk):
         return tuple(stages)
 
 
-class ConvNext(Trunk):
+class ConvNext(Backbone):
     """A published trunk of another kind, as small as it goes."""
 
     channels = (4, 4, 8, 8)
@@ -119,7 +120,7 @@ class ConvNext(Trunk):
 
 
 @pytest.mark.parametrize("builder", [ToyTrunk, ConvNext])
-def test_a_backbone_is_a_builder_and_a_line(builder: Callable[[], Trunk], monkeypatch, tmp_path) -> None:
+def test_a_backbone_is_a_builder_and_a_line(builder: Callable[[], Backbone], monkeypatch, tmp_path) -> None:
     add_backbone(monkeypatch, builder)
     torch.manual_seed(11)
     before = torch.random.get_rng_state()
@@ -175,7 +176,7 @@ def test_published_weights_are_read_into_resnets_alone(monkeypatch) -> None:
 TOY = SMALL.model_construct(**SMALL.model_copy(update={"backbone": "toy"}).model_dump())
 
 
-def add_backbone(monkeypatch, builder: Callable[[], Trunk]) -> None:
+def add_backbone(monkeypatch, builder: Callable[[], Backbone]) -> None:
     monkeypatch.setattr(backbones, "BACKBONES", {**BACKBONES, "toy": builder})
     monkeypatch.setattr(pose_net, "BACKBONES", {**BACKBONES, "toy": builder})
     # Its name stands in `specs`, too.

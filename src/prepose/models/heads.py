@@ -1,4 +1,4 @@
-"""From trunk maps to joints: the decoders (stage maps to joint maps) and the read-outs (joint maps to joints)."""
+"""From backbone maps to joints: the decoders (stage maps to joint maps) and the read-outs (joint maps to joints)."""
 
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
@@ -36,16 +36,16 @@ class PoseOutput(NamedTuple):
 
 
 class DeconvDecoder(nn.Module):
-    """Three 4x4 stride-2 transposed convolutions of 256 channels on the coarsest maps.
+    """4x4 stride-2 transposed convolutions of 256 channels on the coarsest maps: three of them from stride 32.
 
     Source: Xiao et al., "Simple Baselines for Human Pose Estimation and Tracking", ECCV 2018, section 2.
     """
 
-    def __init__(self, channels: Sequence[int], width: int = 256) -> None:
+    def __init__(self, channels: Sequence[int], strides: Sequence[int], width: int = 256) -> None:
         super().__init__()
         self.channels = width
         self.layers = nn.Sequential()
-        for before in (channels[-1], width, width):
+        for before in (channels[-1], *[width] * (_doublings(strides[-1]) - 1)):
             self.layers.append(nn.ConvTranspose2d(before, width, 4, stride=2, padding=1, bias=False))
             self.layers.append(nn.BatchNorm2d(width))
             self.layers.append(nn.ReLU(inplace=True))
@@ -56,34 +56,44 @@ class DeconvDecoder(nn.Module):
 
 
 class LightDecoder(nn.Module):
-    """Coarse maps are enlarged step by step and joined with the finer ones, in 64 channels.
+    """Coarse maps are enlarged step by step and joined with the finer ones where there are any, in 64 channels.
 
     Source: Lin et al., "Feature Pyramid Networks for Object Detection", CVPR 2017, with the 3x3 convolution inside the
     top-down path instead of beside it.
     """
 
-    def __init__(self, channels: Sequence[int], width: int = 64) -> None:
+    def __init__(self, channels: Sequence[int], strides: Sequence[int], width: int = 64) -> None:
         super().__init__()
         self.channels = width
+        self.strides = tuple(strides)
         self.lateral = nn.ModuleList(nn.Conv2d(before, width, 1, bias=False) for before in channels)
         self.norm = nn.BatchNorm2d(width)
         self.smooth = nn.ModuleList(
             nn.Sequential(
                 nn.Conv2d(width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True)
             )
-            for _ in channels[:-1]
+            for _ in range(_doublings(strides[-1]))
         )
 
     def forward(self, stages: tuple[Tensor, ...]) -> Tensor:
         """Features at stride 4."""
         x = functional.relu(self.norm(self.lateral[-1](stages[-1])), inplace=True)
-        for index in reversed(range(len(stages) - 1)):
-            fine = self.lateral[index](stages[index])
-            x = self.smooth[index](functional.interpolate(x, size=fine.shape[-2:], mode="nearest") + fine)
+        for index in reversed(range(len(self.smooth))):
+            x = functional.interpolate(x, scale_factor=2, mode="nearest")
+            stride = STRIDE * 2**index
+            if stride in self.strides:
+                fine = self.strides.index(stride)
+                x = x + self.lateral[fine](stages[fine])
+            x = self.smooth[index](x)
         return x
 
 
-DECODERS: Mapping[str, Callable[[Sequence[int]], DeconvDecoder | LightDecoder]] = MappingProxyType(
+def _doublings(stride: int) -> int:
+    """How many times maps of a stride are enlarged twofold until they have the decoder's."""
+    return (stride // STRIDE).bit_length() - 1
+
+
+DECODERS: Mapping[str, Callable[[Sequence[int], Sequence[int]], DeconvDecoder | LightDecoder]] = MappingProxyType(
     {"deconv": DeconvDecoder, "light": LightDecoder}
 )
 

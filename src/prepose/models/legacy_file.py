@@ -11,7 +11,8 @@ from torch import Tensor
 
 from prepose.body.skeletons import MPII_16
 from prepose.errors import DataError
-from prepose.models.backbones import IMAGENET_MEAN, IMAGENET_STD, RESNETS
+from prepose.models.backbone import IMAGENET_MEAN, IMAGENET_STD
+from prepose.models.resnet import RESNETS
 from prepose.models.weights_file import Weights, read_weights
 
 SUFFIXES = (".pth", ".pt", ".tar")

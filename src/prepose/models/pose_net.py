@@ -1,4 +1,4 @@
-"""`PoseNet`: the picture of one person in, joints with relative depth out."""
+"""`PoseNet`: the image of one person in, joints with relative depth out."""
 
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,8 @@ from torch.overrides import TorchFunctionMode
 from prepose.body.skeleton import Skeleton
 from prepose.body.skeletons import SKELETONS
 from prepose.errors import RecipeError
-from prepose.models.backbones import BACKBONES, IMAGENET_MEAN, IMAGENET_STD, ResNetTrunk, load_pretrained
+from prepose.models.backbone import Backbone
+from prepose.models.backbones import BACKBONES
 from prepose.models.heads import DECODERS, READOUTS, PoseOutput
 from prepose.models.legacy_file import is_legacy_file, read_any_weights
 from prepose.models.weights_file import is_weights_file, load_state
@@ -24,15 +25,15 @@ TRUNK_PARTS = ("trunk.", "pixels.")
 
 
 class PixelStatistics(nn.Module):
-    """The one normalisation: RGB pixels 0..255 to about zero mean and unit spread. The statistics are saved with it."""
+    """The one normalisation: RGB pixels 0..255 to what the backbone reads. The statistics are saved with it."""
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self) -> None:
+    def __init__(self, backbone: Backbone) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN) * 255)
-        self.register_buffer("std", torch.tensor(IMAGENET_STD) * 255)
+        self.register_buffer("mean", torch.tensor(backbone.pixel_mean) * 255)
+        self.register_buffer("std", torch.tensor(backbone.pixel_std) * 255)
 
     def forward(self, image: UInt8[Tensor, "B 3 H W"] | Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B 3 H W"]:
         """Normalised pixels."""
@@ -40,7 +41,7 @@ class PixelStatistics(nn.Module):
 
 
 class PoseNet(nn.Module):
-    """Trunk, decoder, one 1x1 head for the heat maps and one for the depth maps, and a read-out.
+    """Backbone, decoder, one 1x1 head for the heat maps and one for the depth maps, and a read-out.
 
     Source: Zhou et al., "Towards 3D Human Pose Estimation in the Wild", ICCV 2017, in the form of Xiao et al., ECCV
     2018: the depth head reads the same features as the heat-map head.
@@ -49,10 +50,10 @@ class PoseNet(nn.Module):
     def __init__(self, spec: ModelSpec) -> None:
         super().__init__()
         self.spec = spec
-        self.pixels = PixelStatistics()
-        trunk = BACKBONES[spec.backbone]()
-        self.trunk = trunk
-        self.decoder = DECODERS[spec.decoder](trunk.channels)
+        backbone = BACKBONES[spec.backbone]()
+        self.pixels = PixelStatistics(backbone)
+        self.trunk = backbone
+        self.decoder = DECODERS[spec.decoder](backbone.channels, backbone.strides)
         self.heatmap_head = nn.Conv2d(self.decoder.channels, len(self.skeleton), 1)
         self.depth_head = nn.Conv2d(self.decoder.channels, len(self.skeleton), 1)
 
@@ -78,7 +79,7 @@ class PoseNet(nn.Module):
 
 
 def build_pose_net(spec: ModelSpec, *, seed: int = 0) -> PoseNet:
-    """A network with its starting weights: the trunk's as the spec says, the rest random.
+    """A network with its starting weights: the backbone's as the spec says, the rest random.
 
     Args:
         spec: What to build.
@@ -97,7 +98,7 @@ def build_pose_net(spec: ModelSpec, *, seed: int = 0) -> PoseNet:
     if spec.weights != "imagenet" and (is_weights_file(path) or is_legacy_file(path)):
         load_trunk(net, path)
     else:
-        load_pretrained(net.trunk, spec.backbone, spec.weights)
+        net.trunk.load_pretrained(spec.backbone, spec.weights)
     return net
 
 
@@ -114,10 +115,10 @@ def constructed(spec: ModelSpec, *, seed: int = 0) -> PoseNet:
 
 
 def load_trunk(net: PoseNet, path: Path) -> None:
-    """Fill the trunk, and the pixel statistics that it was trained with, from a weights file or a legacy checkpoint.
+    """Fill the backbone, and the pixel statistics that it was trained with, from a weights file or legacy checkpoint.
 
     Raises:
-        DataError: the file cannot be read or holds another trunk.
+        DataError: the file cannot be read or holds another backbone.
     """
     taken = {name: tensor for name, tensor in read_any_weights(path).tensors.items() if name.startswith(TRUNK_PARTS)}
     kept = {name: tensor for name, tensor in net.state_dict().items() if not name.startswith(TRUNK_PARTS)}
@@ -125,14 +126,14 @@ def load_trunk(net: PoseNet, path: Path) -> None:
 
 
 def initialise(net: PoseNet, generator: torch.Generator) -> None:
-    """Fill decoder, heads and a residual trunk; every other trunk keeps the numbers that its constructor gave it.
+    """Fill decoder, heads and a backbone whose constructor leaves that to be done.
 
-    He's way in the trunk and the light decoder, small numbers in deconvolutions and heads.
+    He's way in the backbone and the light decoder, small numbers in deconvolutions and heads.
 
     Source: He et al., ICCV 2015, equation 10 (fan out); Xiao et al., ECCV 2018, section 3 (0.001).
     """
     heads = (net.heatmap_head, net.depth_head)
-    own = frozenset() if isinstance(net.trunk, ResNetTrunk) else frozenset(net.trunk.modules())
+    own = frozenset(net.trunk.modules()) if net.trunk.initialised else frozenset()
     for module in net.modules():
         if module not in own:
             _fill(module, generator, small=module in heads)

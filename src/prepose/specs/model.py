@@ -19,9 +19,12 @@ BACKBONES = (
     "small-0.7m",
     "small-1.6m",
     "small-3m",
+    "efficientnet-lite0",
+    "efficientnet-lite1",
+    "efficientnet-lite2",
 )
 
-COARSEST_STRIDE = 32  # crop px per cell of the trunk's last maps
+COARSEST_STRIDE = 32  # crop px per cell of the backbone's last maps
 # The largest crops of published pose networks are 384 px; memory grows with the square.
 LARGEST_SIZE = 1024
 
@@ -39,12 +42,12 @@ class ModelSpec(BaseModel):
 
     Attributes:
         backbone: A name of `BACKBONES`.
-        weights: What the trunk starts from: "random", "imagenet", or a local path: a weights file, a `.pth` checkpoint
-            of the reference code base, or a folder saved by transformers.
-        decoder: "deconv" (the reference's) or "light" (for small trunks).
+        weights: What the backbone starts from: "random", "imagenet", or a local path: a weights file, a `.pth`
+            checkpoint of the reference code base, or a folder saved by transformers.
+        decoder: "deconv" (the reference's) or "light" (for small backbones).
         readout: "integral" (train with cross-entropy and joint losses), "argmax" (train with `heatmap_loss`), or
             "argmax-cell" (the published one, coarser and lopsided; to measure what that costs).
-        size: Side of the input crop, px; a multiple of 32, the trunk's stride, up to 1024.
+        size: Side of the input crop, px; a multiple of 32, the backbone's stride, up to 1024.
         skeleton: The name of the skeleton of the output.
     """
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.io
 
+import prepose.data.adapters.lsp as lsp_module
 from fakes import fake_lsp, fake_lsp_extended
 from prepose.body.skeletons import LSP_14
 from prepose.data.adapters.lsp import LSP_EXTENDED_SPLITS, LSP_SPLITS, lsp, lsp_extended
@@ -61,15 +62,17 @@ def test_lsp_extended_forgets_what_is_not_labelled(tmp_path, generator):
     assert all((sample.states == JointState.UNKNOWN).all() for sample in samples)
 
 
-def test_every_tenth_image_of_lsp_extended_is_validation(tmp_path, generator):
+def test_lsp_extended_holds_out_whole_blocks_of_neighbours(tmp_path, generator, monkeypatch):
+    monkeypatch.setattr(lsp_module, "BLOCK", 2)
     fake_lsp_extended(tmp_path, generator, count=30)
     names = {
         split: {sample.image.name for sample in all_of(lsp_extended(tmp_path, split, partial=False))}
         for split in LSP_EXTENDED_SPLITS
     }
-    assert names["validation"] == {"im00010.jpg", "im00020.jpg", "im00030.jpg"}
-    assert names["train"] | names["validation"] == names["all"]
-    assert not names["train"] & names["validation"]
+    assert names["validation"] == {"im00017.jpg", "im00018.jpg"}
+    assert names["test"] == {"im00019.jpg", "im00020.jpg"}
+    assert names["train"] == names["all"] - names["validation"] - names["test"]
+    assert len(names["all"]) == 30
 
 
 @pytest.mark.parametrize(

@@ -33,9 +33,11 @@ from prepose.data.sample import JointState, PoseSample, as_stored
 from prepose.errors import DataError
 
 LSP_SPLITS = ("train", "test")
-LSP_EXTENDED_SPLITS = ("train", "validation", "all")
+LSP_EXTENDED_SPLITS = ("train", "validation", "test", "all")
 LSP_TRAIN_IMAGES = 1000
-VALIDATION_EVERY = 10
+# Neighbours in LSP-Extended are of one shoot, often of one person: whole blocks of images are held out.
+BLOCK = 50
+HELD_OUT_BLOCKS = {"validation": 8, "test": 9}  # of every ten
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,11 +84,11 @@ def lsp(root: Path, split: str, *, partial: bool) -> FoundDataset:
 
 
 def lsp_extended(root: Path, split: str, *, partial: bool) -> FoundDataset:
-    """LSP-Extended: 10,000 images for training. Its owners give no other split, so every tenth image can be held out.
+    """LSP-Extended: 10,000 images for training. Its authors give no other split, so blocks of it are held out here.
 
     Args:
         root: The folder with `joints.mat` and `images/`.
-        split: `train`, `validation` (images 10, 20, ...) or `all`.
+        split: `train`, `validation` (images 401 to 450, 901 to 950, ...), `test` (451 to 500, ...) or `all`.
         partial: Whether labels without image, and images without label, are left out instead of refused.
 
     Raises:
@@ -103,9 +105,17 @@ def lsp_extended(root: Path, split: str, *, partial: bool) -> FoundDataset:
         "nothing)",
     )
     labels = _Labels(forget_unlabelled(xy, labelled), np.zeros(labelled.shape, np.uint8), names, notes)
-    held_out = np.arange(1, len(xy) + 1) % VALIDATION_EVERY == 0
-    chosen = {"train": ~held_out, "validation": held_out, "all": np.ones(len(xy), bool)}[split]
-    rule = "images 10, 20, ... are validation, the others train; all is both (the owners give no split)"
+    block = np.arange(len(xy)) // BLOCK % 10
+    rule = (
+        "of every ten blocks of 50 consecutive images (neighbours are of one shoot) the ninth is validation, the tenth "
+        "test, the others train; all is every image (the authors give no split)"
+    )
+    if split == "all":
+        chosen = np.ones(len(xy), bool)
+    elif split == "train":
+        chosen = ~np.isin(block, list(HELD_OUT_BLOCKS.values()))
+    else:
+        chosen = block == HELD_OUT_BLOCKS[split]
     return _found(root, labels, chosen, partial=partial, rule=rule)
 
 
@@ -215,9 +225,9 @@ ENTRIES = (
         size="10,000 images",
         layouts=("joints.mat (14 x 3 x N) with images/im00001.jpg ...",),
         tree=("lsp-extended/", "├── joints.mat", "└── images/im00001.jpg ... im10000.jpg"),
-        expected=MappingProxyType({"train": 9000, "validation": 1000, "all": 10000}),
+        expected=MappingProxyType({"train": 8000, "validation": 1000, "test": 1000, "all": 10000}),
         splits=LSP_EXTENDED_SPLITS,
-        default_splits=2,
+        default_splits=3,
         adapter=lsp_extended,
         signature=("images/im[0-9][0-9][0-9][0-9][0-9].jpg",),
         tell_tale=lambda root: mat_joints_of(root / "joints.mat", (len(LSP_14), 3)),

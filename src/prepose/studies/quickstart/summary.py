@@ -7,8 +7,8 @@ from typing import Any
 from prepose.metrics.evaluation_files import load_evaluation, plain
 from prepose.recipes.environment import environment
 from prepose.recipes.log_file import read_log
-from prepose.studies.quickstart.plan import PROTOCOL
 from prepose.specs.plan import PlannedArm
+from prepose.studies.quickstart.plan import PROTOCOL
 from prepose.studies.results.study_results import StudyResults, TrialResult
 from prepose.studies.tables import spreads
 
