@@ -29,13 +29,13 @@ from prepose.data.dataset import PoseDataset, dataset_of
 from prepose.data.sample import PoseSample
 from prepose.models.pose_net import build_pose_net
 from prepose.recipes.checkpoint import Position, Snapshot, random_state
-from prepose.recipes.conduct import log_columns, stage_batches
-from prepose.recipes.learner import make_optimiser
 from prepose.recipes.log import RunLog
+from prepose.recipes.loop import Nets, Setting, train_stage
 from prepose.recipes.objective import Labels, loss_names, losses_of, weights_of
+from prepose.recipes.optimiser import make_optimiser
 from prepose.recipes.run import create_run
-from prepose.recipes.train import train
-from prepose.recipes.training import Nets, Setting, Validated
+from prepose.recipes.train import log_columns, stage_batches
+from prepose.recipes.validation import Validated
 from prepose.specs.builtin_recipes import RECIPES
 from prepose.specs.overrides import override
 from prepose.specs.recipe import Recipe
@@ -79,7 +79,7 @@ def looped(recipe: Recipe, batches: BatchMaker, folder: Path) -> None:
     fabric = Fabric(accelerator="cpu", devices=1, precision="bf16-mixed")
     setting = Setting(fabric, log, console, lambda net, spec: Validated({}, 0.0), lambda: False)
     start = Snapshot(Position(), None, None, random_state())
-    train(recipe.stages[0], Nets(net, None), batches, run, setting=setting, start=start)
+    train_stage(recipe.stages[0], Nets(net, None), batches, run, setting=setting, start=start)
     log.close()
 
 

@@ -9,8 +9,8 @@ import torch
 from prepose.errors import RecipeError
 from prepose.models.flops import flop_counter
 from prepose.models.pose_net import PoseNet
-from prepose.recipes.learner import set_trained
 from prepose.recipes.objective import Labels, loss_names, losses_of
+from prepose.recipes.optimiser import set_trained
 from prepose.specs.model import ModelSpec
 from prepose.specs.recipe import Recipe, Stage
 
@@ -117,9 +117,3 @@ def scaled(recipe: Recipe, step_prices: Mapping[str, float], amount: float, *, u
         for stage, count in zip(recipe.stages, steps, strict=True)
     )
     return recipe.model_copy(update={"stages": stages})
-
-
-def equalise(recipes: Mapping[str, Recipe], flops: float | None = None) -> dict[str, Recipe]:
-    """All recipes at the same training FLOPs: `flops`, or what the cheapest of them costs as it is."""
-    budget = min(training_flops(recipe) for recipe in recipes.values()) if flops is None else flops
-    return {name: with_budget(recipe, budget) for name, recipe in recipes.items()}

@@ -11,7 +11,7 @@ from torch import Tensor
 from prepose.body.skeleton import Skeleton
 from prepose.losses import LOSSES, LossInputs
 from prepose.models.pose_net import PoseOutput
-from prepose.recipes.across import processes
+from prepose.recipes.distributed import process_count
 from prepose.specs.recipe import Stage
 
 
@@ -61,9 +61,9 @@ def losses_of(
 
 def _mean_over_processes(counts: Tensor) -> Tensor:
     counts = counts.float()
-    if processes() > 1:
+    if process_count() > 1:
         dist.all_reduce(counts)
-        counts /= processes()
+        counts /= process_count()
     return counts
 
 

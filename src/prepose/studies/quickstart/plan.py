@@ -6,8 +6,8 @@ from types import MappingProxyType
 
 from prepose.recipes.budget import training_flops
 from prepose.specs.builtin_recipes import recipe_named
-from prepose.studies.quickstart.findings import QUESTION
 from prepose.specs.study import Budget, Comparison, EvaluationSet, Factor, Level, StoreSpec, Study
+from prepose.studies.quickstart.findings import QUESTION
 
 NAME = "quickstart"
 ARMS = ("only-3d", "mixed", "pretrain-finetune")
