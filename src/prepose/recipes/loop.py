@@ -22,7 +22,7 @@ from prepose.recipes.budget import StageCost, stage_cost
 from prepose.recipes.checkpoint import Position, Snapshot, checkpoints, random_state, save_checkpoint
 from prepose.recipes.distributed import process_count
 from prepose.recipes.log import RunLog
-from prepose.recipes.objective import Labels, loss_names, losses_of, weights_of
+from prepose.recipes.objective import loss_names, losses_of, weights_of
 from prepose.recipes.optimiser import (
     average_into,
     learning_rate,
@@ -210,8 +210,7 @@ def _step(training: Training, batch: PoseBatch) -> None:
     recipe, fabric, nets = training.run.recipe, training.setting.fabric, training.nets
     set_learning_rate(training.optimiser, training.rate(training.position.stage_step))
     output = training.module(batch.image.contiguous(memory_format=torch.channels_last))
-    labels = Labels(batch.joints_crop, batch.has_2d, batch.has_3d)
-    losses = losses_of(training.losses, output, labels, size=recipe.model.size, skeleton=nets.net.skeleton)
+    losses = losses_of(training.losses, output, batch, size=recipe.model.size, skeleton=nets.net.skeleton)
     loss = losses @ training.weights
     fabric.backward(loss)
     if recipe.clip_norm is not None:
