@@ -29,20 +29,20 @@ from prepose.data.dataset import PoseDataset, dataset_of
 from prepose.data.sample import PoseSample
 from prepose.models.pose_net import build_pose_net
 from prepose.recipes.checkpoint import Position, Snapshot, random_state
-from prepose.recipes.conduct import log_columns, stage_batches
-from prepose.recipes.learner import make_optimiser
 from prepose.recipes.log import RunLog
-from prepose.recipes.objective import Labels, loss_names, losses_of, weights_of
+from prepose.recipes.loop import Nets, Setting, train_stage
+from prepose.recipes.objective import loss_names, losses_of, weights_of
+from prepose.recipes.optimiser import make_optimiser
 from prepose.recipes.run import create_run
-from prepose.recipes.train import train
-from prepose.recipes.training import Nets, Setting, Validated
+from prepose.recipes.train import log_columns, stage_batches
+from prepose.recipes.validation import Validated
 from prepose.specs.builtin_recipes import RECIPES
 from prepose.specs.overrides import override
 from prepose.specs.recipe import Recipe
 
 
 def noise(count: int, side: int) -> PoseDataset:
-    """Pictures of noise with random joints: the loop does not look at them."""
+    """Images of noise with random joints: the loop does not look at them."""
     generator = np.random.default_rng(0)
 
     def sample() -> PoseSample:
@@ -63,8 +63,7 @@ def bare(recipe: Recipe, batches: BatchMaker, steps: int) -> None:
     for batch in batches.stream(0, steps):
         with torch.autocast("cpu", torch.bfloat16):
             output = net(batch.image)
-        labels = Labels(batch.joints_crop, batch.has_2d, batch.has_3d)
-        losses = losses_of(loss_names(stage), output, labels, size=recipe.model.size, skeleton=net.skeleton)
+        losses = losses_of(loss_names(stage), output, batch, size=recipe.model.size, skeleton=net.skeleton)
         (losses @ weights).backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), recipe.clip_norm or 1.0)
         optimiser.step()
@@ -79,7 +78,7 @@ def looped(recipe: Recipe, batches: BatchMaker, folder: Path) -> None:
     fabric = Fabric(accelerator="cpu", devices=1, precision="bf16-mixed")
     setting = Setting(fabric, log, console, lambda net, spec: Validated({}, 0.0), lambda: False)
     start = Snapshot(Position(), None, None, random_state())
-    train(recipe.stages[0], Nets(net, None), batches, run, setting=setting, start=start)
+    train_stage(recipe.stages[0], Nets(net, None), batches, run, setting=setting, start=start)
     log.close()
 
 

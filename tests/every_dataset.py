@@ -19,7 +19,7 @@ from prepose.data.dataset import PoseDataset
 from prepose.data.doctor import examine_store, images_to_see
 from prepose.data.store import open_store
 from prepose.errors import DataError
-from prepose.recipes.conduct import Machine, run_recipe
+from prepose.recipes.train import Machine, run_recipe
 from prepose.specs.builtin_recipes import RECIPES
 from prepose.specs.overrides import override, shrink
 from prepose.specs.recipe import Recipe

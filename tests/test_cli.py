@@ -541,7 +541,7 @@ def test_broken_motion_files_are_refused(refused, tmp_path):
 
 def test_a_folder_with_a_run_is_not_trained_into(refused, train_only_3d, lab_run):
     line = refused(*train_only_3d, "--out", lab_run)
-    assert line == f"{lab_run}: already holds a run; go on with it by --resume, or choose another --out"
+    assert line == f"{lab_run}: already holds a run; resume it with --resume, or choose another --out"
 
 
 def test_a_run_goes_on_with_its_own_recipe_only(refused, train_only_3d, lab_run):

@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -59,15 +60,15 @@ def add_a_skeleton(monkeypatch, _folder):
 
 def add_a_loss(monkeypatch, _folder):
     def toy(x):
-        return masked_mean((x.joints_fraction - x.target_fraction).abs().amax(-1), x.has_3d, x.count_3d)
+        return masked_mean((x.joints_fraction - x.target_fraction).abs().amax(-1), x.batch.has_3d, x.count_3d)
 
     monkeypatch.setattr(objective, "LOSSES", {**LOSSES, "toy": toy})
     ours = recipe_named("only-3d").stages[0].model_copy(update={"losses": {"toy": 1.0}})
     maps = torch.zeros(1, 14, 4, 4)
     output = PoseOutput(maps, maps, torch.ones(1, 14, 3), torch.ones(1, 14))
     known = torch.ones(1, 14, dtype=torch.bool)
-    labels = objective.Labels(torch.zeros(1, 14, 3), known, known)
-    found = objective.losses_of(objective.loss_names(ours), output, labels, size=16, skeleton=LSP_14)
+    batch = SimpleNamespace(joints_crop=torch.zeros(1, 14, 3), has_2d=known, has_3d=known)
+    found = objective.losses_of(objective.loss_names(ours), output, batch, size=16, skeleton=LSP_14)
     torch.testing.assert_close(found, torch.tensor([1 / 16]))
 
 

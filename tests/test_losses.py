@@ -1,8 +1,11 @@
 """Losses: the reference's figures, masks, gradients, and what each has its minimum at."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
+from operator import itemgetter, methodcaller
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import torch
@@ -20,9 +23,18 @@ from prepose.losses import (
     joint_loss,
     masked_mean,
 )
+from prepose.models.pose_net import PoseOutput
 
 VECTORS = Path(__file__).parent / "vectors"
 SIZE, CELLS = 64, 16
+
+
+class Labels(NamedTuple):
+    """The part of a batch that losses read."""
+
+    joints_crop: torch.Tensor
+    has_2d: torch.Tensor
+    has_3d: torch.Tensor
 
 
 def inputs(*, seed: int = 0, batch: int = 4) -> LossInputs:
@@ -32,20 +44,30 @@ def inputs(*, seed: int = 0, batch: int = 4) -> LossInputs:
     has_2d = torch.rand(batch, joints, generator=draw) < 0.8
     has_3d = has_2d & (torch.arange(batch) < batch // 2)[:, None]
     target = torch.rand(batch, joints, 3, generator=draw) * SIZE
-    return LossInputs(
+    output = PoseOutput(
         heatmaps=torch.randn(maps, generator=draw).requires_grad_(),
         depth_maps=torch.randn(maps, generator=draw).requires_grad_(),
         joints_crop=(torch.rand(batch, joints, 3, generator=draw) * SIZE).requires_grad_(),
-        target_crop=target * has_2d[..., None],
-        has_2d=has_2d,
-        has_3d=has_3d,
-        size=SIZE,
-        skeleton=MPII_16,
+        confidence=torch.ones(batch, joints),
     )
+    return LossInputs(output, Labels(target * has_2d[..., None], has_2d, has_3d), SIZE, MPII_16)
+
+
+def with_output(x: LossInputs, **changes: torch.Tensor) -> LossInputs:
+    return replace(x, output=x.output._replace(**changes))
+
+
+def with_labels(x: LossInputs, **changes: torch.Tensor) -> LossInputs:
+    return replace(x, batch=x.batch._replace(**changes))
+
+
+def mapped(x: LossInputs, change: Callable[[torch.Tensor], torch.Tensor]) -> LossInputs:
+    """With every tensor of output and labels changed."""
+    return replace(x, output=PoseOutput(*map(change, x.output)), batch=Labels(*map(change, x.batch)))
 
 
 def gradients(loss: torch.Tensor, x: LossInputs) -> list[torch.Tensor]:
-    leaves = [x.heatmaps, x.depth_maps, x.joints_crop]
+    leaves = x.output[:3]
     found = torch.autograd.grad(loss, leaves, allow_unused=True)
     return [torch.zeros_like(leaf) if grad is None else grad for leaf, grad in zip(leaves, found, strict=True)]
 
@@ -63,7 +85,7 @@ def test_a_loss_is_a_finite_scalar_with_a_finite_gradient(name: str) -> None:
 @pytest.mark.parametrize("name", LOSSES)
 def test_everything_masked_gives_exactly_zero_and_no_gradient(name: str) -> None:
     nothing = torch.zeros(4, 16, dtype=torch.bool)
-    x = replace(inputs(), has_2d=nothing, has_3d=nothing, target_crop=torch.zeros(4, 16, 3))
+    x = with_labels(inputs(), has_2d=nothing, has_3d=nothing, joints_crop=torch.zeros(4, 16, 3))
     loss = LOSSES[name](x)
     assert loss.item() == 0
     assert all((grad == 0).all() for grad in gradients(loss, x))
@@ -72,15 +94,14 @@ def test_everything_masked_gives_exactly_zero_and_no_gradient(name: str) -> None
 @pytest.mark.parametrize("name", LOSSES)
 def test_masked_joints_change_neither_loss_nor_gradient(name: str) -> None:
     x = inputs()
-    hidden = ~x.has_2d
+    hidden = ~x.batch.has_2d
     # has_3d may hold where has_2d does not: a joint without its x, y is no use to the losses that read at the label.
     shown = hidden[..., None, None]
-    other = replace(
-        x,
-        heatmaps=torch.where(shown, 7.0, x.heatmaps.detach()).requires_grad_(),
-        depth_maps=torch.where(shown, -7.0, x.depth_maps.detach()).requires_grad_(),
-        joints_crop=torch.where(hidden[..., None], 99.0, x.joints_crop.detach()).requires_grad_(),
-        target_crop=torch.where(hidden[..., None], -50.0, x.target_crop),
+    other = with_output(
+        with_labels(x, joints_crop=torch.where(hidden[..., None], -50.0, x.batch.joints_crop)),
+        heatmaps=torch.where(shown, 7.0, x.output.heatmaps.detach()).requires_grad_(),
+        depth_maps=torch.where(shown, -7.0, x.output.depth_maps.detach()).requires_grad_(),
+        joints_crop=torch.where(hidden[..., None], 99.0, x.output.joints_crop.detach()).requires_grad_(),
     )
     here, there = LOSSES[name](x), LOSSES[name](other)
     assert here.item() == pytest.approx(there.item(), rel=1e-6)
@@ -94,14 +115,10 @@ def test_the_mean_count_makes_two_processes_equal_one(name: str) -> None:
     whole = inputs(seed=3)
     expected = LOSSES[name](whole)
     counts = {
-        "count_2d": whole.has_2d.sum() / torch.tensor(2.0),
-        "count_3d": whole.has_3d.sum() / torch.tensor(2.0),
+        "count_2d": whole.batch.has_2d.sum() / torch.tensor(2.0),
+        "count_3d": whole.batch.has_3d.sum() / torch.tensor(2.0),
     }
-    fields = ("heatmaps", "depth_maps", "joints_crop", "target_crop", "has_2d", "has_3d")
-    halves = [
-        replace(whole, **{field: getattr(whole, field)[part] for field in fields}, **counts)
-        for part in (slice(0, 1), slice(1, 4))
-    ]
+    halves = [replace(mapped(whole, itemgetter(part)), **counts) for part in (slice(0, 1), slice(1, 4))]
     mean = (LOSSES[name](halves[0]) + LOSSES[name](halves[1])) / 2
     torch.testing.assert_close(mean, expected)
 
@@ -109,25 +126,23 @@ def test_the_mean_count_makes_two_processes_equal_one(name: str) -> None:
 @pytest.mark.parametrize("name", LOSSES)
 def test_bfloat16_maps_are_computed_in_float32(name: str) -> None:
     x = inputs()
-    coarse = {field: getattr(x, field).detach().bfloat16() for field in ("heatmaps", "depth_maps")}
+    coarse = {field: getattr(x.output, field).detach().bfloat16() for field in ("heatmaps", "depth_maps")}
     same = {field: value.float() for field, value in coarse.items()}
     with torch.autocast("cpu", torch.bfloat16):
-        found = LOSSES[name](replace(x, **coarse))
+        found = LOSSES[name](with_output(x, **coarse))
     assert found.dtype == torch.float32
-    torch.testing.assert_close(found, LOSSES[name](replace(x, **same)))
+    torch.testing.assert_close(found, LOSSES[name](with_output(x, **same)))
 
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_a_loss_never_waits_for_the_device(name: str) -> None:
     """Tensors without storage raise an error as soon as somebody asks for a value, or for how many entries are True."""
-    x = inputs()
-    fields = ("heatmaps", "depth_maps", "joints_crop", "target_crop", "has_2d", "has_3d")
-    assert LOSSES[name](replace(x, **{field: getattr(x, field).to("meta") for field in fields})).is_meta
+    assert LOSSES[name](mapped(inputs(), methodcaller("to", "meta"))).is_meta
 
 
-def test_joints_and_depth_have_their_minimum_at_the_truth() -> None:
+def test_joints_and_depth_have_their_minimum_at_the_ground_truth() -> None:
     x = inputs()
-    perfect = replace(x, joints_crop=x.target_crop.clone().requires_grad_())
+    perfect = with_output(x, joints_crop=x.batch.joints_crop.clone().requires_grad_())
     for name in ("joint", "joint_depth", "depth"):
         assert LOSSES[name](perfect).item() == 0
 
@@ -184,11 +199,11 @@ def test_bone_ratios_are_zero_for_canonical_bones_and_for_a_person_in_one_point(
 def test_the_heatmap_loss_is_the_mean_square_over_the_cells_of_labelled_joints() -> None:
     x = inputs()
     cells = x.target_cell
-    target = gaussian_maps(cells, x.has_2d, CELLS)
-    assert heatmap_loss(target, cells, x.has_2d).item() == 0
-    everything = torch.ones_like(x.has_2d)
-    plain = torch.nn.functional.mse_loss(x.heatmaps, gaussian_maps(cells, everything, CELLS))
-    torch.testing.assert_close(heatmap_loss(x.heatmaps, cells, everything), plain)
+    target = gaussian_maps(cells, x.batch.has_2d, CELLS)
+    assert heatmap_loss(target, cells, x.batch.has_2d).item() == 0
+    everything = torch.ones_like(x.batch.has_2d)
+    plain = torch.nn.functional.mse_loss(x.output.heatmaps, gaussian_maps(cells, everything, CELLS))
+    torch.testing.assert_close(heatmap_loss(x.output.heatmaps, cells, everything), plain)
 
 
 def test_cross_entropy_is_least_at_the_logits_of_the_target() -> None:
@@ -219,5 +234,5 @@ def test_masked_mean_ignores_what_is_not_a_number() -> None:
 
 def test_targets_reach_cells_by_the_pixel_centre_rule() -> None:
     x = inputs()
-    expected = transform(cell_from_crop(SIZE // CELLS), x.target_crop[..., :2].numpy())
+    expected = transform(cell_from_crop(SIZE // CELLS), x.batch.joints_crop[..., :2].numpy())
     torch.testing.assert_close(x.target_cell, torch.from_numpy(expected).float())

@@ -157,7 +157,7 @@ def train(
     """
     from rich.console import Console
 
-    from prepose.recipes.conduct import Machine, run_recipe
+    from prepose.recipes.train import Machine, run_recipe
     from prepose.specs.builtin_recipes import recipe_named
 
     chosen = recipe_named(os.fspath(recipe)) if isinstance(recipe, str | os.PathLike) else recipe

@@ -237,8 +237,8 @@ def train(
     chosen = override(recipe_named(recipe), changes or [])
     # Only now, as these take torch, which takes seconds.
     from prepose.console import PlainConsole
-    from prepose.recipes.conduct import Machine, run_recipe
     from prepose.recipes.run import saved_so_far
+    from prepose.recipes.train import Machine, run_recipe
 
     machine = Machine(accelerator=accelerator, devices=devices, nodes=nodes, threads=threads, workers=workers)
     with stoppable(lambda: saved_so_far(out)):

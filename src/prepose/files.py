@@ -42,7 +42,7 @@ def write_json(path: Path, content: Any) -> None:
     write_whole(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 
-def write_whole(path: Path, content: bytes | str) -> Path:
+def write_whole(path: Path, content: bytes | memoryview | str) -> Path:
     """Write a file, whole or not at all; its folder is made where it does not exist.
 
     Args:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float
@@ -208,29 +209,61 @@ def _bone_tables(skeleton: Skeleton, device: torch.device) -> tuple[Tensor, Tens
     return first, second, factors
 
 
+@runtime_checkable
+class Predicted(Protocol):
+    """What losses read of a network's output: `models.pose_net.PoseOutput` has it."""
+
+    @property
+    def heatmaps(self) -> Float[Tensor, "B J S S"]:
+        """Raw heat maps."""
+        ...
+
+    @property
+    def depth_maps(self) -> Float[Tensor, "B J S S"]:
+        """Depth, crop sides."""
+        ...
+
+    @property
+    def joints_crop(self) -> Float[Tensor, "B J 3"]:
+        """Predicted joints, crop px."""
+        ...
+
+
+@runtime_checkable
+class Labelled(Protocol):
+    """What losses read of a batch: `data.batch.PoseBatch` has it."""
+
+    @property
+    def joints_crop(self) -> Float[Tensor, "B J 3"]:
+        """True joints, crop px; zeros where masked."""
+        ...
+
+    @property
+    def has_2d(self) -> Bool[Tensor, "B J"]:
+        """Joints whose x, y are labelled."""
+        ...
+
+    @property
+    def has_3d(self) -> Bool[Tensor, "B J"]:
+        """Joints whose z is labelled."""
+        ...
+
+
 @dataclass(frozen=True)
 class LossInputs:
-    """Everything a loss may ask for: what the network said, and what is known.
+    """Everything a loss may ask for: a network's output and the batch that it is of.
 
     Attributes:
-        heatmaps: (B, J, S, S) raw heat maps.
-        depth_maps: (B, J, S, S) depth, crop sides.
-        joints_crop: (B, J, 3) predicted joints, crop px.
-        target_crop: (B, J, 3) true joints, crop px; zeros where masked.
-        has_2d: (B, J) joints whose x, y are labelled.
-        has_3d: (B, J) joints whose z is labelled.
+        output: What the network predicts.
+        batch: What is labelled.
         size: Side of the crop, px.
         skeleton: The skeleton of the joints.
         count_2d: With several processes, the mean over them of the number of True in has_2d; see `masked_mean`.
         count_3d: Likewise of has_3d (every joint with a z has its x, y).
     """
 
-    heatmaps: Float[Tensor, "B J S S"]
-    depth_maps: Float[Tensor, "B J S S"]
-    joints_crop: Float[Tensor, "B J 3"]
-    target_crop: Float[Tensor, "B J 3"]
-    has_2d: Bool[Tensor, "B J"]
-    has_3d: Bool[Tensor, "B J"]
+    output: Predicted
+    batch: Labelled
     size: int
     skeleton: Skeleton
     count_2d: Float[Tensor, ""] | None = None
@@ -239,52 +272,52 @@ class LossInputs:
     @property
     def target_cell(self) -> Float[Tensor, "B J 2"]:
         """True x, y in map cells."""
-        matrix = cell_from_crop(self.size // self.heatmaps.shape[-1])
-        return self.target_crop[..., :2] * float(matrix[0, 0]) + float(matrix[0, 2])
+        matrix = cell_from_crop(self.size // self.output.heatmaps.shape[-1])
+        return self.batch.joints_crop[..., :2] * float(matrix[0, 0]) + float(matrix[0, 2])
 
     @property
     def target_fraction(self) -> Float[Tensor, "B J 3"]:
         """True joints, crop sides."""
-        return self.target_crop / self.size
+        return self.batch.joints_crop / self.size
 
     @property
     def joints_fraction(self) -> Float[Tensor, "B J 3"]:
         """Predicted joints, crop sides."""
-        return self.joints_crop / self.size
+        return self.output.joints_crop / self.size
 
     @property
     def depth_at_label(self) -> Float[Tensor, "B J"]:
         """The depth map read bilinearly at the labelled x, y; crop sides."""
-        return read_at(self.depth_maps, self.target_cell)
+        return read_at(self.output.depth_maps, self.target_cell)
 
     @property
     def without_3d(self) -> Bool[Tensor, "B J"]:
         """Joints labelled in 2D, of samples with no 3D label at all."""
-        return self.has_2d & ~self.has_3d.any(1, keepdim=True)
+        return self.batch.has_2d & ~self.batch.has_3d.any(1, keepdim=True)
 
 
 def _heatmap(x: LossInputs) -> Tensor:
-    return heatmap_loss(x.heatmaps, x.target_cell, x.has_2d, count=x.count_2d)
+    return heatmap_loss(x.output.heatmaps, x.target_cell, x.batch.has_2d, count=x.count_2d)
 
 
 def _heatmap_cross_entropy(x: LossInputs) -> Tensor:
-    return heatmap_cross_entropy(x.heatmaps, x.target_cell, x.has_2d, count=x.count_2d)
+    return heatmap_cross_entropy(x.output.heatmaps, x.target_cell, x.batch.has_2d, count=x.count_2d)
 
 
 def _joint(x: LossInputs) -> Tensor:
-    return joint_loss(x.joints_fraction[..., :2], x.target_fraction[..., :2], x.has_2d, count=x.count_2d)
+    return joint_loss(x.joints_fraction[..., :2], x.target_fraction[..., :2], x.batch.has_2d, count=x.count_2d)
 
 
 def _joint_depth(x: LossInputs) -> Tensor:
-    return joint_loss(x.joints_fraction[..., 2:], x.target_fraction[..., 2:], x.has_3d, count=x.count_3d)
+    return joint_loss(x.joints_fraction[..., 2:], x.target_fraction[..., 2:], x.batch.has_3d, count=x.count_3d)
 
 
 def _depth(x: LossInputs) -> Tensor:
-    return depth_loss(x.joints_fraction[..., 2], x.target_fraction[..., 2], x.has_3d, count=x.count_3d)
+    return depth_loss(x.joints_fraction[..., 2], x.target_fraction[..., 2], x.batch.has_3d, count=x.count_3d)
 
 
 def _depth_at_label(x: LossInputs) -> Tensor:
-    return depth_loss(x.depth_at_label, x.target_fraction[..., 2], x.has_3d & x.has_2d, count=x.count_3d)
+    return depth_loss(x.depth_at_label, x.target_fraction[..., 2], x.batch.has_3d & x.batch.has_2d, count=x.count_3d)
 
 
 def _bone_ratio(x: LossInputs) -> Tensor:

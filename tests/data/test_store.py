@@ -236,7 +236,7 @@ def test_a_folder_of_other_things_is_left_alone(tmp_path):
 
 
 def test_a_store_killed_in_its_very_first_write_can_be_begun_again(tmp_path):
-    (tmp_path / "store.partial").write_text('{"form')
+    (tmp_path / ".store.json.partial").write_text('{"form')
     write_store(tmp_path, DESCRIPTION, "train", samples(1))
     assert len(open_store(tmp_path, "train")) == 1
 

@@ -119,8 +119,9 @@ def test_a_shard_outside_of_its_split_is_never_opened(folder, tmp_path, name):
 def test_nothing_is_written_through_a_link(folder, tmp_path):
     (tmp_path / "precious").write_text("mine")
     (tmp_path / "elsewhere").mkdir()
-    for link in (folder / "store.partial", folder / "train" / "shard-00003.partial"):
-        link.symlink_to(tmp_path / "precious")
+    (folder / "validation").mkdir()
+    for name in (".shard-00000.arrow.partial", ".split.json.partial"):
+        (folder / "validation" / name).symlink_to(tmp_path / "precious")
     (folder / "test").symlink_to(tmp_path / "elsewhere")
     people = fake_samples(5, LSP_14, np.random.default_rng(0))
     with pytest.raises(DataError, match="is a link"):

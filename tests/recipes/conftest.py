@@ -20,7 +20,8 @@ from prepose.data.store import StoreDescription, write_store
 from prepose.files import write_json
 from prepose.models.pose_net import PoseNet
 from prepose.recipes.log import RunLog
-from prepose.recipes.training import Setting, Validated
+from prepose.recipes.loop import Setting
+from prepose.recipes.validation import Validated
 from prepose.specs.builtin_recipes import RECIPES
 from prepose.specs.overrides import override, shrink
 from prepose.specs.recipe import Recipe, ValidationSpec
@@ -123,15 +124,15 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-from prepose.recipes.across import share_batch_norm
-from prepose.recipes.conduct import Machine, run_recipe
+from prepose.recipes.distributed import share_batch_norm
+from prepose.recipes.train import Machine, run_recipe
 from prepose.specs.reading import read_recipe
 
 out = Path(sys.argv[1])
 machine = Machine(accelerator="cpu", checkpoint_seconds=0.0)
 run_recipe(read_recipe(out / "together.json"), out / "together", machine=machine)
 
-# Beside the run: the normalisation alone, on the inputs that `test_across` compares with one process.
+# Beside the run: the normalisation alone, on the inputs that `test_distributed` compares with one process.
 rank = dist.get_rank()
 inputs = torch.load(out / "inputs.pt")
 net = nn.Sequential(nn.BatchNorm2d(3))

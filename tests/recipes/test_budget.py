@@ -2,7 +2,7 @@ import pytest
 
 from prepose.errors import RecipeError
 from prepose.models.flops import count_flops
-from prepose.recipes.budget import equalise, stage_cost, training_flops, with_budget
+from prepose.recipes.budget import stage_cost, training_flops, with_budget
 from prepose.specs.builtin_recipes import RECIPES
 from prepose.specs.overrides import override
 
@@ -36,7 +36,7 @@ def test_training_less_costs_less(trained: str, ratio: float) -> None:
 
 @pytest.mark.parametrize("flops", [3e12, 1.7e13, 2e14])
 def test_all_arms_cost_the_same_pretraining_included(flops: float) -> None:
-    arms = equalise({name: RECIPES[name]() for name in ARMS}, flops)
+    arms = {name: with_budget(RECIPES[name](), flops) for name in ARMS}
     for name, recipe in arms.items():
         batch = recipe.batch_size * max(stage_cost(recipe.model, stage).training for stage in recipe.stages)
         assert abs(training_flops(recipe) - flops) <= batch / 2
@@ -48,9 +48,9 @@ def test_all_arms_cost_the_same_pretraining_included(flops: float) -> None:
 def test_arms_of_other_networks_get_fewer_samples_for_the_same_cost() -> None:
     small = RECIPES["mixed"]()
     large = override(small, ["model.backbone=small-1.6m"])
-    arms = equalise({"small": small, "large": large})
-    assert training_flops(arms["large"]) == pytest.approx(training_flops(arms["small"]), rel=1e-3)
-    assert arms["large"].samples < arms["small"].samples
+    shortened = with_budget(large, training_flops(small))
+    assert training_flops(shortened) == pytest.approx(training_flops(small), rel=1e-3)
+    assert shortened.samples < small.samples
 
 
 def test_a_budget_of_its_own_cost_changes_nothing() -> None:

@@ -1,18 +1,28 @@
 import pytest
 import torch
 
+from prepose.data.batch import PoseBatch
 from prepose.models.pose_net import build_pose_net
-from prepose.recipes.objective import Labels, loss_names, losses_of, weights_of
+from prepose.recipes.objective import loss_names, losses_of, weights_of
 from prepose.specs.builtin_recipes import RECIPES
 from prepose.specs.overrides import override
 
 STAGES = [pytest.param(name, i, id=f"{name}-{i}") for name in RECIPES for i in range(len(RECIPES[name]().stages))]
 
 
-def labels(joints: int, *, known: float) -> Labels:
+def batch_of(joints: int, *, known: float) -> PoseBatch:
+    """Four images of noise, with a part `known` of the joints labelled in 2D and 3D."""
     generator = torch.Generator().manual_seed(3)
     mask = torch.rand(4, joints, generator=generator) < known
-    return Labels(torch.rand(4, joints, 3, generator=generator) * 40 * mask[..., None], mask, mask)
+    return PoseBatch(
+        image=torch.randint(0, 255, (4, 3, 64, 64), generator=generator).to(torch.uint8),
+        joints_crop=torch.rand(4, joints, 3, generator=generator) * 40 * mask[..., None],
+        has_2d=mask,
+        has_3d=mask,
+        img_from_crop=torch.eye(3).expand(4, 3, 3),
+        source=torch.zeros(4, dtype=torch.int64),
+        index=torch.arange(4),
+    )
 
 
 @pytest.mark.parametrize(("name", "index"), STAGES)
@@ -20,10 +30,8 @@ def labels(joints: int, *, known: float) -> Labels:
 def test_every_stage_has_finite_losses_and_gradients(name: str, index: int, known: float) -> None:
     recipe = override(RECIPES[name](), ["model.backbone=small-0.7m", "model.weights=random", "model.size=64"])
     stage, net = recipe.stages[index], build_pose_net(recipe.model, seed=1)
-    image = torch.randint(0, 255, (4, 3, 64, 64), generator=torch.Generator().manual_seed(1)).to(torch.uint8)
-    losses = losses_of(
-        loss_names(stage), net(image), labels(len(net.skeleton), known=known), size=64, skeleton=net.skeleton
-    )
+    batch = batch_of(len(net.skeleton), known=known)
+    losses = losses_of(loss_names(stage), net(batch.image), batch, size=64, skeleton=net.skeleton)
     (losses @ weights_of(stage, losses.device)).backward()
     assert losses.shape == (len(loss_names(stage)),)
     assert losses.isfinite().all()

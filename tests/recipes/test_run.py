@@ -1,12 +1,15 @@
 import json
+import platform
 from pathlib import Path
 
 import pytest
+import torch
 
 from prepose.errors import DataError, RecipeError
 from prepose.recipes.run import (
     create_run,
     discard_unless_begun,
+    environment,
     last_step,
     note_environment,
     open_run,
@@ -27,9 +30,7 @@ def test_a_run_keeps_its_whole_recipe(tmp_path: Path) -> None:
 
 def test_a_folder_that_holds_a_run_is_refused(tmp_path: Path) -> None:
     create_run(tmp_path / "run", RECIPES["mixed"]())
-    with pytest.raises(
-        DataError, match=r"run: already holds a run; go on with it by --resume, or choose another --out"
-    ):
+    with pytest.raises(DataError, match=r"run: already holds a run; .*--resume"):
         create_run(tmp_path / "run", RECIPES["mixed"]())
 
 
@@ -113,7 +114,7 @@ def test_what_a_process_left_that_died_in_its_first_write_is_no_reason_to_refuse
 
 @pytest.mark.parametrize("name", ["checkpoints", "weights", "evaluations", "recipe.json", "environment.json"])
 def test_no_link_in_a_run_from_someone_else_is_followed(tmp_path: Path, name: str) -> None:
-    """To go on with it would write there, and delete what it took for old checkpoints."""
+    """Resuming it would write there, and delete what it took for old checkpoints."""
     folder, elsewhere = create_run(tmp_path / "run", RECIPES["mixed"]()).folder, tmp_path / "elsewhere"
     if (folder / name).exists():
         (folder / name).rename(elsewhere)
@@ -122,3 +123,12 @@ def test_no_link_in_a_run_from_someone_else_is_followed(tmp_path: Path, name: st
         run = open_run(folder)
         note_environment(run, {})
         assert not [run.checkpoints, run.best_weights, run.last_weights, run.evaluations]
+
+
+def test_it_says_what_one_needs_to_run_again() -> None:
+    facts = json.loads(json.dumps(environment()))
+    assert facts["python"] == platform.python_version()
+    assert facts["torch"] == torch.__version__ == facts["packages"]["torch"]
+    assert facts["threads"] == torch.get_num_threads()
+    assert facts["command"] and facts["date"].endswith("+00:00")
+    assert len(facts["packages"]) > 10

@@ -1,4 +1,4 @@
-from prepose.recipes.schedule import learning_rate
+from prepose.recipes.optimiser import learning_rate
 from prepose.specs.reference_recipes import H36M_EPOCH, MPII_EPOCH, reference_3d_only, reference_pretrain_finetune
 
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ValidationError
 
 from prepose import losses
 from prepose.models import backbones, heads
-from prepose.recipes import defects, learner, schedule
+from prepose.recipes import optimiser, sources
 from prepose.specs import model, recipe
 from prepose.specs.augmentation import AUGMENTATIONS, Augmentation
 from prepose.specs.model import ModelSpec
@@ -25,9 +25,9 @@ def choices(spec: type[BaseModel], field: str) -> tuple[str, ...]:
         (model.BACKBONES, backbones.BACKBONES),
         (choices(ModelSpec, "decoder"), heads.DECODERS),
         (choices(ModelSpec, "readout"), heads.READOUTS),
-        (choices(Stage, "schedule"), schedule.SCHEDULES),
-        (choices(Stage, "trained"), learner.TRAINED),
-        (get_args(recipe.Defect), defects.DEFECTS),
+        (choices(Stage, "schedule"), optimiser.SCHEDULES),
+        (choices(Stage, "trained"), optimiser.TRAINED),
+        (get_args(recipe.Defect), sources.DEFECTS),
     ],
     ids=["losses", "backbones", "decoders", "read-outs", "schedules", "trained parts", "defects"],
 )

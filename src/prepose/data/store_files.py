@@ -6,11 +6,10 @@ STORE/train/split.json               made by what, number of samples, the shards
 STORE/train/shard-00000.arrow ...    samples as Arrow record batches
 ```
 Every file is written aside and renamed, the shard before the list that names it, so that at any moment the folder
-holds a whole number of good shards and an interrupted split can be gone on with.
+holds a whole number of good shards and an interrupted split can be resumed.
 """
 
 import hashlib
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +22,7 @@ from prepose.body.skeletons import SKELETONS
 from prepose.data.columns import Block, check_values, pack, read_block, write_block
 from prepose.data.sample import PoseSample
 from prepose.errors import DataError
-from prepose.files import inside, read_object, read_object_if_any
+from prepose.files import inside, read_object, read_object_if_any, whole_file, write_whole
 
 FORMAT_VERSION = 1
 
@@ -147,12 +146,7 @@ def write_record(path: Path, record: BaseModel) -> None:
         DataError: the disk is full or may not be written.
     """
     with _disk(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside = path.with_suffix(".partial")
-        # One that is a link would be written to.
-        aside.unlink(missing_ok=True)
-        aside.write_text(record.model_dump_json(indent=1), encoding="utf-8")
-        _settle(aside, path)
+        write_whole(path, record.model_dump_json(indent=1))
 
 
 def write_shard(folder: Path, number: int, samples: list[PoseSample], skeleton: Skeleton) -> ShardRecord:
@@ -162,12 +156,9 @@ def write_shard(folder: Path, number: int, samples: list[PoseSample], skeleton: 
         DataError: the disk is full or may not be written.
     """
     path = folder / f"shard-{number:05d}.arrow"
-    aside = path.with_suffix(".partial")
-    with _disk(path):
-        aside.unlink(missing_ok=True)
+    with _disk(path), whole_file(path) as aside:
         write_block(aside, pack(samples, len(skeleton)))
         size, digest = aside.stat().st_size, sha256_of(aside)
-        _settle(aside, path)
     return ShardRecord(file=path.name, samples=len(samples), bytes=size, sha256=digest)
 
 
@@ -221,13 +212,6 @@ def _validated(kind: type[R], content: Mapping[str, Any], path: Path) -> R:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise DataError(f"{path}: is damaged ({where}: {first['msg']}); write the store again") from error
-
-
-def _settle(aside: Path, path: Path) -> None:
-    """Rename a finished file into place, its bytes on the disk first."""
-    with aside.open("rb+") as file:
-        os.fsync(file.fileno())
-    aside.replace(path)
 
 
 @contextmanager

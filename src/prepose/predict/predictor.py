@@ -118,7 +118,7 @@ def find_weights(path: Path) -> Path:
         if (path / name).is_file():
             return path / name
     if (path / "recipe.json").is_file():
-        raise DataError(f"{path}: the run has no weights yet (weights/ is empty); go on with it by --resume")
+        raise DataError(f"{path}: the run has no weights yet (weights/ is empty); resume it with --resume")
     raise DataError(f"{path}: is neither a run nor a folder with weights; give what `prepose train --out` wrote")
 
 

@@ -1,8 +1,8 @@
 """How a network is trained.
 
-What a recipe says is in `prepose.specs`. Read this package in this order: `budget` (equal FLOPs for all arms), `run`
-and `checkpoint` and `log` (the folder that a training leaves), `schedule`, `learner`, `objective` and `across`
-(learning rates; the optimiser and what it trains; the weighted losses; the arithmetic of several processes),
-`train` (the one loop, with `training` for its values and `upkeep` for what happens between steps), `validation` (model
-choice) and `conduct` (`run_recipe`: everything together, resume included).
+What a recipe says is in `prepose.specs`. Read this package in this order: `train` (`run_recipe`: everything together,
+resume included), `run`, `log` and `checkpoint` (the folder that a training leaves), `sources` (the samples), `loop`
+(the training loop of a stage), `objective` (its weighted losses), `optimiser` (trained parts, optimiser and learning
+rates), `distributed` (several processes), `validation` (model choice), `stopping` (Ctrl-C and signals) and `budget`
+(FLOPs, and recipes scaled to cost the same).
 """

@@ -6,11 +6,12 @@ from functools import lru_cache
 
 import torch
 
+from prepose.data.batch import PoseBatch
 from prepose.errors import RecipeError
 from prepose.models.flops import flop_counter
 from prepose.models.pose_net import PoseNet
-from prepose.recipes.learner import set_trained
-from prepose.recipes.objective import Labels, loss_names, losses_of
+from prepose.recipes.objective import loss_names, losses_of
+from prepose.recipes.optimiser import set_trained
 from prepose.specs.model import ModelSpec
 from prepose.specs.recipe import Recipe, Stage
 
@@ -41,15 +42,21 @@ def _cost(model_json: str, trained: str, losses: tuple[str, ...]) -> StageCost:
     with torch.device("meta"):
         net = PoseNet(model).train()
         # Two samples, because BatchNorm refuses to learn from a single value a channel.
-        image = torch.zeros(2, 3, model.size, model.size)
-        joints = len(net.skeleton)
-        known = torch.ones(2, joints, dtype=torch.bool)
-        labels = Labels(torch.zeros(2, joints, 3), known, known)
+        known = torch.ones(2, len(net.skeleton), dtype=torch.bool)
+        batch = PoseBatch(
+            image=torch.zeros(2, 3, model.size, model.size, dtype=torch.uint8),
+            joints_crop=torch.zeros(*known.shape, 3),
+            has_2d=known,
+            has_3d=known,
+            img_from_crop=torch.zeros(2, 3, 3),
+            source=torch.zeros(2, dtype=torch.int64),
+            index=torch.zeros(2, dtype=torch.int64),
+        )
     set_trained(net, trained)
     with flop_counter() as counter:
-        output = net(image)
+        output = net(batch.image)
         forward = counter.get_total_flops()
-        losses_of(losses, output, labels, size=model.size, skeleton=net.skeleton).sum().backward()
+        losses_of(losses, output, batch, size=model.size, skeleton=net.skeleton).sum().backward()
     reached = frozenset(name for name, parameter in net.named_parameters() if parameter.grad is not None)
     return StageCost(forward // 2, counter.get_total_flops() // 2, reached)
 
@@ -117,9 +124,3 @@ def scaled(recipe: Recipe, step_prices: Mapping[str, float], amount: float, *, u
         for stage, count in zip(recipe.stages, steps, strict=True)
     )
     return recipe.model_copy(update={"stages": stages})
-
-
-def equalise(recipes: Mapping[str, Recipe], flops: float | None = None) -> dict[str, Recipe]:
-    """All recipes at the same training FLOPs: `flops`, or what the cheapest of them costs as it is."""
-    budget = min(training_flops(recipe) for recipe in recipes.values()) if flops is None else flops
-    return {name: with_budget(recipe, budget) for name, recipe in recipes.items()}

@@ -1,4 +1,4 @@
-"""Checkpoints: all that a training needs to go on as if it had never stopped.
+"""Checkpoints: all that a training needs to resume as if it had never stopped.
 
 A checkpoint is a folder, written aside and renamed when every byte of it is on the disk, so that a process that dies at
 any moment leaves whole checkpoints only. Weights are safetensors; the rest loads with `weights_only=True`.
@@ -6,7 +6,6 @@ any moment leaves whole checkpoints only. Weights are safetensors; the rest load
 
 import io
 import math
-import os
 import re
 import shutil
 from collections.abc import Callable, Mapping
@@ -16,10 +15,10 @@ from types import MappingProxyType
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from prepose.errors import DataError, shortened
-from prepose.files import flush_folder
+from prepose.files import flush_folder, write_whole
 from prepose.models.checkpoint import load_into, save_weights
 from prepose.models.pose_net import PoseNet
 
@@ -203,11 +202,7 @@ def _write_state(path: Path, snapshot: Snapshot) -> None:
     # Through memory, because torch reports a full disk as an internal error of its archive writer.
     memory = io.BytesIO()
     torch.save(state, memory)
-    with path.open("wb") as file:
-        file.write(memory.getbuffer())
-        file.flush()
-        os.fsync(file.fileno())
-    flush_folder(path.parent)
+    write_whole(path, memory.getbuffer())
 
 
 def _clear(folder: Path) -> None:
@@ -241,8 +236,3 @@ def restore_random_state(state: dict[str, Any]) -> None:
             torch.cuda.set_rng_state_all(state["cuda"])
     except (RuntimeError, TypeError) as error:
         raise DataError(f"the checkpoint's state of the random generators is damaged ({error})") from error
-
-
-def copy_of(net: nn.Module) -> dict[str, Tensor]:
-    """The net's tensors, copied."""
-    return {name: tensor.detach().clone() for name, tensor in net.state_dict().items()}

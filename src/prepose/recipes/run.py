@@ -1,26 +1,35 @@
-"""The folder that a training leaves: what was asked, where it ran, how it went, what came out.
+"""The run folder that a training leaves: what was asked, where it ran, how it went, what came out.
 
 ```
 RUN/recipe.json        the recipe, every field
-    environment.json   versions, machine, command line; one entry for each sitting
+    environment.json   versions, machine, command line; one entry for each session
     log.csv            a row each `log_every` samples; tensorboard/ holds the same
-    checkpoints/       the last two, to go on from
+    checkpoints/       the last two, to resume from
     weights/           best.safetensors (by the validation measure) and last.safetensors
     evaluations/       what `prepose evaluate` adds
 ```
 """
 
 import json
+import os
+import platform
 import shutil
+import subprocess
+import sys
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
+import torch
+
+import prepose
 from prepose.errors import DataError, RecipeError
 from prepose.files import inside, is_left_over, read_object, write_json
 from prepose.recipes.checkpoint import checkpoints
-from prepose.recipes.log_file import read_log
+from prepose.recipes.log import read_log
 from prepose.specs.reading import read_recipe
 from prepose.specs.recipe import Recipe
 
@@ -45,7 +54,7 @@ class Run:
 
     @property
     def checkpoints(self) -> Path:
-        """Where the states to go on from are."""
+        """Where the states to resume from are."""
         return inside(self.folder, "checkpoints")
 
     @property
@@ -76,7 +85,7 @@ def create_run(folder: Path, recipe: Recipe) -> Run:
         DataError: the folder holds a run or other files.
     """
     if (folder / "recipe.json").exists():
-        raise DataError(f"{folder}: already holds a run; go on with it by --resume, or choose another --out")
+        raise DataError(f"{folder}: already holds a run; resume it with --resume, or choose another --out")
     # What a process that died here leaves is no reason to refuse.
     if folder.exists() and (not folder.is_dir() or not all(is_left_over(path) for path in folder.iterdir())):
         raise DataError(f"{folder}: is not empty and not a run; choose another --out")
@@ -105,7 +114,7 @@ def discard_unless_begun(run: Run) -> bool:
 
 
 def open_run(folder: Path) -> Run:
-    """A run that is there.
+    """An existing run.
 
     Raises:
         DataError: the folder holds no run.
@@ -117,7 +126,7 @@ def open_run(folder: Path) -> Run:
 
 
 def resume_run(folder: Path, recipe: Recipe) -> Run:
-    """A run that is there, to go on with by the same recipe.
+    """An existing run, to be resumed with the same recipe.
 
     Raises:
         DataError: the folder holds no run.
@@ -164,7 +173,7 @@ def _short(value: Any) -> str:
 
 
 def note_environment(run: Run, facts: dict[str, Any]) -> None:
-    """Add a sitting's facts to `environment.json`: the first are the file's own, later ones lie under `resumed`."""
+    """Add a session's facts to `environment.json`: the first are the file's own, later ones lie under `resumed`."""
     path = inside(run.folder, "environment.json")
     if path.exists():
         first = read_object(path, advice="delete it; the run then no longer says where it began")
@@ -189,3 +198,44 @@ def last_step(run: Run) -> int:
     """The step of the newest checkpoint; 0 where there is none."""
     there = checkpoints(run.checkpoints)
     return int(there[-1].name.split("-")[1]) if there else 0
+
+
+def environment() -> dict[str, Any]:
+    """What one needs to know to run this again: command, date, versions, machine, CPU threads, commit."""
+    return {
+        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "prepose": prepose.__version__,
+        "git_commit": _git_commit(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cpu": cpu_name(),
+        "cpu_count": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "gpus": [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())],
+        "torch": torch.__version__,
+        "packages": {
+            package.name: package.version for package in sorted(distributions(), key=lambda p: p.name.lower())
+        },
+    }
+
+
+def cpu_name() -> str:
+    """The processor's name; empty where the system does not tell."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+
+
+def _git_commit() -> str | None:
+    """The commit of the source tree that this package is imported from; None where it is installed without one."""
+    root = Path(prepose.__file__).parents[2]
+    if not (root / ".git").exists():
+        return None
+    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None

@@ -1,17 +1,23 @@
-"""The samples that a recipe learns from."""
+"""The samples that a recipe learns from, and the mistakes that it may ask to be made in their labels."""
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
+import torch
 from jaxtyping import Int
 from numpy.random import SeedSequence, default_rng
 
 from prepose.body.skeletons import get_skeleton
+from prepose.camera.crop import middle_of
+from prepose.data.batch import PoseBatch
 from prepose.data.dataset import PoseDataset
 from prepose.data.store import open_store
 from prepose.data.target import label_use
+from prepose.models.heads import STRIDE
 from prepose.specs.recipe import Recipe, SourceSpec
 
 # Beside the streams of `data.mixing`, which start from the stages' seeds.
@@ -60,3 +66,61 @@ def kept(samples: int, part: float, *, seed: int, source: str) -> Int[np.ndarray
     stream = SeedSequence(seed, spawn_key=(_KEEP_STREAM, zlib.crc32(source.encode())))
     order = default_rng(stream).permutation(samples)
     return np.sort(order[: max(1, round(part * samples))])
+
+
+# Defects: mistakes of the published training, as switches that are off unless a recipe names them, to measure what each
+# costs. Source: each was found in the public code of arXiv 2604.22830 by running it. Those that a recipe can already
+# say are no switches: a loss weight, the measure that chooses the model, `SourceSpec.take` for a cap that always keeps
+# the first samples, `SourceSpec.box_scale` for a crop that cuts head and feet off, readout `argmax-cell`, and the
+# protocol `bone-sum-4000-legacy` for its scoring.
+
+# Each loader process pairs images with other images' labels from where it has reshuffled its own list to the end of
+# the epoch: on average half of an epoch in one of so many processes.
+LOADER_PROCESSES = 4
+MISPAIRED_SHARE = 0.5 / LOADER_PROCESSES
+
+
+def mispaired_labels(batch: PoseBatch) -> PoseBatch:
+    """An eighth of the samples with 3D labels have those of another one.
+
+    The labels of the first of them in the batch (whose order is random) go round in a ring.
+    """
+    with_3d = torch.nonzero(batch.has_3d.any(1)).flatten()
+    wrong = with_3d[: round(MISPAIRED_SHARE * len(with_3d))] if len(with_3d) > 1 else with_3d[:0]
+    # A single one takes the labels of the last, which keeps its own.
+    source = with_3d[-1:] if len(wrong) == 1 else wrong.roll(1)
+    joints, has_2d, has_3d = batch.joints_crop.clone(), batch.has_2d.clone(), batch.has_3d.clone()
+    joints[wrong], has_2d[wrong], has_3d[wrong] = joints[source], has_2d[source], has_3d[source]
+    return replace(batch, joints_crop=joints, has_2d=has_2d, has_3d=has_3d)
+
+
+def integer_labels(batch: PoseBatch) -> PoseBatch:
+    """Labels in the image are cut down to the cell they lie in: on average half a cell too far left and up."""
+    joints = batch.joints_crop.clone()
+    first = middle_of(STRIDE)  # the centre of the first cell, crop px
+    cells = torch.floor((joints[..., :2] - first) / STRIDE)
+    joints[..., :2] = torch.where(batch.has_2d[..., None], cells * STRIDE + first, joints[..., :2])
+    return replace(batch, joints_crop=joints)
+
+
+def missing_at_origin(batch: PoseBatch) -> PoseBatch:
+    """Joints without a label, of samples without 3D labels, are taken for labelled at the crop's first pixel."""
+    only_2d = ~batch.has_3d.any(1, keepdim=True)
+    # Masked entries are zeros already.
+    return replace(batch, has_2d=batch.has_2d | only_2d)
+
+
+DEFECTS: Mapping[str, Callable[[PoseBatch], PoseBatch]] = MappingProxyType(
+    {
+        "mispaired-labels": mispaired_labels,
+        "integer-labels": integer_labels,
+        "missing-at-origin": missing_at_origin,
+    }
+)
+
+
+def with_defects(batch: PoseBatch, names: Sequence[str]) -> PoseBatch:
+    """The batch as the named mistakes would have made it."""
+    for name in names:
+        batch = DEFECTS[name](batch)
+    return batch

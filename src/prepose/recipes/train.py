@@ -1,156 +1,355 @@
-"""The one loop."""
+"""Training a network by a recipe: data, network, stages, run folder, and resuming a run that stopped."""
 
-import time
-from collections.abc import Iterator
+import copy
+import logging
+import os
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
 import torch
-import torch.distributed as dist
+from lightning_fabric import Fabric
+from numpy.random import SeedSequence
+from rich.console import Console
 
-from prepose.console import shown_progress
-from prepose.data.batch import BatchMaker, PoseBatch
-from prepose.errors import DataError
-from prepose.recipes.across import processes
-from prepose.recipes.budget import stage_cost
-from prepose.recipes.checkpoint import Position, Snapshot
-from prepose.recipes.defects import with_defects
-from prepose.recipes.learner import (
-    average_into,
-    make_optimiser,
-    restore_optimiser,
-    set_learning_rate,
-    set_trained,
-    set_training_mode,
+from prepose.body.skeletons import get_skeleton
+from prepose.data.batch import BatchMaker, Source
+from prepose.data.dataset import PoseDataset
+from prepose.errors import OUT_OF_SPACE, DataError, RecipeError
+from prepose.files import LOCK, flush_folder, locked
+from prepose.metrics.evaluation_tables import told
+from prepose.models.checkpoint import save_weights
+from prepose.models.pose_net import PoseNet, build_pose_net
+from prepose.recipes.budget import training_flops
+from prepose.recipes.checkpoint import (
+    Position,
+    Snapshot,
+    how_to_replace,
+    load_checkpoint,
+    random_state,
+    restore_random_state,
 )
-from prepose.recipes.objective import Labels, loss_names, losses_of, weights_of
-from prepose.recipes.run import Run
-from prepose.recipes.stopping import TrainingStopped
-from prepose.recipes.training import Nets, Setting, Training
-from prepose.recipes.upkeep import how_to_go_on, save, write_row
-from prepose.specs.recipe import Stage
+from prepose.recipes.distributed import process_count, share_batch_norm
+from prepose.recipes.log import RunLog
+from prepose.recipes.loop import Nets, Setting, train_stage
+from prepose.recipes.objective import loss_names
+from prepose.recipes.run import (
+    Run,
+    create_run,
+    discard_unless_begun,
+    environment,
+    last_step,
+    note_environment,
+    resume_run,
+)
+from prepose.recipes.sources import open_sources, unused_labels
+from prepose.recipes.stopping import stop_requests
+from prepose.recipes.validation import MEASURES, Validator
+from prepose.specs.recipe import Recipe, Stage
 
-# In a log file: at least one line in so many seconds, where validations are rarer.
-QUIET_SECONDS = 300.0
+PRECISIONS: Mapping[str, Literal["bf16-mixed", "32-true"]] = {"bf16": "bf16-mixed", "fp32": "32-true"}
 
 
-def train(stage: Stage, nets: Nets, batches: BatchMaker, run: Run, *, setting: Setting, start: Snapshot) -> Position:
-    """Train a network through one stage, from wherever `start` is in it to its end.
+@dataclass(frozen=True)
+class Machine:
+    """What a training may use; no result depends on it but by rounding.
 
-    Every process calls it; the first one alone writes. The loop waits for the device only where it writes a row of the
-    log or a checkpoint.
+    Attributes:
+        accelerator: `auto`, `cpu`, `cuda` or `mps`.
+        devices: How many of it on each node; a launcher such as torchrun overrules it.
+        nodes: How many nodes; the run folder must be visible to all.
+        threads: CPU threads; None: as torch chooses.
+        workers: Threads that make batches ahead; None: 0 on a CPU, else up to 8.
+        checkpoint_seconds: Time between checkpoints.
+    """
+
+    accelerator: str = "auto"
+    devices: int = 1
+    nodes: int = 1
+    threads: int | None = None
+    workers: int | None = None
+    checkpoint_seconds: float = 60.0
+
+
+def run_recipe(
+    recipe: Recipe,
+    out: Path,
+    *,
+    resume: bool = False,
+    machine: Machine = Machine(),
+    console: Console | None = None,
+) -> Run:
+    """Train a network by a recipe, or resume a training that stopped.
+
+    A new run that fails before the first row of its log and the first checkpoint leaves no folder.
 
     Args:
-        stage: What to do.
-        nets: The network and its average, changed in place.
-        batches: The stage's batches.
-        run: Where to save.
-        setting: What surrounds the training.
-        start: Where to begin; its optimiser state is None at the start of a stage.
+        recipe: What to do.
+        out: The run's folder.
+        resume: Whether to resume the run in the folder.
+        machine: What to use.
+        console: Where to say how it goes; nothing is said without one.
 
     Returns:
-        The start of the next stage.
+        The finished run.
 
     Raises:
-        TrainingStopped: someone asked to stop; the state is saved.
-        DataError: a sample is broken; the state before its batch is saved.
-        RecipeError: the loss is no longer finite; the checkpoints of before are untouched.
+        RecipeError: the recipe does not fit the machine, or is not the run's.
+        DataError: a store, sample or folder cannot be used, or the disk is full; the message says what is saved.
+        TrainingStopped: SIGINT or SIGTERM; the state is saved.
     """
-    recipe = run.recipe
-    training = _begin(stage, nets, run, setting, start)
-    first, steps = start.position.stage_step, recipe.steps(stage)
-    validation = recipe.validation_of(stage)
-    # Rows of the log have the rest; a validation is what a person waits for.
-    quiet = None if validation is None else QUIET_SECONDS
-    with shown_progress(setting.console, line_seconds=quiet, by_tenths=validation is None) as shown:
-        told, rate = "", None
-        stream = batches.stream(first, steps, workers=setting.workers)
-        saved_at = time.perf_counter()
-        for step in range(first, steps):
-            _step(training, _next_batch(training, stream))
-            validation_due = validation is not None and training.due(validation.every)
-            row_due = validation_due or training.due(recipe.log_every)
-            if row_due:
-                told, rate = write_row(training, validation if validation_due else None)
-            done, total = (step + 1) * recipe.batch_size, steps * recipe.batch_size
-            shown.move(stage.name, done, total, facts=told, rate=rate, say=validation_due)
-            # With several processes the sums are whole only just after a row, and all processes must stop together.
-            if processes() == 1 or row_due:
-                if _agreed(setting.stopping(), training.tally.device):
-                    save(training)
-                    raise TrainingStopped(how_to_go_on(training))
-                if time.perf_counter() - saved_at > setting.checkpoint_seconds:
-                    save(training)
-                    saved_at = time.perf_counter()
-    training.position = training.position.in_next_stage()
-    save(training)
-    return training.position
+    with _threads(machine.threads), torch.random.fork_rng(range(torch.cuda.device_count())):
+        fabric = _launch(recipe, machine)
+        console = console if fabric.is_global_zero else None
+        sources = open_sources(recipe)
+        validator = Validator(recipe)
+        with _alone(out, fabric, resume=resume):
+            run = _open_run(recipe, out, fabric, resume=resume)
+            try:
+                _carry_out(run, sources, validator, fabric=fabric, machine=machine, console=console)
+            except BaseException as error:
+                gone = fabric.is_global_zero and not resume and discard_unless_begun(run)
+                if not isinstance(error, OSError) or error.errno not in OUT_OF_SPACE:
+                    raise
+                saved = "nothing was saved yet" if gone else f"everything up to step {last_step(run)} is saved"
+                how = "" if gone else " (`prepose train` with --resume)"
+                raise DataError(
+                    f"{run.folder}: the disk is full ({error.strerror}); {saved}; free some space and run the same "
+                    f"command again{how}"
+                ) from error
+    return run
 
 
-def _begin(stage: Stage, nets: Nets, run: Run, setting: Setting, start: Snapshot) -> Training:
-    fabric, net = setting.fabric, nets.net
-    cost = stage_cost(run.recipe.model, stage)
-    set_trained(net, stage.trained)
-    for name, parameter in net.named_parameters():
-        # DDP waits for a gradient of everything that can have one, but heat-map losses never reach the depth head.
-        parameter.requires_grad = parameter.requires_grad and name in cost.reached
-    set_training_mode(net, stage)
-    optimiser = make_optimiser(stage, net)
-    if start.optimiser is not None:
-        restore_optimiser(optimiser, start.optimiser)
-    tally = torch.zeros(2 + len(loss_names(stage))) if start.tally is None else start.tally
-    return Training(
-        stage=stage,
-        run=run,
-        setting=setting,
-        nets=nets,
-        module=fabric.setup_module(net),
-        optimiser=fabric.setup_optimizers(optimiser),
-        losses=loss_names(stage),
-        cost=cost,
-        weights=weights_of(stage, fabric.device),
-        tally=tally.to(fabric.device),
-        position=start.position,
-        row_position=start.position,
-        clock=time.perf_counter(),
-    )
+def _alone(out: Path, fabric: Fabric, *, resume: bool) -> AbstractContextManager[None]:
+    """Keep other trainings out of the folder; where it cannot be a run's, opening it says so better than a lock."""
+    if not fabric.is_global_zero or not (out.is_dir() or not (out.exists() or resume)):
+        return nullcontext()
+    return locked(out / LOCK, f"is training in {out}")
 
 
-def _next_batch(training: Training, stream: Iterator[PoseBatch]) -> PoseBatch:
+def _launch(recipe: Recipe, machine: Machine) -> Fabric:
+    devices, nodes = machine.devices, machine.nodes
+    if torch.distributed.is_torchelastic_launched():
+        devices, nodes = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ["GROUP_WORLD_SIZE"])
+    world = devices * nodes
+    if recipe.batch_size % world:
+        raise RecipeError(f"batch_size {recipe.batch_size} cannot be shared by {world} processes; make it a multiple")
+    strategy = "ddp" if world > 1 else "auto"
+    # Fabric announces the precision; `_start_of` says it too, in its place.
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     try:
-        batch = with_defects(next(stream), training.run.recipe.defects)
-        return batch.to(training.setting.fabric.device)
-    except DataError as error:
-        if processes() > 1:
-            raise
-        save(training)
-        raise DataError(f"{error}; {how_to_go_on(training)}") from error
+        fabric = Fabric(
+            accelerator=machine.accelerator,
+            devices=devices,
+            num_nodes=nodes,
+            strategy=strategy,
+            precision=PRECISIONS[recipe.precision],
+        )
+    except (RuntimeError, ValueError) as error:
+        raise RecipeError(f"accelerator {machine.accelerator!r} x {devices}: {' '.join(str(error).split())}") from error
+    fabric.launch()
+    return fabric
 
 
-def _step(training: Training, batch: PoseBatch) -> None:
-    recipe, fabric, nets = training.run.recipe, training.setting.fabric, training.nets
-    set_learning_rate(training.optimiser, training.rate(training.position.stage_step))
-    output = training.module(batch.image.contiguous(memory_format=torch.channels_last))
-    labels = Labels(batch.joints_crop, batch.has_2d, batch.has_3d)
-    losses = losses_of(training.losses, output, labels, size=recipe.model.size, skeleton=nets.net.skeleton)
-    loss = losses @ training.weights
-    fabric.backward(loss)
-    if recipe.clip_norm is not None:
-        # Without the check for finite norms, which would wait for the device; rows of the log check the loss.
-        fabric.clip_gradients(training.module, training.optimiser, max_norm=recipe.clip_norm, error_if_nonfinite=False)
-    training.optimiser.step()
-    training.optimiser.zero_grad(set_to_none=True)
-    if nets.averaged is not None and recipe.ema_decay is not None:
-        average_into(nets.averaged, nets.net, recipe.ema_decay, training.position.step)
-    with torch.no_grad():
-        training.tally += torch.cat([torch.ones_like(loss)[None], loss.detach()[None], losses.detach()])
-    training.position = training.position.after_step(
-        recipe.batch_size, recipe.batch_size * float(training.cost.training)
+def _open_run(recipe: Recipe, out: Path, fabric: Fabric, *, resume: bool) -> Run:
+    if resume:
+        run = resume_run(out, recipe)
+    elif fabric.is_global_zero:
+        run = create_run(out, recipe)
+    else:
+        run = Run(out, recipe)
+    if fabric.is_global_zero:
+        note_environment(run, environment())
+    fabric.barrier()
+    return run
+
+
+def _carry_out(
+    run: Run,
+    sources: Mapping[str, PoseDataset],
+    validator: Validator,
+    *,
+    fabric: Fabric,
+    machine: Machine,
+    console: Console | None,
+) -> None:
+    recipe = run.recipe
+    nets = _nets(recipe, fabric)
+    torch.manual_seed(recipe.seed)
+    start = load_checkpoint(run.checkpoints, nets.net, nets.averaged)
+    if start is None:
+        start = Snapshot(Position(), None, None, random_state())
+    _check_progress(run, start)
+    restore_random_state(start.random)
+    _tell(console, _start_of(run, nets.net, start.position, fabric=fabric))
+    _tell(console, unused_labels(recipe, sources))
+    log = RunLog(run.folder, log_columns(recipe), after_step=start.position.step) if fabric.is_global_zero else None
+    try:
+        with stop_requests() as stopping:
+            setting = Setting(
+                fabric=fabric,
+                log=log,
+                console=console,
+                validate=validator.validate,
+                stopping=stopping,
+                workers=_workers(machine, fabric),
+                checkpoint_seconds=machine.checkpoint_seconds,
+            )
+            for stage in recipe.stages[start.position.stage :]:
+                batches = stage_batches(recipe, stage, sources, rank=fabric.global_rank, world=fabric.world_size)
+                position = train_stage(stage, nets, batches, run, setting=setting, start=start)
+                start = Snapshot(position, None, None, random_state())
+    finally:
+        if log is not None:
+            log.close()
+    if fabric.is_global_zero:
+        _finish(run, nets.shown)
+    _tell(console, _end_of(run, start.position))
+
+
+def _check_progress(run: Run, start: Snapshot) -> None:
+    """The checkpoint must be of a moment that a training by the recipe has.
+
+    Raises:
+        DataError: it is not.
+    """
+    recipe, position = run.recipe, start.position
+    lengths = [recipe.steps(stage) for stage in recipe.stages]
+    inside = position.stage_step > 0
+    sound = (
+        position.stage <= len(lengths)
+        and position.stage_step <= [*lengths, 0][position.stage]
+        and position.step == sum(lengths[: position.stage]) + position.stage_step
+        and position.samples == position.step * recipe.batch_size
+        and (start.optimiser is not None) == (start.tally is not None) == inside
+        and (start.tally is None or len(start.tally) == 2 + len(loss_names(recipe.stages[position.stage])))
+    )
+    if not sound:
+        raise DataError(
+            f"{run.checkpoints}: the newest checkpoint is of step {position.step} ({position.samples} samples), step "
+            f"{position.stage_step} of stage {position.stage}, which this recipe does not come to, or its state is not "
+            f"complete; {how_to_replace(run.checkpoints)}"
+        )
+
+
+def _nets(recipe: Recipe, fabric: Fabric) -> Nets:
+    net = build_pose_net(recipe.model, seed=recipe.seed)
+    # The layout comes first: fused optimisers need their state in the layout of the weights.
+    net.to(fabric.device).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    averaged = None
+    if recipe.ema_decay is not None:
+        averaged = copy.deepcopy(net).requires_grad_(requires_grad=False).eval()
+    if process_count() > 1:
+        share_batch_norm(net, fabric.device)
+    return Nets(net, averaged)
+
+
+def _finish(run: Run, net: PoseNet) -> None:
+    if run.recipe.validation_of(run.recipe.stages[-1]) is None:
+        save_weights(net, run.best_weights)
+    save_weights(net, run.last_weights)
+    flush_folder(run.folder)
+
+
+def _tell(console: Console | None, lines: Iterable[str]) -> None:
+    if console is not None:
+        for line in lines:
+            console.print(line, highlight=False, soft_wrap=True)
+
+
+def _start_of(run: Run, net: PoseNet, position: Position, *, fabric: Fabric) -> Iterator[str]:
+    """The recipe, its network, the machine, and where the run is and resumes."""
+    recipe = run.recipe
+    parameters = sum(parameter.numel() for parameter in net.parameters())
+    yield (
+        f"{recipe.name}: {len(recipe.stages)} stages, {recipe.samples:,} samples, "
+        f"{training_flops(recipe):.3g} training FLOPs"
+    )
+    yield (
+        f"{recipe.model.backbone} at {recipe.model.size} px, {parameters / 1e6:.2f} M parameters; "
+        f"{fabric.world_size} x {fabric.device.type}, {recipe.precision}, {torch.get_num_threads()} threads"
+    )
+    if position.step:
+        yield f"resumes at step {position.step} ({position.samples:,} samples)"
+    yield f"run: {run.folder}"
+
+
+def _end_of(run: Run, position: Position) -> Iterator[str]:
+    """The best score, where the weights are, and what to do next."""
+    recipe = run.recipe
+    chosen = recipe.validation_of(recipe.stages[-1])
+    if chosen is not None and position.best is not None and position.metric == chosen.metric:
+        yield f"best: {told(chosen.metric, position.best)} on {chosen.store}/{chosen.split}"
+    yield f"done: weights in {run.last_weights.parent}"
+    store = next(iter(recipe.sources.values())).store if chosen is None else chosen.store
+    yield f"next: prepose evaluate {shlex.quote(str(run.folder))} --data {shlex.quote(store)}"
+
+
+def stage_batches(
+    recipe: Recipe, stage: Stage, sources: Mapping[str, PoseDataset], *, rank: int = 0, world: int = 1
+) -> BatchMaker:
+    """The batches of a stage: its shares of its sources, drawn by the recipe's seed and the stage's place.
+
+    Args:
+        recipe: The recipe.
+        stage: One of its stages.
+        sources: The datasets by the recipe's names.
+        rank: Which process this is.
+        world: How many processes share a batch.
+    """
+    total = sum(stage.shares.values())
+    seed = SeedSequence([recipe.seed, recipe.stages.index(stage)]).generate_state(1, "uint64")[0]
+    return BatchMaker(
+        [
+            Source(sources[name], share / total, spec.labels, spec.cap, spec.box_scale)
+            for name, share in stage.shares.items()
+            for spec in [recipe.sources[name]]
+        ],
+        batch_size=recipe.batch_size,
+        size=recipe.model.size,
+        skeleton=get_skeleton(recipe.model.skeleton),
+        augmentation=stage.augmentation,
+        seed=int(seed),
+        rank=rank,
+        world=world,
     )
 
 
-def _agreed(wish: bool, device: torch.device) -> bool:  # noqa: FBT001 - a wish is a bool
-    """Whether any process wishes it."""
-    if processes() == 1:
-        return wish
-    wishes = torch.tensor([float(wish)], device=device)
-    dist.all_reduce(wishes)
-    return bool(wishes.item() > 0)
+def log_columns(recipe: Recipe) -> list[str]:
+    """The columns of the log of a run by this recipe."""
+    losses = dict.fromkeys(f"loss_{name}" for stage in recipe.stages for name in loss_names(stage))
+    return [
+        "step",
+        "samples",
+        "stage",
+        "loss",
+        *losses,
+        "learning_rate",
+        "samples_per_second",
+        "train_flops",
+        "train_seconds",
+        *(f"validation_{name}" for name in MEASURES),
+        *(f"watched_{name}_mpjpe_mm" for name in recipe.watched),
+        "validation_flops",
+        "validation_seconds",
+    ]
+
+
+def _workers(machine: Machine, fabric: Fabric) -> int:
+    if machine.workers is not None:
+        return machine.workers
+    return 0 if fabric.device.type == "cpu" else min(8, os.cpu_count() or 1)
+
+
+@contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    before = torch.get_num_threads()
+    if count is not None:
+        torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,8 +1,8 @@
 """Model choice: a network measured on a held-out part of the training data."""
 
 import math
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +13,25 @@ from prepose.metrics.protocols import Protocol, get_protocol
 from prepose.models.flops import count_flops
 from prepose.models.pose_net import PoseNet
 from prepose.predict.evaluate import Precision, evaluate
-from prepose.recipes.training import Validated
 from prepose.specs.recipe import Recipe, ValidationSpec, WatchSpec
 
 # What a row of the log says of a validation, where the labels can give it.
 MEASURES = ("mpjpe_mm", "pa_mpjpe_mm", "n_mpjpe_mm", "error_px", "pck2d", "pck2d_box")
+
+
+@dataclass(frozen=True)
+class Validated:
+    """The result of a validation.
+
+    Attributes:
+        measures: name -> value.
+        flops: What it cost.
+        watched: name of watched samples -> their MPJPE, mm.
+    """
+
+    measures: Mapping[str, float]
+    flops: float
+    watched: Mapping[str, float] = field(default_factory=dict)
 
 
 class Validator:

@@ -128,7 +128,7 @@ class Stage(BaseModel):
         shares: source name -> its part of every batch (parts are taken relative to their sum).
         losses: loss name of `prepose.losses.LOSSES` -> weight.
         learning_rate: The peak.
-        schedule: The shape of the curve over the samples seen (`recipes.schedule`).
+        schedule: The shape of the curve over the samples seen (`recipes.optimiser`).
         warm_up: Part of the stage in which the rate rises, 0 to 1.
         milestones: For `steps`: parts of the stage after which the rate is multiplied by `decay`.
         decay: For `steps`.
@@ -136,7 +136,7 @@ class Stage(BaseModel):
         momentum: For `sgd`.
         weight_decay: For every optimiser; biases and normalisation are left out.
         augmentation: What is done to the samples.
-        trained: Which part of the network learns (`recipes.learner.TRAINED`).
+        trained: Which part of the network learns (`recipes.optimiser.TRAINED`).
         frozen_batch_norm: Whether BatchNorm keeps its running statistics and uses them.
         validation: How this stage chooses its model; None: as the recipe does.
     """
@@ -193,7 +193,7 @@ class Recipe(BaseModel):
         clip_norm: The gradient's largest norm; None: not clipped.
         ema_decay: Decay a step of the averaged weights that are validated and saved; None: no average.
         log_every: Samples seen between two rows of the log.
-        defects: Mistakes that are made on purpose, to measure their cost (`recipes.defects`).
+        defects: Mistakes that are made on purpose, to measure their cost (`recipes.sources`).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -3,7 +3,7 @@
 Source: Jiang, Chen and Mills, "2D Pre-Training for 3D Pose Estimation", arXiv 2604.22830, and Zhou et al., ICCV 2017.
 What differs on purpose: joints are never rounded to cells or scored where they are invented, 3D samples turn with the
 camera, the 3D baseline has the same loss weights as the arm that it is compared with, and the model is chosen on a part
-of the training data. Each of these is a switch, off here: `recipes.defects` names them.
+of the training data. Each of these is a switch, off here: `recipes.sources` names them.
 """
 
 from prepose.specs.augmentation import REFERENCE

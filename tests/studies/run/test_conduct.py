@@ -21,9 +21,8 @@ from prepose.errors import DataError, RecipeError
 from prepose.metrics.evaluation_files import load_evaluation
 from prepose.recipes.budget import training_flops
 from prepose.recipes.checkpoint import checkpoints
-from prepose.recipes.environment import environment
 from prepose.recipes.log import read_log
-from prepose.recipes.run import open_run
+from prepose.recipes.run import environment, open_run
 from prepose.studies.engines.local import Outcome, run_jobs
 from prepose.studies.run.conduct import run_study
 from prepose.studies.run.dry_run import forecast

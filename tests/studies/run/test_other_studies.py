@@ -8,7 +8,7 @@ import pytest
 
 from fake_studies import small_study
 from prepose.errors import DataError
-from prepose.recipes.conduct import Machine
+from prepose.recipes.train import Machine
 from prepose.studies.engines.local import Failure
 from prepose.studies.run.folder import note_failure
 from prepose.studies.run.other_studies import check_others, done_elsewhere, take_over

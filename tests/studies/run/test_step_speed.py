@@ -6,7 +6,7 @@ import pytest
 
 from fake_studies import at_once, small_study
 from prepose.errors import RecipeError
-from prepose.recipes.conduct import Machine
+from prepose.recipes.train import Machine
 from prepose.specs.overrides import override
 from prepose.studies.engines.local import Outcome, Resources
 from prepose.studies.run import step_speed

@@ -8,7 +8,7 @@ import pytest
 from fake_studies import small_study
 from prepose.errors import DataError
 from prepose.metrics.evaluation_files import load_evaluation
-from prepose.recipes.conduct import Machine
+from prepose.recipes.train import Machine
 from prepose.specs.study import EvaluationSet, StoreSpec
 from prepose.studies.run.stores import draw_worlds, store_folders
 from prepose.studies.run.trial_work import TrialOrder, carry_out, is_done, placed_set

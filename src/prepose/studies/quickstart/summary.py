@@ -5,8 +5,8 @@ from types import MappingProxyType
 from typing import Any
 
 from prepose.metrics.evaluation_files import load_evaluation, plain
-from prepose.recipes.environment import environment
-from prepose.recipes.log_file import read_log
+from prepose.recipes.log import read_log
+from prepose.recipes.run import environment
 from prepose.specs.plan import PlannedArm
 from prepose.studies.quickstart.plan import PROTOCOL
 from prepose.studies.results.study_results import StudyResults, TrialResult

@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from prepose.errors import DataError
 from prepose.files import inside
-from prepose.recipes.log_file import read_log
+from prepose.recipes.log import read_log
 
 _NEEDED = ("samples", "stage", "train_flops", "train_seconds")
 _VALIDATION, _WATCHED, _MEASURE = "validation_", "watched_", "_mpjpe_mm"

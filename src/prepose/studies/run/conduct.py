@@ -11,7 +11,7 @@ from prepose.console import split_progress
 from prepose.files import LOCK, inside, locked
 from prepose.models.flops import count_parameters
 from prepose.recipes.budget import training_flops
-from prepose.recipes.environment import environment
+from prepose.recipes.run import environment
 from prepose.specs.reading import at_scale
 from prepose.specs.study import Study
 from prepose.studies.engines.local import Engine, Failure, Job, Outcome, cores, run_jobs

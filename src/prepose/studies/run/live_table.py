@@ -17,7 +17,7 @@ from rich.text import Text
 from prepose.console import duration, progress_line
 from prepose.metrics.evaluation_tables import told
 from prepose.metrics.protocol import Measure
-from prepose.recipes.log_file import read_log
+from prepose.recipes.log import read_log
 from prepose.studies.engines.local import Failure
 
 LINE_SECONDS = 60.0

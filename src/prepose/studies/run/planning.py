@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from prepose.errors import RecipeError
-from prepose.recipes.conduct import Machine
+from prepose.recipes.train import Machine
 from prepose.specs.reading import at_scale
 from prepose.specs.recipe import Recipe
 from prepose.specs.study import Study

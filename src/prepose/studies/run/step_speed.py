@@ -21,8 +21,8 @@ import torch
 from prepose.body.skeletons import get_skeleton
 from prepose.data.sample import PoseSample
 from prepose.data.store import StoreDescription, write_store
-from prepose.recipes.conduct import Machine, run_recipe
 from prepose.recipes.log import read_log
+from prepose.recipes.train import Machine, run_recipe
 from prepose.specs.recipe import Recipe, Stage
 from prepose.studies.engines.local import Engine, Job, Resources, values_of
 from prepose.studies.run.trial_costs import forget_peak_memory, peak_memory_bytes

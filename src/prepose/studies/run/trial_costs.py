@@ -10,8 +10,8 @@ from typing import Any
 import torch
 
 from prepose.models.flops import count_flops, count_parameters
-from prepose.recipes.environment import cpu_name
 from prepose.recipes.log import read_log
+from prepose.recipes.run import cpu_name
 from prepose.specs.recipe import Recipe
 
 

@@ -23,8 +23,8 @@ from prepose.models.flops import count_flops
 from prepose.models.pose_net import PoseNet
 from prepose.predict.evaluate import evaluate, with_decoding_floor
 from prepose.predict.score import mean_pose_of
-from prepose.recipes.conduct import Machine, run_recipe
 from prepose.recipes.run import Run, open_run
+from prepose.recipes.train import Machine, run_recipe
 from prepose.specs.recipe import Recipe
 from prepose.specs.study import EvaluationSet, StoreSpec
 from prepose.studies.results.reduced import keep_reduction

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from prepose.recipes.across import GlobalBatchNorm, processes, share_batch_norm
+from prepose.recipes.distributed import GlobalBatchNorm, process_count, share_batch_norm
 
 
 @pytest.mark.slow
@@ -44,4 +44,4 @@ def test_at_rest_it_is_batch_norm() -> None:
 
 
 def test_a_process_alone_is_one() -> None:
-    assert processes() == 1
+    assert process_count() == 1

@@ -1,7 +1,7 @@
-"""The arithmetic of several processes: the same result as one process on the same global batch.
+"""Training in several processes: the same result as one process on the same global batch.
 
 Three things differ between one process and several that share a batch: gradients (DDP averages them), the statistics of
-BatchNorm, and losses that divide by how many joints are labelled. The last two are mended here.
+BatchNorm, and losses that divide by how many joints are labelled. The last two are handled here.
 """
 
 import torch
@@ -76,6 +76,6 @@ def _shared(norm: nn.BatchNorm2d, device: torch.device) -> nn.Module:
     return shared.train(norm.training)
 
 
-def processes() -> int:
+def process_count() -> int:
     """How many processes train together."""
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
