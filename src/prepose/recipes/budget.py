@@ -33,11 +33,11 @@ class StageCost:
 
 def stage_cost(model: ModelSpec, stage: Stage) -> StageCost:
     """The cost of a stage, counted by running one step of it on tensors without storage."""
-    return _cost(model.model_dump_json(), stage.trained, loss_names(stage))
+    return _cost(model.model_dump_json(), stage.trained, stage.frozen_groups, loss_names(stage))
 
 
 @lru_cache(maxsize=64)
-def _cost(model_json: str, trained: str, losses: tuple[str, ...]) -> StageCost:
+def _cost(model_json: str, trained: str, frozen_groups: int, losses: tuple[str, ...]) -> StageCost:
     model = ModelSpec.model_validate_json(model_json)
     with torch.device("meta"):
         net = PoseNet(model).train()
@@ -52,7 +52,7 @@ def _cost(model_json: str, trained: str, losses: tuple[str, ...]) -> StageCost:
             source=torch.zeros(2, dtype=torch.int64),
             index=torch.zeros(2, dtype=torch.int64),
         )
-    set_trained(net, trained)
+    set_trained(net, trained, frozen_groups)
     with flop_counter() as counter:
         output = net(batch.image)
         forward = counter.get_total_flops()

@@ -169,7 +169,7 @@ def train_stage(
 def _begin(stage: Stage, nets: Nets, run: Run, setting: Setting, start: Snapshot) -> Training:
     fabric, net = setting.fabric, nets.net
     cost = stage_cost(run.recipe.model, stage)
-    set_trained(net, stage.trained)
+    set_trained(net, stage.trained, stage.frozen_groups)
     for name, parameter in net.named_parameters():
         # DDP waits for a gradient of everything that can have one, but heat-map losses never reach the depth head.
         parameter.requires_grad = parameter.requires_grad and name in cost.reached

@@ -9,9 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from prepose.errors import DataError
+from prepose.errors import DataError, RecipeError
 from prepose.models.pose_net import PoseNet
 from prepose.specs.recipe import Stage
+
+# The key of an optimiser's group under which its part of the learning rate stands.
+RATE_FACTOR = "rate_factor"
 
 TRAINED: Mapping[str, Callable[[PoseNet], tuple[nn.Module, ...]]] = MappingProxyType(
     {
@@ -22,11 +25,36 @@ TRAINED: Mapping[str, Callable[[PoseNet], tuple[nn.Module, ...]]] = MappingProxy
 )
 
 
-def set_trained(net: PoseNet, trained: str) -> None:
-    """Let that part of the network (a name of `TRAINED`) have gradients, and nothing else."""
+def set_trained(net: PoseNet, trained: str, frozen_groups: int = 0) -> None:
+    """Let that part of the network have gradients, and nothing else.
+
+    Args:
+        net: The network.
+        trained: A name of `TRAINED`.
+        frozen_groups: So many groups of the backbone, from its stem on, have none all the same.
+
+    Raises:
+        RecipeError: the backbone has fewer groups.
+    """
     net.requires_grad_(requires_grad=False)
     for part in TRAINED[trained](net):
         part.requires_grad_(requires_grad=True)
+    for module in frozen_modules(net, frozen_groups):
+        module.requires_grad_(requires_grad=False)
+
+
+def frozen_modules(net: PoseNet, groups: int) -> tuple[nn.Module, ...]:
+    """The modules of the first groups of the backbone.
+
+    Raises:
+        RecipeError: it has fewer groups.
+    """
+    stages = net.trunk.stages()
+    if groups > len(stages):
+        raise RecipeError(
+            f"frozen_groups is {groups}, but backbone {net.spec.backbone} has {len(stages)} groups (stem and stages)"
+        )
+    return tuple(module for stage in stages[:groups] for module in stage)
 
 
 def set_training_mode(net: PoseNet, stage: Stage) -> None:
@@ -34,22 +62,32 @@ def set_training_mode(net: PoseNet, stage: Stage) -> None:
     net.eval()
     for part in TRAINED[stage.trained](net):
         part.train()
+    for module in frozen_modules(net, stage.frozen_groups):
+        module.eval()
     if stage.frozen_batch_norm:
         for module in net.modules():
             if isinstance(module, nn.modules.batchnorm._BatchNorm):
                 module.eval()
 
 
-def make_optimiser(stage: Stage, net: nn.Module) -> Optimizer:
+def make_optimiser(stage: Stage, net: PoseNet) -> Optimizer:
     """The stage's optimiser over all parameters that have gradients.
 
-    Weight decay leaves out biases and normalisation, whose size means nothing to the function.
+    Weight decay leaves out biases and normalisation, whose size means nothing to the function. The backbone has groups
+    of its own where it learns at a rate of its own.
     """
     learning = [parameter for parameter in net.parameters() if parameter.requires_grad]
-    groups = [
-        {"params": [p for p in learning if p.ndim > 1], "weight_decay": stage.weight_decay},
-        {"params": [p for p in learning if p.ndim <= 1], "weight_decay": 0.0},
-    ]
+    of_backbone = {id(p) for p in net.trunk.parameters()} if stage.backbone_rate != 1 else set()
+    groups: list[dict[str, Any]] = []
+    for factor, chosen in (
+        (1.0, [p for p in learning if id(p) not in of_backbone]),
+        (stage.backbone_rate, [p for p in learning if id(p) in of_backbone]),
+    ):
+        rated = {} if factor == 1 else {RATE_FACTOR: factor}
+        groups += [
+            {"params": [p for p in chosen if p.ndim > 1], "weight_decay": stage.weight_decay, **rated},
+            {"params": [p for p in chosen if p.ndim <= 1], "weight_decay": 0.0, **rated},
+        ]
     return OPTIMISERS[stage.optimiser](stage, [group for group in groups if group["params"]])
 
 
@@ -99,9 +137,9 @@ def _fits(value: Any, parameter: Tensor) -> bool:
 
 
 def set_learning_rate(optimiser: Optimizer, rate: float) -> None:
-    """Give every group the rate."""
+    """Give every group the rate, times its own factor where it has one."""
     for group in optimiser.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group.get(RATE_FACTOR, 1.0)
 
 
 @torch.no_grad()

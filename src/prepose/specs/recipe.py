@@ -14,6 +14,7 @@ from prepose.specs.fields import (
     Count,
     Factor,
     Name,
+    Number,
     Part,
     PathText,
     Positive,
@@ -137,6 +138,8 @@ class Stage(BaseModel):
         weight_decay: For every optimiser; biases and normalisation are left out.
         augmentation: What is done to the samples.
         trained: Which part of the network learns (`recipes.optimiser.TRAINED`).
+        frozen_groups: So many groups of the backbone keep weights and running statistics: 1 is the stem, 5 is all.
+        backbone_rate: The backbone's learning rate over the others'.
         frozen_batch_norm: Whether BatchNorm keeps its running statistics and uses them.
         validation: How this stage chooses its model; None: as the recipe does.
     """
@@ -157,6 +160,8 @@ class Stage(BaseModel):
     weight_decay: Factor = 0.01
     augmentation: Augmentation = Augmentation()
     trained: Literal["all", "decoder-and-heads", "heads"] = "all"
+    frozen_groups: Annotated[int, Number, Field(ge=0, le=5)] = 0
+    backbone_rate: PositiveFactor = 1.0
     frozen_batch_norm: bool = False
     validation: ValidationSpec | None = None
 
