@@ -11,6 +11,7 @@ from types import MappingProxyType
 from prepose.errors import RecipeError, unknown_name
 from prepose.specs.augmentation import Augmentation, ColourJitter
 from prepose.specs.model import ModelSpec
+from prepose.specs.photographs import photographs, photographs_synthetic
 from prepose.specs.reading import read_recipe
 from prepose.specs.recipe import Recipe, SourceSpec, Stage, ValidationSpec
 from prepose.specs.reference_recipes import reference_3d_only, reference_pretrain_finetune
@@ -122,6 +123,8 @@ RECIPES: Mapping[str, Callable[[], Recipe]] = MappingProxyType(
         "pretrain-finetune": pretrain_finetune,
         "mixed": mixed,
         "only-3d": only_3d,
+        "photographs": photographs,
+        "photographs-synthetic": photographs_synthetic,
         "reference-pretrain-finetune": reference_pretrain_finetune,
         "reference-3d-only": reference_3d_only,
     }
@@ -133,6 +136,8 @@ TRAINING_FLOPS: Mapping[str, float] = MappingProxyType(
         "pretrain-finetune": 1.7e13,
         "mixed": 1.7e13,
         "only-3d": 1.7e13,
+        "photographs": 1.6e14,
+        "photographs-synthetic": 5.3e13,
         "reference-pretrain-finetune": 2.7e17,
         "reference-3d-only": 1.1e17,
     }

@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from prepose.camera.crop import BOX_MARGIN
 from prepose.errors import RecipeError, nearest
+from prepose.specs.photographs import photographs_study
 from prepose.specs.study import Budget, Comparison, EvaluationSet, Factor, Level, StoreSpec, Study
 
 SETS: Mapping[str, EvaluationSet] = MappingProxyType(
@@ -396,6 +397,12 @@ def reference_defects(size: str = "cpu") -> Study:
     return study.model_copy(update={"sets": {**study.sets, **scored_alike}})
 
 
+def photographs(size: str = "cpu") -> Study:
+    """Do 2D labels of photographs help on photographs, in which order, and whose 3D labels do they need?"""
+    study_size(size)
+    return photographs_study(size)
+
+
 STUDIES: Mapping[str, Callable[[str], Study]] = MappingProxyType(
     {
         "pretraining": pretraining,
@@ -406,6 +413,7 @@ STUDIES: Mapping[str, Callable[[str], Study]] = MappingProxyType(
         "generalisation": generalisation,
         "losses": losses,
         "reference-defects": reference_defects,
+        "photographs": photographs,
     }
 )
 
@@ -421,6 +429,7 @@ TRAINING_FLOPS: Mapping[str, Mapping[str, float]] = MappingProxyType(
             "generalisation": 1.5e14,
             "losses": 1.7e14,
             "reference-defects": 2.2e14,
+            "photographs": 1.3e15,
         },
         "gpu": {
             "pretraining": 9.5e17,
@@ -431,6 +440,7 @@ TRAINING_FLOPS: Mapping[str, Mapping[str, float]] = MappingProxyType(
             "generalisation": 5.0e17,
             "losses": 5.5e17,
             "reference-defects": 7.2e17,
+            "photographs": 1.9e17,
         },
     }
 )
