@@ -332,6 +332,35 @@ def _box(text: str) -> "BoxXywh":
 
 
 @app.command()
+def export(
+    network: Annotated[Path, typer.Argument(help="Run folder, weights file, or .pth checkpoint to import.")],
+    out: Annotated[Path, typer.Option(help="File to write.")],
+    format_name: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            help="onnx (ONNX Runtime; needs the extra `onnx`), pt2 (torch.export), or half (a weights file of prepose "
+            "at half the size).",
+        ),
+    ] = "onnx",
+    flip_test: Annotated[bool, typer.Option(help="Predict the mirror image too.")] = True,
+) -> None:
+    """Export a network for use elsewhere, pixel statistics, decoding and flip test inside, and check it."""
+    from prepose.console import say
+    from prepose.models.checkpoint import load_weights
+    from prepose.models.export import export_net
+    from prepose.predict.predictor import find_weights
+
+    if out.exists():
+        raise DataError(f"--out {out}: exists; remove it, or name another file")
+    done = export_net(load_weights(find_weights(network)), out, format_name, flip_test=flip_test)
+    say(
+        f"{done.path}: {done.megabytes:.1f} MB; joints differ from the network's by at most {done.largest_px:.1g} px, "
+        f"{done.largest_z_px:.1g} px in depth"
+    )
+
+
+@app.command()
 def version() -> None:
     """Print the version."""
     print(__version__)
