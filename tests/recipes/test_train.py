@@ -110,6 +110,22 @@ def test_training_lowers_the_loss(stores: Path, on_stores: OnStores, tmp_path: P
     assert losses[-1] < 0.75 * losses[0]
 
 
+def test_a_recipe_starts_from_all_weights_of_another_network(undisturbed: Run, tiny: Recipe, tmp_path: Path) -> None:
+    still = override(tiny, ["*.learning_rate=1e-12", "*.weight_decay=0", "*.frozen_batch_norm=true", "ema_decay=null"])
+    run = run_recipe(still.model_copy(update={"start": str(undisturbed.folder)}), tmp_path / "run")
+    first, started = (load_weights(file).state_dict() for file in (undisturbed.best_weights, run.last_weights))
+    assert set(first) == set(started)
+    for name, tensor in first.items():
+        torch.testing.assert_close(started[name], tensor, rtol=0, atol=1e-5)
+
+
+def test_a_start_of_another_network_is_refused(undisturbed: Run, tiny: Recipe, tmp_path: Path) -> None:
+    other = override(tiny, ["model.backbone=small-0.3m"]).model_copy(update={"start": str(undisturbed.folder)})
+    with pytest.raises(DataError, match=r"do not fit the network"):
+        run_recipe(other, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_finished_run_is_left_as_it_is(undisturbed: Run, longer: Recipe) -> None:
     before = {path: path.read_bytes() for path in undisturbed.folder.rglob("*.safetensors")}
     run_recipe(longer, undisturbed.folder, resume=True, machine=ALONE)

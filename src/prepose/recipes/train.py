@@ -21,8 +21,9 @@ from prepose.data.dataset import PoseDataset
 from prepose.errors import OUT_OF_SPACE, DataError, RecipeError
 from prepose.files import LOCK, flush_folder, locked
 from prepose.metrics.evaluation_tables import told
-from prepose.models.checkpoint import save_weights
+from prepose.models.checkpoint import load_into, save_weights
 from prepose.models.pose_net import PoseNet, build_pose_net
+from prepose.predict.predictor import find_weights
 from prepose.recipes.budget import training_flops
 from prepose.recipes.checkpoint import (
     Position,
@@ -181,6 +182,7 @@ def _carry_out(
     torch.manual_seed(recipe.seed)
     start = load_checkpoint(run.checkpoints, nets.net, nets.averaged)
     if start is None:
+        _start_from(recipe, nets)
         start = Snapshot(Position(), None, None, random_state())
     _check_progress(run, start)
     restore_random_state(start.random)
@@ -236,7 +238,10 @@ def _check_progress(run: Run, start: Snapshot) -> None:
 
 
 def _nets(recipe: Recipe, fabric: Fabric) -> Nets:
-    net = build_pose_net(recipe.model, seed=recipe.seed)
+    # All of its numbers come from elsewhere where the recipe starts from a network.
+    model = recipe.model if recipe.start is None else recipe.model.model_copy(update={"weights": "random"})
+    net = build_pose_net(model, seed=recipe.seed)
+    net.spec = net.spec.model_copy(update={"weights": recipe.model.weights})
     # The layout comes first: fused optimisers need their state in the layout of the weights.
     net.to(fabric.device).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     averaged = None
@@ -245,6 +250,19 @@ def _nets(recipe: Recipe, fabric: Fabric) -> Nets:
     if process_count() > 1:
         share_batch_norm(net, fabric.device)
     return Nets(net, averaged)
+
+
+def _start_from(recipe: Recipe, nets: Nets) -> None:
+    """Give the networks the weights of the one that the recipe starts from, where it names one.
+
+    Raises:
+        DataError: there are none, or they are of another network.
+        SkeletonMismatch: its joints are others.
+    """
+    if recipe.start is not None:
+        file = find_weights(Path(recipe.start))
+        for net in filter(None, nets):
+            load_into(net, file)
 
 
 def _finish(run: Run, net: PoseNet) -> None:
