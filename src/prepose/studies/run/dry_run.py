@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
-from prepose.console import PlainConsole, duration
+from prepose.console import PlainConsole, duration, table_of
 from prepose.data.store import open_store
 from prepose.files import inside
 from prepose.metrics.protocols import get_protocol
@@ -230,16 +229,10 @@ def print_forecast(found: Forecast, console: Console | None = None) -> None:
     """Print a forecast: a row for each arm, then the whole."""
     console = console or PlainConsole()
     seeds = sorted({trial["seed"] for trial in found.trials})
-    # Without lines between columns the longest arms of the studies that ship fit a terminal of 80 columns.
-    table = Table(
-        title=f"{found.study}: {number_of(len(found.arms), 'arm')} x {number_of(len(seeds), 'seed')}",
-        box=None,
-        pad_edge=False,
-    )
     shared = any(arm.counted_flops != arm.train_flops for arm in found.arms)
-    table.add_column("arm", overflow="fold")
-    for column in ("parameters", "images", "training", *["counted"] * shared, "memory", "a trial"):
-        table.add_column(column, justify="right", no_wrap=True)
+    title = f"{found.study}: {number_of(len(found.arms), 'arm')} x {number_of(len(seeds), 'seed')}"
+    heads = ("parameters", "images", "training", *["counted"] * shared, "memory", "a trial")
+    table = table_of("arm", *heads, title=title)
     for arm in found.arms:
         memory = f"{arm.memory_bytes / 1e9:.1f} GB"
         if arm.device_memory_bytes is not None:

@@ -11,10 +11,9 @@ from pathlib import Path
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
-from prepose.console import duration, progress_line
+from prepose.console import duration, progress_line, table_of
 from prepose.metrics.evaluation_tables import told
 from prepose.metrics.protocol import Measure
 from prepose.recipes.log import read_log
@@ -157,9 +156,9 @@ class LiveTable:
 
     def table(self, running: Sequence[str]) -> Group:
         """The trials that run, and how far the whole is."""
-        table = Table(box=None, pad_edge=False)
-        for column in ("trial", "stage", "samples", "validation", "samples/s", "left"):
-            table.add_column(column, justify="left" if column in ("trial", "stage") else "right", no_wrap=True)
+        table = table_of("trial", "stage", "samples", "validation", "samples/s", "left", texts=2)
+        for column in table.columns:
+            column.no_wrap, column.overflow = True, "ellipsis"
         for name in running[:MOST_ROWS]:
             expected, standing = self._expected[name], self._standing(name)
             left = (expected.samples - standing.samples) / max(standing.samples_per_second, 1e-9)
