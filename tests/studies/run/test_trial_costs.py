@@ -5,8 +5,13 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
+from prepose.errors import RecipeError
 from prepose.models.flops import count_flops, count_parameters
 from prepose.specs.builtin_recipes import RECIPES
+from prepose.specs.builtin_studies import STUDIES
+from prepose.studies.run import trial_costs
+from prepose.studies.run.conduct import run_study
+from prepose.studies.run.dry_run import forecast
 from prepose.studies.run.trial_costs import (
     EvaluationCost,
     SittingCost,
@@ -52,6 +57,16 @@ def test_the_peak_is_that_of_the_work_since_it_was_forgotten():
     assert high - low > 0.8 * size
     block = np.ones(size, np.uint8)
     assert peak_memory_bytes() - low > 0.8 * size and block[-1] == 1
+
+
+def test_a_system_without_getrusage_is_refused_before_anything_is_written(tmp_path, monkeypatch):
+    """As Windows is."""
+    monkeypatch.setattr(trial_costs, "resource", None)
+    study = STUDIES["pretraining"]("cpu")
+    for begin in (run_study, forecast):
+        with pytest.raises(RecipeError, match="getrusage"):
+            begin(study, tmp_path / "study")
+    assert not (tmp_path / "study").exists()
 
 
 def test_the_device_has_a_name():

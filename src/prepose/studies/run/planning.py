@@ -17,6 +17,7 @@ from prepose.studies.run.checks import check_stores
 from prepose.studies.run.folder import plan_of, read_plan
 from prepose.studies.run.step_speed import StepCost, costs_from_plain, plain_costs, step_costs, step_key
 from prepose.studies.run.stores import check_worlds, store_folders
+from prepose.studies.run.trial_costs import check_system
 from prepose.studies.trials import Arm, PlannedTrial, arms_of, stores_of, trials_of
 
 # The side that pictures of a store on disk are taken to have where speed is measured.
@@ -108,9 +109,10 @@ def checked_arms(study: Study, folders: Mapping[str, Path]) -> tuple[Arm, ...]:
     Lengths are final but for the budget rule `seconds`.
 
     Raises:
-        RecipeError: an arm cannot be run.
+        RecipeError: an arm cannot be run, or studies cannot on this system.
         DataError: a store is missing.
     """
+    check_system()
     check_worlds(study)
     arms = arms_of(study, step_seconds=_as_good_as_nothing)
     trials_of(study, arms)

@@ -1,6 +1,5 @@
 """What a trial cost: operations, time, memory, energy. `costs.json` is the last file that a trial writes."""
 
-import resource
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -9,10 +8,16 @@ from typing import Any
 
 import torch
 
+from prepose.errors import RecipeError
 from prepose.models.flops import count_flops, count_parameters
 from prepose.recipes.log import read_log
 from prepose.recipes.run import cpu_name
 from prepose.specs.recipe import Recipe
+
+try:
+    import resource
+except ImportError:  # Windows, where no study begins: see `check_system`
+    resource = None
 
 
 @dataclass(frozen=True)
@@ -124,6 +129,19 @@ def device_name(*, cuda: bool) -> str:
     return torch.cuda.get_device_name() if cuda else cpu_name() or "cpu"
 
 
+def check_system() -> None:
+    """Check that this system tells what a trial costs, before anything is rendered or trained.
+
+    Raises:
+        RecipeError: it is Windows, which has no `getrusage`.
+    """
+    if resource is None:
+        raise RecipeError(
+            f"studies and the quickstart measure the memory of each trial with getrusage, which {sys.platform} does "
+            "not have; use Linux, macOS or WSL"
+        )
+
+
 def forget_peak_memory(*, cuda: bool) -> None:
     """Let the next peak be that of what comes now, though the process did other things before."""
     if cuda:
@@ -142,5 +160,7 @@ def peak_memory_bytes() -> int:
         status = Path("/proc/self/status").read_text(encoding="ascii")
         return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM:"))
     except (OSError, StopIteration):
+        check_system()
+        assert resource is not None
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return peak if sys.platform == "darwin" else peak * 1024
