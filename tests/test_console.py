@@ -81,7 +81,7 @@ def test_without_a_terminal_half_a_minute_is_a_line_though_the_total_is_not_know
     assert [line.split(",")[0] for line in lines_of(log_file)] == [f"train: {n} samples" for n in (31, 61, 91, 121)]
 
 
-def test_what_was_done_in_an_earlier_sitting_is_no_speed(log_file, clock):
+def test_what_was_done_in_an_earlier_session_is_no_speed(log_file, clock):
     with split_progress(log_file) as move:
         move("train", 500, 1000)
         clock[0] += 10

@@ -1,4 +1,4 @@
-"""Carrying a study out: its folder, its worlds, its trials; and going on where an earlier sitting stopped."""
+"""Running a study: its folder, its worlds, its trials; and resuming where an earlier session stopped."""
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence

@@ -25,7 +25,7 @@ from prepose.studies.run.trial_work import is_done, placed_set
 from prepose.studies.tables import flops_written, number_of
 from prepose.studies.trials import Arm, PlannedTrial, counted_flops, store_name
 
-# `data.batch.BatchMaker` keeps decoded pictures up to this many MB.
+# `data.batch.BatchMaker` keeps decoded images up to this many MB.
 CACHE_BYTES = 512 * 2**20
 
 
@@ -123,10 +123,10 @@ def forecast(study: Study, out: Path, *, sitting: Sitting = AS_IT_COMES, engine:
 def _notes(planned: Planned, kinds: int) -> tuple[str, ...]:
     at_once = planned.resources.at_once
     return (
-        f"Time: median of a few real steps of each of {kinds} kinds of stage on pictures of noise, {at_once} side by "
+        f"Time: median of a few real steps of each of {kinds} kinds of stage on images of noise, {at_once} side by "
         "side as the trials will run, on the machine as busy as it is now; validation and evaluation by their forward "
         "FLOPs at the same rate.",
-        "Memory: the peak of the process in those steps, and the pictures that it will keep decoded (at most 512 MB).",
+        "Memory: the peak of the process in those steps, and the images that it will keep decoded (at most 512 MB).",
     )
 
 

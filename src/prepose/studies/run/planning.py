@@ -20,7 +20,7 @@ from prepose.studies.run.stores import check_worlds, store_folders
 from prepose.studies.run.trial_costs import check_system
 from prepose.studies.trials import Arm, PlannedTrial, arms_of, stores_of, trials_of
 
-# The side that pictures of a store on disk are taken to have where speed is measured.
+# The side that images of a store on disk are taken to have where speed is measured.
 USUAL_PX = 256
 # The cluster's scheduler knows how many find room.
 ALL_THAT_FIT = 10_000
@@ -32,7 +32,7 @@ class Sitting:
 
     Attributes:
         jobs: Trials side by side; None: as many as the machine has cores, or graphics cards.
-        threads: Threads of arithmetic of each; None: what the study's folder was begun with, or its share of the cores.
+        threads: CPU threads of each; None: what the study's folder was begun with, or its share of the cores.
         accelerator: `auto`, `cpu` or `cuda`; `auto` is what the folder was begun with, or what there is.
         gpus: Graphics cards of each trial; less than 1: shared.
         stores: Where worlds are kept that several studies use; None: in the study's folder.
@@ -152,7 +152,7 @@ def seconds_of(recipe: Recipe, steps: Mapping[str, StepCost]) -> dict[str, float
 
 
 def picture_px(study: Study, recipe: Recipe) -> int:
-    """The side of the largest pictures that a recipe reads."""
+    """The side of the largest images that a recipe reads."""
     specs = [study.stores[name] for name, _ in stores_of(recipe)]
     return max(USUAL_PX if spec.world is None else spec.size for spec in specs)
 
@@ -210,5 +210,5 @@ def default_jobs(*, cuda: bool) -> int:
     if cuda:
         return max(1, torch.cuda.device_count())
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    # A worker with a small network and its cache of pictures takes about 1.5 GB.
+    # A worker with a small network and its cache of images takes about 1.5 GB.
     return max(1, min(cores(), int(memory / 1.5e9)))

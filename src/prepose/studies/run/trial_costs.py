@@ -43,7 +43,7 @@ class SittingCost:
 
     Attributes:
         device: Where the arithmetic was done.
-        threads: Threads of arithmetic.
+        threads: CPU threads.
         side_by_side: Trials at once on the machine.
         peak_memory_bytes: The process's largest resident memory in the trial.
         peak_device_memory_bytes: Likewise on the graphics card; None on a processor.
