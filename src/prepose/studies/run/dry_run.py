@@ -18,7 +18,7 @@ from prepose.specs.recipe import Recipe, Stage, ValidationSpec
 from prepose.specs.study import Study
 from prepose.studies.engines.local import Engine, run_jobs
 from prepose.studies.run.other_studies import check_others, done_elsewhere
-from prepose.studies.run.planning import AS_IT_COMES, Planned, Sitting, picture_px, plan_study, seconds_of
+from prepose.studies.run.planning import DEFAULT_SETTINGS, Planned, RunSettings, picture_px, plan_study, seconds_of
 from prepose.studies.run.step_speed import PICTURES, StepCost, step_costs, step_key
 from prepose.studies.run.stores import missing_splits
 from prepose.studies.run.trial_work import is_done, placed_set
@@ -87,7 +87,9 @@ class Forecast:
         return asdict(self)
 
 
-def forecast(study: Study, out: Path, *, sitting: Sitting = AS_IT_COMES, engine: Engine = run_jobs) -> Forecast:
+def forecast(
+    study: Study, out: Path, *, settings: RunSettings = DEFAULT_SETTINGS, engine: Engine = run_jobs
+) -> Forecast:
     """Plan a study, measure a few steps of each kind, and say what its trials would take; nothing is kept.
 
     Raises:
@@ -95,8 +97,8 @@ def forecast(study: Study, out: Path, *, sitting: Sitting = AS_IT_COMES, engine:
         DataError: a store is missing.
         PoseError: a step cannot be carried out.
     """
-    check_others(sitting.trials_of)
-    planned = plan_study(study, out, sitting=sitting, engine=engine)
+    check_others(settings.trials_of)
+    planned = plan_study(study, out, settings=settings, engine=engine)
     recipes = [arm.recipe for arm in planned.arms]
     px = max(picture_px(planned.study, recipe) for recipe in recipes)
     steps = step_costs(
@@ -104,7 +106,7 @@ def forecast(study: Study, out: Path, *, sitting: Sitting = AS_IT_COMES, engine:
     )
     counts = _counts(planned)
     arms = tuple(_arm_forecast(arm, planned, steps=steps, counts=counts, px=px) for arm in planned.arms)
-    trials = tuple(_trial_rows(planned, out, sitting.trials_of))
+    trials = tuple(_trial_rows(planned, out, settings.trials_of))
     seconds = {each.arm: each.seconds for each in arms}
     left = [seconds[trial["arm"]] for trial in trials if not trial["done"]]
     return Forecast(

@@ -95,7 +95,7 @@ class LiveTable:
     Args:
         console: Where to; nothing is shown on a quiet one.
         expected: Every trial of the study, by name.
-        done: Names of those that earlier sittings finished.
+        done: Names of those that earlier sessions finished.
     """
 
     def __init__(self, console: Console, expected: Mapping[str, Expected], done: Sequence[str]) -> None:
@@ -182,7 +182,7 @@ class LiveTable:
         return f"{len(self._done)} of {total} trials done{failed}, {len(running)} running, {waiting} waiting{about}"
 
     def seconds_left(self) -> float | None:
-        """From the training FLOPs of this sitting so far; None before there are any."""
+        """From the training FLOPs of this session so far; None before there are any."""
         spent, elapsed = self._spent(), time.monotonic() - self._began
         whole = sum(each.train_flops for name, each in self._expected.items() if name not in self._failed)
         if spent <= self._spent_before:

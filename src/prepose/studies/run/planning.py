@@ -27,7 +27,7 @@ ALL_THAT_FIT = 10_000
 
 
 @dataclass(frozen=True)
-class Sitting:
+class RunSettings:
     """How a study is run; nothing but rounding depends on it, except on `budget_scale`.
 
     Attributes:
@@ -58,7 +58,7 @@ class Sitting:
     cluster: bool = False
 
 
-AS_IT_COMES = Sitting()
+DEFAULT_SETTINGS = RunSettings()
 
 
 @dataclass(frozen=True)
@@ -120,18 +120,18 @@ def checked_arms(study: Study, folders: Mapping[str, Path]) -> tuple[Arm, ...]:
     return arms
 
 
-def plan_study(study: Study, out: Path, *, sitting: Sitting, engine: Engine) -> Planned:
+def plan_study(study: Study, out: Path, *, settings: RunSettings, engine: Engine) -> Planned:
     """Plan every trial; where the budget counts seconds, steps are measured first, once for each folder.
 
     Raises:
         RecipeError: an arm cannot be run, or a step cannot be carried out.
         DataError: a store is missing.
     """
-    scaled = at_scale(study, sitting.budget_scale)
-    folders = store_folders(scaled, out, sitting.stores)
+    scaled = at_scale(study, settings.budget_scale)
+    folders = store_folders(scaled, out, settings.stores)
     arms = checked_arms(scaled, folders)
     before = read_plan(out) if (out / "plan.json").exists() else {}
-    machine, resources = _machine(sitting, before.get("machine", {}))
+    machine, resources = _machine(settings, before.get("machine", {}))
     steps: Mapping[str, StepCost] = {}
     if scaled.budget.rule == "seconds":
         steps = step_costs(
@@ -143,7 +143,7 @@ def plan_study(study: Study, out: Path, *, sitting: Sitting, engine: Engine) -> 
             engine=engine,
         )
         arms = arms_of(scaled, step_seconds=lambda recipe: seconds_of(recipe, steps))
-    return Planned(scaled, folders, arms, trials_of(scaled, arms), machine, resources, steps, sitting.cluster)
+    return Planned(scaled, folders, arms, trials_of(scaled, arms), machine, resources, steps, settings.cluster)
 
 
 def seconds_of(recipe: Recipe, steps: Mapping[str, StepCost]) -> dict[str, float]:
@@ -161,20 +161,20 @@ def _as_good_as_nothing(recipe: Recipe) -> dict[str, float]:
     return {stage.name: 1e-9 for stage in recipe.stages}
 
 
-def _machine(sitting: Sitting, before: Mapping[str, object]) -> tuple[Machine, Resources]:
+def _machine(settings: RunSettings, before: Mapping[str, object]) -> tuple[Machine, Resources]:
     """What each trial may use; threads and device stay what they were, because rounding depends on them."""
-    accelerator = sitting.accelerator
+    accelerator = settings.accelerator
     if accelerator == "auto":
         accelerator = str(
-            before.get("accelerator") or (_of_cluster(sitting) if sitting.cluster else found_accelerator())
+            before.get("accelerator") or (_of_cluster(settings) if settings.cluster else found_accelerator())
         )
     cuda = accelerator == "cuda"
-    jobs = sitting.jobs or (ALL_THAT_FIT if sitting.cluster else default_jobs(cuda=cuda))
-    threads = sitting.threads or int(str(before.get("threads") or threads_each(jobs)))
-    gpus = (1.0 if sitting.gpus is None else sitting.gpus) if cuda else 0.0
+    jobs = settings.jobs or (ALL_THAT_FIT if settings.cluster else default_jobs(cuda=cuda))
+    threads = settings.threads or int(str(before.get("threads") or threads_each(jobs)))
+    gpus = (1.0 if settings.gpus is None else settings.gpus) if cuda else 0.0
     workers = max(1, min(8, threads)) if cuda else 0
     machine = Machine(
-        accelerator=accelerator, threads=threads, workers=workers, checkpoint_seconds=sitting.checkpoint_seconds
+        accelerator=accelerator, threads=threads, workers=workers, checkpoint_seconds=settings.checkpoint_seconds
     )
     return machine, Resources(jobs, threads, gpus)
 
@@ -192,8 +192,8 @@ def check_device(accelerator: str, *, cluster: bool) -> None:
         )
 
 
-def _of_cluster(sitting: Sitting) -> str:
-    return "cuda" if sitting.gpus else "cpu"
+def _of_cluster(settings: RunSettings) -> str:
+    return "cuda" if settings.gpus else "cpu"
 
 
 def found_accelerator() -> str:

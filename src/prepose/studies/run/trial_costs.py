@@ -38,7 +38,7 @@ class EvaluationCost:
 
 
 @dataclass(frozen=True)
-class SittingCost:
+class ProcessCost:
     """What the process that ended a trial used.
 
     Attributes:
@@ -48,7 +48,7 @@ class SittingCost:
         peak_memory_bytes: The process's largest resident memory in the trial.
         peak_device_memory_bytes: Likewise on the graphics card; None on a processor.
         energy_joules: The devices' energy over the trials side by side; None where no device tells, or where the
-            trial was begun in another sitting.
+            trial was begun in another session.
         energy_source: `nvml`, `rapl` or None.
     """
 
@@ -67,7 +67,7 @@ def costs_of(
     *,
     counted_flops: float,
     evaluations: Mapping[str, EvaluationCost],
-    sitting: SittingCost,
+    used: ProcessCost,
     wall_seconds: float,
 ) -> dict[str, Any]:
     """The content of `costs.json`.
@@ -77,8 +77,8 @@ def costs_of(
         run: Its folder; the log of its training is read.
         counted_flops: Training FLOPs with a stage that several trainings share counted by its part.
         evaluations: set -> what measuring it cost.
-        sitting: What the process used.
-        wall_seconds: From the trial's beginning in this sitting to its end.
+        used: What the process used.
+        wall_seconds: From the trial's beginning in this session to its end.
     """
     log = read_log(run)
     stages = _stages(log)
@@ -94,10 +94,10 @@ def costs_of(
         "train_seconds": round(sum(stage["train_seconds"] for stage in stages.values()), 3),
         "validation_seconds": float(validated[-1]["validation_seconds"]) if validated else 0.0,
         "wall_seconds": round(wall_seconds, 3),
-        **asdict(sitting),
+        **asdict(used),
         **evaluation_costs(evaluations),
     }
-    if sitting.peak_device_memory_bytes is None:
+    if used.peak_device_memory_bytes is None:
         del costs["peak_device_memory_bytes"]
     return costs
 
