@@ -19,7 +19,7 @@ from typing import Any
 from prepose.specs.study import Study
 from prepose.studies.engines.local import Job, Resources, run_jobs
 from prepose.studies.run.conduct import run_study
-from prepose.studies.run.planning import Sitting
+from prepose.studies.run.planning import RunSettings
 from prepose.studies.run.trial_work import is_done
 
 COUNTS = {"train": 64, "validation": 16, "test": 16}
@@ -65,8 +65,8 @@ def main() -> None:
         return outcomes
 
     with tempfile.TemporaryDirectory() as folder:
-        sitting = Sitting(jobs=options.jobs, threads=1, accelerator="cpu")
-        run_study(study_of(options.trials, options.images), Path(folder) / "study", sitting=sitting, engine=timed)
+        settings = RunSettings(jobs=options.jobs, threads=1, accelerator="cpu")
+        run_study(study_of(options.trials, options.images), Path(folder) / "study", settings=settings, engine=timed)
         files = sorted((Path(folder) / "study" / "trials").glob("*/costs.json"))
         costs = [json.loads(file.read_text()) for file in files]
     trials = [each["wall_seconds"] for each in costs]

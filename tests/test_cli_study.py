@@ -16,7 +16,7 @@ from prepose.studies.report import write as study_report
 from prepose.studies.run import conduct as conduct_study
 from prepose.studies.run import dry_run
 from prepose.studies.run.conduct import StudyEnd
-from prepose.studies.run.planning import Sitting
+from prepose.studies.run.planning import RunSettings
 
 
 @pytest.fixture
@@ -24,8 +24,8 @@ def called(monkeypatch):
     """What `run_study` was called with; it ends as the test says."""
     calls = []
 
-    def run(study, out, *, sitting, engine, console):
-        calls.append((study, out, sitting, engine))
+    def run(study, out, *, settings, engine, console):
+        calls.append((study, out, settings, engine))
         return StudyEnd(out, 4 - len(run.failures), run.failures)
 
     run.failures = {}
@@ -43,7 +43,7 @@ def invoke(*arguments):
 def test_a_study_is_run_as_it_comes(called):
     done = invoke("study", "small", "--out", "x")
     assert (done.exit_code, done.stdout) == (0, "x: 4 trials done\nopen x/report.html\n")
-    assert called[1] == (small_study(name="small-cpu"), Path("x"), Sitting(size="cpu"), run_jobs)
+    assert called[1] == (small_study(name="small-cpu"), Path("x"), RunSettings(size="cpu"), run_jobs)
 
 
 def test_options_reach_the_study(called, tmp_path):
@@ -52,9 +52,9 @@ def test_options_reach_the_study(called, tmp_path):
     options = ["--jobs=3", "--threads=2", "--accelerator=cpu", "--stores=s", "--budget-scale=0.5", "--seeds=3"]
     options += ["--extend", "--gpus=0.5"]
     assert invoke("study", str(path), "--out", "x", *options).exit_code == 0
-    study, _, sitting, _ = called[1]
+    study, _, settings, _ = called[1]
     assert study.seeds == (0, 1, 2)
-    assert sitting == Sitting(
+    assert settings == RunSettings(
         jobs=3, threads=2, accelerator="cpu", gpus=0.5, stores=Path("s"), budget_scale=0.5, extend=True
     )
 

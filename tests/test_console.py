@@ -4,8 +4,8 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from prepose import console as room
-from prepose.console import PlainConsole, counted_progress, duration, say, shown_progress, split_progress
+from prepose import console as console_module
+from prepose.console import PlainConsole, counted_progress, duration, say, shown_progress, split_progress, table_of
 from prepose.errors import DataError
 
 
@@ -53,7 +53,7 @@ def log_file() -> Console:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [100.0]
-    monkeypatch.setattr(room.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(console_module.time, "monotonic", lambda: now[0])
     return now
 
 
@@ -81,7 +81,7 @@ def test_without_a_terminal_half_a_minute_is_a_line_though_the_total_is_not_know
     assert [line.split(",")[0] for line in lines_of(log_file)] == [f"train: {n} samples" for n in (31, 61, 91, 121)]
 
 
-def test_what_was_done_in_an_earlier_sitting_is_no_speed(log_file, clock):
+def test_what_was_done_in_an_earlier_session_is_no_speed(log_file, clock):
     with split_progress(log_file) as move:
         move("train", 500, 1000)
         clock[0] += 10
@@ -144,3 +144,19 @@ def test_a_name_is_shown_as_it_is_whatever_rich_would_make_of_it():
 def test_what_is_said_holds_no_control_characters(capsys):
     say("a\x1b[31mb\nc")
     assert capsys.readouterr().out == "a\\x1b[31mb\nc\n"
+
+
+def test_tables_have_one_rule_and_numbers_to_the_right():
+    console = PlainConsole(file=io.StringIO(), width=40)
+    table = table_of("arm", "error", "[b]", title="Errors of [i]x[/i]")
+    table.add_row("only-3d", "185.1", "9")
+    table.add_row("mixed", "9.4", "100")
+    console.print(table)
+    lines = [line.rstrip() for line in console.file.getvalue().splitlines()]
+    assert lines == [
+        "Errors of [i]x[/i]",
+        "arm      error  [b]",
+        "───────────────────",
+        "only-3d  185.1    9",
+        "mixed      9.4  100",
+    ]

@@ -298,7 +298,7 @@ def run_study(
     from prepose.specs.reading import study_named, with_seeds
     from prepose.studies.engines.choice import engine_named
     from prepose.studies.run.conduct import run_study as run
-    from prepose.studies.run.planning import Sitting
+    from prepose.studies.run.planning import RunSettings
 
     named = isinstance(study, str | os.PathLike)
     chosen = study_named(os.fspath(study), studies=STUDIES) if isinstance(study, str | os.PathLike) else study
@@ -306,8 +306,8 @@ def run_study(
         chosen = with_seeds(chosen, seeds)
     size = "cpu" if named and study in STUDIES else None
     console = Console(file=io.StringIO()) if quiet else Console()
-    settings = Sitting(jobs=jobs, budget_scale=budget_scale, size=size)
-    end = run(chosen, _path(out), sitting=settings, engine=engine_named("local"), console=console)
+    settings = RunSettings(jobs=jobs, budget_scale=budget_scale, size=size)
+    end = run(chosen, _path(out), settings=settings, engine=engine_named("local"), console=console)
     return read_study(end.folder)
 
 

@@ -71,9 +71,9 @@ def study(
     from prepose.console import PlainConsole
     from prepose.studies.run.conduct import run_study
     from prepose.studies.run.dry_run import forecast, print_forecast
-    from prepose.studies.run.planning import Sitting
+    from prepose.studies.run.planning import RunSettings
 
-    sitting = Sitting(
+    settings = RunSettings(
         jobs=jobs,
         threads=threads,
         accelerator=accelerator,
@@ -86,14 +86,14 @@ def study(
         cluster=engine == "ray",
     )
     if dry_run:
-        found = forecast(chosen, out, sitting=sitting, engine=run)
+        found = forecast(chosen, out, settings=settings, engine=run)
         if as_json:
             print(json.dumps(found.as_json(), indent=1))
         else:
             print_forecast(found)
         return
     with stoppable("what is finished is kept; rerun the command to resume"):
-        end = run_study(chosen, out, sitting=sitting, engine=run, console=PlainConsole())
+        end = run_study(chosen, out, settings=settings, engine=run, console=PlainConsole())
     _print_end(end)
 
 

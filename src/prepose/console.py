@@ -1,4 +1,4 @@
-"""What is shown: texts as they are, and the progress of whatever takes long.
+"""What is shown: texts as they are, tables, and the progress of whatever takes long.
 
 On a terminal progress is bars; in a log file, or whatever else is no terminal, it is plain lines. A bar appears with
 its first sample: what is found wrong before that is told in one line that stands alone.
@@ -10,9 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TextIO
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
+from rich.table import Table
 from rich.text import Text
 
 from prepose.errors import printable
@@ -42,6 +44,30 @@ class PlainConsole(Console):
 def say(text: object, *, file: TextIO | None = None) -> None:
     """Print a line, or several, without control characters; to standard output where no other file is named."""
     print(printable(str(text)), file=file)
+
+
+def table_of(*heads: str, title: str | None = None, texts: int = 1, dense: bool = False) -> Table:
+    """An empty table in the one style of all tables: a rule below the heads, no other lines.
+
+    Args:
+        heads: The columns' heads; all empty: none is shown.
+        title: What stands above it.
+        texts: So many columns, from the left, hold text, which may wrap; the others hold numbers.
+        dense: One space between columns instead of two, where many must fit a terminal of 80 columns.
+    """
+    table = Table(
+        title=title,
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        show_edge=False,
+        show_header=any(heads),
+        padding=0 if dense else (0, 1, 0, 0),
+        pad_edge=False,
+    )
+    for number, head in enumerate(heads):
+        is_text = number < texts
+        table.add_column(head, justify="left" if is_text else "right", no_wrap=not is_text, overflow="fold")
+    return table
 
 
 def duration(seconds: float) -> str:

@@ -28,7 +28,7 @@ def printed(examinations):
 
 def test_the_page_says_what_was_found(store):
     text = printed(examine_store(store))
-    assert "train: 2 faults (20 samples, 20 of their pictures looked at)" in text
+    assert "train: 2 faults (20 samples, 20 of their images looked at)" in text
     assert "fault bones:" in text
     assert "in metres" in text
     assert "--all-images" not in text
@@ -36,7 +36,7 @@ def test_the_page_says_what_was_found(store):
 
 def test_a_clean_split_is_called_clean_and_a_limit_told():
     text = printed((Examination("train", 5_000, MOST_IMAGES, ()),))
-    assert "train: clean (5,000 samples, 2,000 of their pictures looked at)" in text
+    assert "train: clean (5,000 samples, 2,000 of their images looked at)" in text
     assert "--all-images" in text
 
 

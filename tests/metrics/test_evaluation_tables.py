@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from itertools import takewhile
 from typing import get_args
 
 import numpy as np
@@ -46,14 +47,18 @@ def printed(evaluation):
 
 def tables_in(text):
     """first heading -> (headings, row name -> cells)"""
-    found, headings = {}, []
-    for line in text.splitlines():
-        cells = [cell.strip() for cell in line.strip("┃│").replace("┃", "│").split("│")]
-        if line.startswith("┃"):
-            headings = cells
-            found[headings[0]] = (headings, {})
-        elif line.startswith("│"):
-            found[headings[0]][1][cells[0]] = dict(zip(headings[1:], cells[1:], strict=True))
+    found, lines = {}, text.splitlines()
+    titles = {head for head, *_ in COLUMNS.values()}
+    for number, line in enumerate(lines):
+        if line.startswith("──"):
+            words = lines[number - 1].split()
+            count = sum(word in titles for word in words)
+            rows = [row.rsplit(maxsplit=count) for row in takewhile(str.strip, lines[number + 1 :])]
+            first, *heads = [" ".join(words[:-count]), *words[-count:]]
+            found[first] = (
+                [first, *heads],
+                {name.strip(): dict(zip(heads, cells, strict=True)) for name, *cells in rows},
+            )
     return found
 
 

@@ -70,19 +70,19 @@ def test_another_arm_is_refused_in_a_short_line(tmp_path: Path) -> None:
         resume_run(tmp_path / "run", RECIPES["mixed"]())
 
 
-def test_each_sitting_adds_its_facts(tmp_path: Path) -> None:
+def test_each_session_adds_its_facts(tmp_path: Path) -> None:
     run = create_run(tmp_path / "run", RECIPES["mixed"]())
-    for sitting in range(3):
-        note_environment(run, {"sitting": sitting})
+    for session in range(3):
+        note_environment(run, {"session": session})
     noted = json.loads((run.folder / "environment.json").read_text())
-    assert noted == {"sitting": 0, "resumed": [{"sitting": 1}, {"sitting": 2}]}
+    assert noted == {"session": 0, "resumed": [{"session": 1}, {"session": 2}]}
 
 
 def test_facts_of_another_type_are_said(tmp_path: Path) -> None:
     run = create_run(tmp_path / "run", RECIPES["mixed"]())
     (run.folder / "environment.json").write_text('{"resumed": "twice"}')
     with pytest.raises(DataError, match=r"environment\.json: resumed is a str, expected a list"):
-        note_environment(run, {"sitting": 1})
+        note_environment(run, {"session": 1})
 
 
 def test_a_run_that_never_began_is_discarded_and_another_is_kept(tmp_path: Path) -> None:

@@ -3,10 +3,10 @@
 from collections import Counter
 
 from rich.console import Console
-from rich.table import Table
 
 from prepose.body.skeleton import Provenance, Skeleton, joint_map
 from prepose.body.skeletons import SKELETONS, get_skeleton
+from prepose.console import table_of
 
 # Beyond so many joints a table of all skeletons shows the first only; the columns of its counts are these skeletons.
 _MOST_SHOWN = 33
@@ -17,7 +17,8 @@ _MARKS = {Provenance.EXACT: "exact", Provenance.MIDPOINT: "midpoint", Provenance
 def print_skeletons(console: Console | None = None) -> None:
     """Every skeleton with its joints, and how many joints of one follow from another."""
     console = console or Console()
-    table = Table("skeleton", "joints", "root", "names in array order", title="Skeletons", title_justify="left")
+    table = table_of("skeleton", "joints", "root", "names in array order", title="Skeletons", texts=4)
+    table.columns[0].no_wrap = True
     for skeleton in SKELETONS.values():
         table.add_row(
             skeleton.name,
@@ -27,9 +28,8 @@ def print_skeletons(console: Console | None = None) -> None:
             end_section=True,
         )
     console.print(table)
-    counts = Table(
-        "from \\ to", *_TARGETS, title="Joints that follow: exact + midpoints (~ approximate)", title_justify="left"
-    )
+    title = "Joints that follow: exact + midpoints (~ approximate)"
+    counts = table_of("from \\ to", *_TARGETS, title=title, dense=True)
     for source in SKELETONS.values():
         counts.add_row(source.name, *(_count(source, SKELETONS[target]) for target in _TARGETS))
     console.print(counts)
@@ -60,7 +60,7 @@ def print_joint_maps(source_name: str, target_name: str | None, console: Console
     source = get_skeleton(source_name)
     targets = list(SKELETONS.values()) if target_name is None else [get_skeleton(target_name)]
     for target in targets:
-        table = Table("joint", "from", "how", title=f"{source.name} -> {target.name}", title_justify="left")
+        table = table_of("joint", "from", "how", title=f"{source.name} -> {target.name}", texts=3)
         mapping = joint_map(source, target)
         for joint, weights, kind in zip(target.joints, mapping.weights, mapping.provenance, strict=True):
             used = " + ".join(source.joints[i] for i in weights.nonzero()[0]) or "-"

@@ -45,7 +45,7 @@ CHECKS: Mapping[str, Callable[[Records], list[Finding]]] = MappingProxyType(
         "copies": check_copies,
     }
 )
-# Pictures looked at in each split, spread evenly over it, without `every_image`.
+# Images looked at in each split, spread evenly over it, without `every_image`.
 MOST_IMAGES = 2000
 # Comparing bytes is ten times cheaper than looking, and copies hide in what is left out.
 HASHED_PER_IMAGE = 10
@@ -60,7 +60,7 @@ class Examination:
     Attributes:
         split: Its name.
         samples: Its samples; the labels of all of them were checked.
-        images: How many of their pictures were looked at.
+        images: How many of their images were looked at.
         findings: What is not as it should be, faults first.
     """
 
@@ -87,10 +87,10 @@ def examine(
 
     Args:
         dataset: What to look at.
-        most_images: How many pictures to look at, spread evenly; None for all.
-        digests: Sample -> digest of its picture, where they are known already.
-        others: Digest of each picture of the other splits -> its split, to find what they share.
-        progress: Called with (split, pictures looked at, pictures to look at).
+        most_images: How many images to look at, spread evenly; None for all.
+        digests: Sample -> digest of its image, where they are known already.
+        others: Digest of each image of the other splits -> its split, to find what they share.
+        progress: Called with (split, images looked at, images to look at).
     """
     chosen = images_to_see(len(dataset), most_images)
     show = None if progress is None else lambda done: progress(dataset.split, done, len(chosen))
@@ -113,9 +113,9 @@ def examine_store(
 
     Args:
         folder: The store.
-        split: One split; None for all. Pictures shared with the store's other splits are looked for either way.
-        most_images: How many pictures of each split to look at; None for all.
-        progress: Called with (split, pictures looked at, pictures to look at).
+        split: One split; None for all. Images shared with the store's other splits are looked for either way.
+        most_images: How many images of each split to look at; None for all.
+        progress: Called with (split, images looked at, images to look at).
 
     Raises:
         DataError: there is no store, a split is missing, interrupted or damaged, or the store is empty.
@@ -140,7 +140,7 @@ def examine_store(
 
 
 def _of_other_splits(name: str, digests: Mapping[str, Mapping[int, bytes]]) -> dict[bytes, str]:
-    """Digest of each picture of the other splits -> its split; of several, one that should not have it."""
+    """Digest of each image of the other splits -> its split; of several, one that should not have it."""
     others = sorted((other for other in digests if other != name), key=lambda other: not overlap_by_name(name, other))
     return {digest: other for other in others for digest in digests[other].values()}
 

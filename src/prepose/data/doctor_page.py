@@ -24,20 +24,20 @@ def print_examinations(examinations: Sequence[Examination], console: Console | N
         verdict = "clean" if each.is_clean else f"{faults} fault{'s' if faults != 1 else ''}"
         notes = len(each.findings) - faults
         also = f", {notes} note{'s' if notes != 1 else ''}" if notes else ""
-        seen = f"{each.samples:,} samples, {each.images:,} of their pictures looked at"
+        seen = f"{each.samples:,} samples, {each.images:,} of their images looked at"
         console.print(f"[bold]{escape(printable(each.split))}[/]: {verdict}{also} ({seen})", highlight=False)
         for finding in each.findings:
             console.print(f"  [{STYLES[finding.severity]}]{finding.severity}[/] {finding.check}: ", end="")
             console.print(printable(finding.text), markup=False, highlight=False)
     if any(each.images < each.samples for each in examinations):
-        console.print(f"At most {MOST_IMAGES:,} pictures of a split were looked at; --all-images looks at every one.")
+        console.print(f"At most {MOST_IMAGES:,} images of a split were looked at; --all-images looks at every one.")
 
 
 def write_sheet(store: Path, out: Path, examinations: Sequence[Examination]) -> Path:
     """A contact sheet of the samples that the findings of the first unclean split name; of any where none is named.
 
     Raises:
-        DataError: `out` names no picture, or a picture that should be on the sheet is broken.
+        DataError: `out` names no image, or an image that should be on the sheet is broken.
     """
     worst = next((each for each in examinations if not each.is_clean), examinations[0])
     broken = {sample for finding in worst.findings if finding.check == "files" for sample in finding.samples}

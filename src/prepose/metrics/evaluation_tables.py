@@ -7,7 +7,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from prepose.console import PlainConsole
+from prepose.console import PlainConsole, table_of
 from prepose.metrics.evaluation import Evaluation, Row
 from prepose.metrics.evaluation_files import joints_plain, plain
 from prepose.metrics.protocol import IN_MM_OR_PX, MEASURE_TEXTS, Measure
@@ -88,6 +88,7 @@ def print_evaluation(evaluation: Evaluation, console: Console | None = None) -> 
     }
     for title, rows in groups.items():
         if rows:
+            console.print()
             console.print(_table(title, rows))
 
 
@@ -148,10 +149,8 @@ def _told(measure: Measure, value: float) -> str:
 def _table(title: str, rows: Mapping[str, Row]) -> Table:
     shown = [name for name in COLUMNS if any(not np.isnan(row.get(name, np.nan)) for row in rows.values())]
     # Ten measures fit a terminal of 80 columns only without air between them.
-    table = Table(title, *(COLUMNS[name][0] for name in shown), padding=0)
+    table = table_of(title, *(COLUMNS[name][0] for name in shown), dense=True)
     table.columns[0].no_wrap = True
-    for column in table.columns[1:]:
-        column.justify = "right"
     for label, row in rows.items():
         table.add_row(label.replace("_", " "), *(_cell(row.get(name, np.nan), *COLUMNS[name][1:]) for name in shown))
     return table

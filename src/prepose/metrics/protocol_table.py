@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 from rich.console import Console
-from rich.table import Table
 
 from prepose.body.skeletons import get_skeleton
+from prepose.console import table_of
 from prepose.metrics.protocol import MEASURE_TEXTS, Protocol
 from prepose.metrics.protocols import PROTOCOLS, get_protocol
 from prepose.metrics.scale import SCALE_RULES
@@ -16,9 +16,8 @@ ANY = "any dataset"
 def print_protocols(console: Console | None = None) -> None:
     """Every protocol, dataset by dataset: what it is about, and on how many joints."""
     console = console or Console()
-    table = Table("protocol", "headline", "joints", title="Protocols", title_justify="left")
+    table = table_of("protocol", "headline", "joints", title="Protocols", texts=2)
     table.columns[0].no_wrap = True
-    table.columns[2].justify = "right"
     for datasets in dict.fromkeys(row.datasets for row in PROTOCOLS.values()):
         # Names of datasets as rows of their own: beside the protocols' names there is no room for them in 80 columns.
         table.add_row(f"[bold]for {', '.join(datasets) or ANY}[/]")
@@ -42,11 +41,10 @@ def print_protocol(name: str, console: Console | None = None) -> None:
     """
     console = console or Console()
     row = get_protocol(name)
-    table = Table(title=row.name, title_justify="left", show_header=False)
-    table.add_column(no_wrap=True)
-    table.add_column()
+    table = table_of("", "", title=row.name, texts=2)
+    table.columns[0].no_wrap = True
     for title, text in described(row).items():
-        table.add_row(title, text, end_section=True)
+        table.add_row(title, text)
     console.print(table)
 
 

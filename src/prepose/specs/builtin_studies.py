@@ -31,7 +31,7 @@ class StudySize:
     Attributes:
         train: world -> training samples.
         test: Samples of each test set; a third of it for each validation set.
-        picture_px: Side of the stored pictures.
+        picture_px: Side of the stored images.
         images: What a trial has to spend, in images of the arm `mixed` of the size's network.
         flops_each: Training FLOPs of such an image.
         changes: What makes the recipes fit, as `--set` takes it.

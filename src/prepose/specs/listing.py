@@ -3,9 +3,8 @@
 import json
 
 from rich.console import Console
-from rich.table import Table
 
-from prepose.console import PlainConsole
+from prepose.console import PlainConsole, table_of
 from prepose.specs import builtin_recipes, builtin_studies
 from prepose.specs.builtin_recipes import RECIPES
 from prepose.specs.builtin_studies import STUDIES
@@ -38,13 +37,14 @@ def print_studies(*, size: str | None = None, console: Console | None = None) ->
         size: `cpu` (the default) or `gpu`.
         console: Where to.
     """
-    table = Table(title=f"Studies at size {size or 'cpu'}")
-    for column in ("study", "question", "trials", "training FLOPs"):
-        table.add_column(column, overflow="fold", justify="right" if column in ("trials", "training FLOPs") else "left")
+    title = f"Studies at size {size or 'cpu'}"
+    table = table_of("study", "question", "trials", "training FLOPs", title=title, texts=2)
     for name in STUDIES:
         study = study_named(name, studies=STUDIES, size=size)
         flops = builtin_studies.TRAINING_FLOPS[size or "cpu"][name]
-        table.add_row(name, study.question, f"{len(study.combinations())} x {len(study.seeds)}", f"{flops:.2g}")
+        table.add_row(
+            name, study.question, f"{len(study.combinations())} x {len(study.seeds)}", f"{flops:.2g}", end_section=True
+        )
     (console or PlainConsole()).print(table)
 
 

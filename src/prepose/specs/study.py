@@ -40,7 +40,7 @@ class StoreSpec(BaseModel):
     Attributes:
         world: The synthetic world to draw.
         counts: split -> samples to draw.
-        size: Side of the drawn pictures, px.
+        size: Side of the drawn images, px.
         seed: Which series of samples.
         path: Folder of a store, in place of a world.
     """

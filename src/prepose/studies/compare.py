@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from prepose.console import table_of
 from prepose.data.store import describe_store
 from prepose.errors import DataError
 from prepose.files import inside, write_whole
@@ -327,6 +327,7 @@ def print_comparison(found: NetworksCompared, console: Console | None = None) ->
         for kind in ("overall", *KINDS):
             rows = [each for each in found.differences if (each.network, each.kind) == (network, kind)]
             if rows:
+                console.print()
                 console.print(_table(f"{network} - {found.baseline}", rows))
     for note in found.notes:
         console.print(note, markup=False, highlight=False)
@@ -343,9 +344,7 @@ def _table(title: str, rows: list[Difference]) -> Table:
         "p",
     )
     told = escape(title if kind == "overall" else f"{title}, {named} by {KIND_TITLES[kind]}")
-    table = Table(*heads, title=told, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    for column in table.columns[1:]:
-        column.justify, column.no_wrap = "right", True
+    table = table_of(*heads, title=told)
     for each in rows:
         table.add_row(*map(escape, cells_of(each)))
     return table

@@ -29,7 +29,7 @@ def test_a_camera_for_another_size_is_a_fault(dataset):
     (finding,) = check_calibration(replace(records, camera_size_wh=sizes))
     assert finding.samples == (3, 5)
     assert finding.figure == pytest.approx(8 / SIZE_PX)
-    assert f"calibrated for {SIZE_PX} x 8 and its picture is {SIZE_PX} x {SIZE_PX}" in finding.text
+    assert f"calibrated for {SIZE_PX} x 8 and its image is {SIZE_PX} x {SIZE_PX}" in finding.text
 
 
 def test_joints_beyond_the_camera_show_it_without_a_picture(dataset):

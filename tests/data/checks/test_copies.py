@@ -41,7 +41,7 @@ def test_a_label_under_two_pictures_is_a_fault():
     samples[4] = replace(samples[4], joints_img=samples[1].joints_img)
     (finding,) = findings_of(samples)
     assert finding.samples == (4,)
-    assert "different picture" in finding.text
+    assert "different image" in finding.text
 
 
 def test_a_picture_of_another_split_is_a_fault():

@@ -69,4 +69,4 @@ def test_a_camera_that_is_inexact_is_a_note_and_a_wrong_one_a_fault(records):
     assert "exact to that alone" in note.text and 0.3 < note.figure < 1 and len(note.samples) > 30
     wrong = refocused(1.15)
     assert {finding.severity for finding in wrong} == {"fault"}
-    assert any("not this picture's" in finding.cause and finding.figure > 1 for finding in wrong)
+    assert any("not this image's" in finding.cause and finding.figure > 1 for finding in wrong)

@@ -18,7 +18,7 @@ from prepose.recipes.checkpoint import checkpoints
 from prepose.studies.engines.local import Failure, Job, Resources
 from prepose.studies.engines.on_ray import run_jobs_on_ray
 from prepose.studies.run.conduct import run_study
-from prepose.studies.run.planning import Sitting
+from prepose.studies.run.planning import RunSettings
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def test_a_training_saves_before_the_engine_stops(cluster, tmp_path):
 def test_a_study_survives_the_loss_of_a_machine(cluster, tmp_path):
     """Its trials go on elsewhere from their checkpoints, and give what an undisturbed study gives."""
     stores = tmp_path / "stores"
-    sitting = Sitting(threads=1, accelerator="cpu", stores=stores, checkpoint_seconds=0.0, cluster=True)
+    settings = RunSettings(threads=1, accelerator="cpu", stores=stores, checkpoint_seconds=0.0, cluster=True)
     doomed, out, lost = cluster.add_node(num_cpus=2), tmp_path / "out", []
 
     def engine(jobs, *, resources, tick, on_done):
@@ -97,10 +97,10 @@ def test_a_study_survives_the_loss_of_a_machine(cluster, tmp_path):
 
         return run_jobs_on_ray(jobs, resources=resources, tick=lose_one, on_done=on_done)
 
-    end = run_study(small_study(), out, sitting=sitting, engine=engine)
+    end = run_study(small_study(), out, settings=settings, engine=engine)
     assert lost and (end.done, end.failures) == (4, {})
     calm = tmp_path / "calm"
-    run_study(small_study(), calm, sitting=sitting, engine=at_once)
+    run_study(small_study(), calm, settings=settings, engine=at_once)
     for file in (*calm.glob("trials/*/evaluations/*"), *calm.glob("trials/*/weights/*")):
         assert (out / file.relative_to(calm)).read_bytes() == file.read_bytes()
 

@@ -134,7 +134,7 @@ def test_the_same_command_again_goes_on_and_changes_nothing(folder):
     again = report_of(folder)
     for key in ("arms", "baselines", "sets", "worlds", "command"):
         assert again[key] == report[key]
-    assert again["seconds_total"] > report["seconds_total"], "the second sitting's time is added"
+    assert again["seconds_total"] > report["seconds_total"], "the second session's time is added"
     assert (folder / "report.html").is_file()
 
 

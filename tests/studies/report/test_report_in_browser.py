@@ -100,7 +100,12 @@ def test_another_case_shows_other_poses(tab):
         tab.value(f"document.querySelectorAll('button.strip')[{number}].click()")
         titles.append(tab.value("document.getElementById('viewer-title').textContent"))
     names = set(tab.value("document.getElementById('pose').data.map(trace => trace.name.split(' (')[0])"))
-    assert names == {"truth", "2d-first / wild-3d / whole", "only-3d / wild-3d / whole", "mixed / wild-3d / whole"}
+    assert names == {
+        "ground truth",
+        "2d-first / wild-3d / whole",
+        "only-3d / wild-3d / whole",
+        "mixed / wild-3d / whole",
+    }
     assert titles[0] != titles[1]
 
 

@@ -26,7 +26,7 @@ from prepose.recipes.run import environment, open_run
 from prepose.studies.engines.local import Outcome, run_jobs
 from prepose.studies.run.conduct import run_study
 from prepose.studies.run.dry_run import forecast
-from prepose.studies.run.planning import Sitting, plan_study
+from prepose.studies.run.planning import RunSettings, plan_study
 from prepose.studies.run.step_speed import StepCost
 from prepose.studies.trials import arms_of, trials_of
 
@@ -40,16 +40,16 @@ def stores(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def sitting(stores):
+def settings(stores):
     # A checkpoint after each step: what is killed is killed between two of them.
-    return Sitting(jobs=2, threads=1, accelerator="cpu", stores=stores, checkpoint_seconds=0.0)
+    return RunSettings(jobs=2, threads=1, accelerator="cpu", stores=stores, checkpoint_seconds=0.0)
 
 
 @pytest.fixture(scope="module")
-def undisturbed(sitting, tmp_path_factory):
+def undisturbed(settings, tmp_path_factory):
     """The folder of the small study, run in one go in this process; look, do not touch."""
     out = tmp_path_factory.mktemp("study") / "small"
-    end = run_study(small_study(), out, sitting=sitting, engine=at_once)
+    end = run_study(small_study(), out, settings=settings, engine=at_once)
     assert (end.done, end.failures) == (4, {})
     return out
 
@@ -101,15 +101,15 @@ def test_every_trial_is_measured_and_says_what_it_cost(undisturbed, stores):
         assert not (run / "failure.json").exists() and not checkpoints(run / "checkpoints")
 
 
-def test_the_same_command_again_does_nothing(undisturbed, sitting):
+def test_the_same_command_again_does_nothing(undisturbed, settings):
     before = results(undisturbed)
     jobs = []
-    end = run_study(small_study(), undisturbed, sitting=sitting, engine=lambda given, **_: jobs.extend(given))
+    end = run_study(small_study(), undisturbed, settings=settings, engine=lambda given, **_: jobs.extend(given))
     assert end.done == 4 and not jobs and results(undisturbed) == before
     assert len(json.loads((undisturbed / "environment.json").read_text())["resumed"]) >= 1
 
 
-def test_trials_of_another_study_are_not_trained_again(undisturbed, sitting, tmp_path):
+def test_trials_of_another_study_are_not_trained_again(undisturbed, settings, tmp_path):
     jobs = []
 
     def record(given, **_):
@@ -117,14 +117,14 @@ def test_trials_of_another_study_are_not_trained_again(undisturbed, sitting, tmp
 
     larger = small_study(name="larger", seeds=[0, 1, 2])
     console = Console(file=io.StringIO())
-    taking = replace(sitting, trials_of=(undisturbed,))
-    run_study(larger, tmp_path / "larger", sitting=taking, engine=record, console=console)
+    taking = replace(settings, trials_of=(undisturbed,))
+    run_study(larger, tmp_path / "larger", settings=taking, engine=record, console=console)
     assert results(tmp_path / "larger") == results(undisturbed)
     told = console.file.getvalue()
     assert len(jobs) == 2 and "4 of 6 trials copied from other studies" in told
     assert "M parameters" in told and "2 arms x 3 seeds: 6 trials, 4 done; 2 at a time on cpu, 1 thread each" in told
     assert f"next: prepose evaluate {tmp_path / 'larger' / 'trials'}" in told
-    forecast_of = forecast(larger, tmp_path / "other", sitting=taking, engine=one_second_a_step)
+    forecast_of = forecast(larger, tmp_path / "other", settings=taking, engine=one_second_a_step)
     assert [trial["done"] for trial in forecast_of.trials] == [True] * 4 + [False] * 2
 
 
@@ -137,17 +137,17 @@ import sys
 from pathlib import Path
 from fake_studies import small_study
 from prepose.studies.run.conduct import run_study
-from prepose.studies.run.planning import Sitting, plan_study
+from prepose.studies.run.planning import RunSettings, plan_study
 
 if __name__ == "__main__":
     stores, out = Path(sys.argv[1]), Path(sys.argv[2])
-    sitting = Sitting(jobs=1, threads=1, accelerator="cpu", stores=stores, checkpoint_seconds=0.0)
-    run_study(small_study(), out, sitting=sitting)
+    settings = RunSettings(jobs=1, threads=1, accelerator="cpu", stores=stores, checkpoint_seconds=0.0)
+    run_study(small_study(), out, settings=settings)
 """
 
 
 @pytest.mark.slow
-def test_killed_in_the_middle_and_run_again_it_gives_the_same_to_the_last_bit(undisturbed, sitting, stores, tmp_path):
+def test_killed_in_the_middle_and_run_again_it_gives_the_same_to_the_last_bit(undisturbed, settings, stores, tmp_path):
     script, out = tmp_path / "script.py", tmp_path / "out"
     script.write_text(SCRIPT)
     paths = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
@@ -157,7 +157,7 @@ def test_killed_in_the_middle_and_run_again_it_gives_the_same_to_the_last_bit(un
     assert process.returncode == -signal.SIGKILL
     stopped = steps(out)
     assert any(0 < each < 20 for each in stopped), "a trial was killed in its middle"
-    run_study(small_study(), out, sitting=sitting, engine=at_once)
+    run_study(small_study(), out, settings=settings, engine=at_once)
     assert results(out) == results(undisturbed)
 
 
@@ -174,7 +174,7 @@ def wait_for(condition, seconds=120):
 
 
 @pytest.mark.slow
-def test_a_trial_whose_worker_is_killed_fails_alone_and_is_done_by_the_next_sitting(undisturbed, sitting, tmp_path):
+def test_a_trial_whose_worker_is_killed_fails_alone_and_is_done_by_the_next_session(undisturbed, settings, tmp_path):
     out, victims = tmp_path / "out", []
 
     def cruel(jobs, *, resources, tick, on_done):
@@ -187,7 +187,7 @@ def test_a_trial_whose_worker_is_killed_fails_alone_and_is_done_by_the_next_sitt
         return run_jobs(jobs, resources=resources, tick=kill_one, on_done=on_done)
 
     console = Console(file=io.StringIO(), width=200)
-    end = run_study(small_study(), out, sitting=sitting, engine=cruel, console=console)
+    end = run_study(small_study(), out, settings=settings, engine=cruel, console=console)
     assert victims and end.done == 3
     [(title, failure)] = end.failures.items()
     assert failure.message == "its process was killed by signal 9; most often the machine ran out of memory"
@@ -195,7 +195,7 @@ def test_a_trial_whose_worker_is_killed_fails_alone_and_is_done_by_the_next_sitt
     [file] = out.glob("trials/*/failure.json")
     kept = json.loads(file.read_text())
     assert (kept["kind"], kept["attempts"]) == ("Killed", 1) and not (file.parent / "costs.json").exists()
-    end = run_study(small_study(), out, sitting=sitting, engine=at_once)
+    end = run_study(small_study(), out, settings=settings, engine=at_once)
     assert (end.done, end.failures) == (4, {}) and not file.exists()
     assert results(out) == results(undisturbed)
 
@@ -212,16 +212,16 @@ ONLY_3D = {"name": "only-3d", "recipe": "only-3d"}
 BROKEN = {"name": "broken", "recipe": "only-3d", "changes": ["*.learning_rate=1e9", "clip_norm=null"]}
 
 
-def test_a_changed_study_keeps_the_trials_that_it_still_has(undisturbed, sitting, tmp_path):
+def test_a_changed_study_keeps_the_trials_that_it_still_has(undisturbed, settings, tmp_path):
     """Also: a folder may be moved, a trial that fails stops no other, and is tried again."""
     out = copy_of(undisturbed, tmp_path)
     changed = only(ONLY_3D, BROKEN, seeds=[0], sets={"lab": {"store": "lab"}, "other": {"store": "wild"}})
     with pytest.raises(DataError, match=r"another definition: .*seeds.*; add --extend"):
-        run_study(changed, out, sitting=sitting, engine=at_once)
+        run_study(changed, out, settings=settings, engine=at_once)
     before = results(out)
-    extend = Sitting(**{**vars(sitting), "extend": True})
+    extend = RunSettings(**{**vars(settings), "extend": True})
     for attempts in (1, 2):
-        end = run_study(changed, out, sitting=extend, engine=at_once)
+        end = run_study(changed, out, settings=extend, engine=at_once)
         assert end.done == 1
         assert "no longer finite" in end.failures["broken, seed 0"].message
         [failed] = [json.loads(path.read_text()) for path in out.glob("trials/*/failure.json")]
@@ -235,19 +235,19 @@ def test_a_changed_study_keeps_the_trials_that_it_still_has(undisturbed, sitting
     assert found["train_seconds"] == costs(undisturbed / "trials" / kept.id)["train_seconds"]
 
 
-def test_a_recipe_that_means_something_else_now_is_told(undisturbed, sitting, tmp_path):
+def test_a_recipe_that_means_something_else_now_is_told(undisturbed, settings, tmp_path):
     out = copy_of(undisturbed, tmp_path)
     plan = json.loads((out / "plan.json").read_text())
     plan["trials"][0]["id"] = "000000000000"
     (out / "plan.json").write_text(json.dumps(plan))
     with pytest.raises(DataError, match=r"arm 'pretrained' is no longer the training that it was: .*; add --extend"):
-        run_study(small_study(), out, sitting=sitting, engine=at_once)
+        run_study(small_study(), out, settings=settings, engine=at_once)
 
 
-def test_a_folder_of_something_else_is_refused(sitting, tmp_path):
+def test_a_folder_of_something_else_is_refused(settings, tmp_path):
     (tmp_path / "thesis.tex").touch()
     with pytest.raises(DataError, match=r"holds no study and is not empty \(thesis\.tex\); choose another --out"):
-        run_study(small_study(), tmp_path, sitting=sitting, engine=at_once)
+        run_study(small_study(), tmp_path, settings=settings, engine=at_once)
 
 
 @pytest.mark.parametrize(
@@ -262,9 +262,9 @@ def test_a_folder_of_something_else_is_refused(sitting, tmp_path):
         ({"stores": small_study().model_dump()["stores"] | {"lab": {"world": "labb", "counts": {"test": 1}}}}, "labb"),
     ],
 )
-def test_nothing_is_written_for_a_study_that_cannot_be_run(changes, message, sitting, tmp_path):
+def test_nothing_is_written_for_a_study_that_cannot_be_run(changes, message, settings, tmp_path):
     with pytest.raises((RecipeError, DataError), match=message):
-        run_study(small_study(**changes), tmp_path / "out", sitting=sitting, engine=at_once)
+        run_study(small_study(**changes), tmp_path / "out", settings=settings, engine=at_once)
     assert not (tmp_path / "out").exists()
 
 
@@ -272,13 +272,13 @@ def test_the_environment_is_that_of_a_run():
     assert {"git_commit", "cpu", "packages"} <= environment().keys()
 
 
-def test_a_cluster_that_cannot_be_reached_is_told_before_anything_is_drawn(sitting, tmp_path):
+def test_a_cluster_that_cannot_be_reached_is_told_before_anything_is_drawn(settings, tmp_path):
     def unreachable(jobs, **how):
         raise RecipeError(f"no cluster for {len(jobs)} jobs")
 
-    there = replace(sitting, cluster=True, stores=tmp_path / "stores")
+    there = replace(settings, cluster=True, stores=tmp_path / "stores")
     with pytest.raises(RecipeError, match="no cluster for 0 jobs"):
-        run_study(small_study(), tmp_path / "study", sitting=there, engine=unreachable)
+        run_study(small_study(), tmp_path / "study", settings=there, engine=unreachable)
     assert not list((tmp_path / "stores").glob("**/*.arrow"))
 
 
@@ -288,17 +288,17 @@ def no_trials(jobs, *, resources, tick, on_done):
 
 
 def test_killed_before_any_change_of_the_studys_own_files_it_is_run_when_asked_again(
-    undisturbed, sitting, tmp_path, monkeypatch
+    undisturbed, settings, tmp_path, monkeypatch
 ):
     # What writes nothing is done once: it costs a second each time.
-    planned = plan_study(small_study(), undisturbed, sitting=sitting, engine=no_trials)
+    planned = plan_study(small_study(), undisturbed, settings=settings, engine=no_trials)
     monkeypatch.setattr("prepose.studies.run.conduct.plan_study", lambda *_, **__: planned)
     monkeypatch.setattr("prepose.studies.run.conduct.checked_arms", lambda *_: planned.arms)
     monkeypatch.setattr("prepose.studies.run.conduct.environment", lambda: {"torch": "2"})
 
     # Until a file has its name nothing of it is there: each death in the first write finds an empty folder.
     out = tmp_path / "out"
-    killed = killed_again_and_again(lambda: run_study(small_study(), out, sitting=sitting, engine=no_trials), step=1)
+    killed = killed_again_and_again(lambda: run_study(small_study(), out, settings=settings, engine=no_trials), step=1)
     assert killed > 5
     for name in ("study.json", "plan.json"):
         assert (out / name).read_bytes() == (undisturbed / name).read_bytes()
@@ -307,24 +307,24 @@ def test_killed_before_any_change_of_the_studys_own_files_it_is_run_when_asked_a
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the dead close no files
-def test_killed_again_and_again_it_ends_the_same(undisturbed, sitting, tmp_path):
+def test_killed_again_and_again_it_ends_the_same(undisturbed, settings, tmp_path):
     out, study = tmp_path / "small", small_study(seeds=[0])
-    assert killed_again_and_again(lambda: run_study(study, out, sitting=sitting, engine=at_once), step=11) > 3
+    assert killed_again_and_again(lambda: run_study(study, out, settings=settings, engine=at_once), step=11) > 3
     whole, found = results(undisturbed), results(out)
     # TensorBoard's event files are named by their time.
     assert found and all(whole[name] == found[name] for name in found)
-    assert run_study(study, out, sitting=sitting, engine=at_once).done == 2
+    assert run_study(study, out, settings=settings, engine=at_once).done == 2
     assert not [path for path in out.rglob("*") if path.name.endswith((".partial", ".lock"))]
 
 
-def test_trials_on_cuda_are_refused_before_anything_is_made_where_there_is_none(sitting, tmp_path, monkeypatch):
+def test_trials_on_cuda_are_refused_before_anything_is_made_where_there_is_none(settings, tmp_path, monkeypatch):
     monkeypatch.setattr("prepose.studies.run.planning.found_accelerator", lambda: "cpu")
     with pytest.raises(RecipeError, match="no graphics card that torch can use; pass --accelerator cpu"):
-        run_study(small_study(), tmp_path / "out", sitting=replace(sitting, accelerator="cuda"), engine=at_once)
+        run_study(small_study(), tmp_path / "out", settings=replace(settings, accelerator="cuda"), engine=at_once)
     assert not (tmp_path / "out").exists()
 
 
-def test_a_study_begun_on_cuda_is_refused_where_there_is_none(undisturbed, sitting, stores, tmp_path, monkeypatch):
+def test_a_study_begun_on_cuda_is_refused_where_there_is_none(undisturbed, settings, stores, tmp_path, monkeypatch):
     out = tmp_path / "out"
     out.mkdir()
     plan = json.loads((undisturbed / "plan.json").read_text())
@@ -333,4 +333,4 @@ def test_a_study_begun_on_cuda_is_refused_where_there_is_none(undisturbed, sitti
     shutil.copy(undisturbed / "study.json", out)
     monkeypatch.setattr("prepose.studies.run.planning.found_accelerator", lambda: "cpu")
     with pytest.raises(RecipeError, match="no graphics card"):
-        run_study(small_study(), out, sitting=replace(sitting, accelerator="auto"), engine=at_once)
+        run_study(small_study(), out, settings=replace(settings, accelerator="auto"), engine=at_once)

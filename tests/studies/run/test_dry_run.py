@@ -10,11 +10,11 @@ from fake_studies import small_study
 from prepose.recipes.budget import stage_cost
 from prepose.studies.engines.local import Outcome
 from prepose.studies.run.dry_run import forecast, print_forecast
-from prepose.studies.run.planning import Sitting
+from prepose.studies.run.planning import RunSettings
 from prepose.studies.run.step_speed import StepCost
 from prepose.studies.trials import arms_of
 
-SITTING = Sitting(jobs=2, threads=1, accelerator="cpu")
+SETTINGS = RunSettings(jobs=2, threads=1, accelerator="cpu")
 
 
 def one_second_a_step(jobs, *, resources, tick, on_done):
@@ -23,7 +23,7 @@ def one_second_a_step(jobs, *, resources, tick, on_done):
 
 @pytest.fixture
 def found(tmp_path):
-    return forecast(small_study(), tmp_path / "out", sitting=SITTING, engine=one_second_a_step)
+    return forecast(small_study(), tmp_path / "out", settings=SETTINGS, engine=one_second_a_step)
 
 
 def test_a_trial_takes_its_steps_its_validations_and_its_sets(found):
@@ -47,10 +47,10 @@ def test_the_whole_is_shared_by_the_places(found, tmp_path):
 def test_memory_is_what_was_measured_and_the_pictures_kept(tmp_path):
     many = {"world": "lab", "counts": {"train": 30_000, "validation": 8, "test": 8}, "size": 64}
     stores = {"wild": small_study().stores["wild"].model_dump(), "lab": many}
-    found = forecast(small_study(stores=stores), tmp_path, sitting=SITTING, engine=one_second_a_step)
+    found = forecast(small_study(stores=stores), tmp_path, settings=SETTINGS, engine=one_second_a_step)
     assert found.arms[1].memory_bytes == pytest.approx(1e9 + (30_000 - 64) * 64 * 64 * 3)
     much = stores | {"lab": many | {"size": 256}}
-    found = forecast(small_study(stores=much), tmp_path, sitting=SITTING, engine=one_second_a_step)
+    found = forecast(small_study(stores=much), tmp_path, settings=SETTINGS, engine=one_second_a_step)
     assert found.arms[1].memory_bytes == 1e9 + 512 * 2**20
 
 

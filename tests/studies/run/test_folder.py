@@ -15,7 +15,7 @@ from prepose.studies.run.folder import (
     definition,
     keep_plan,
     note_failure,
-    note_sitting,
+    note_session,
     plan_of,
     read_plan,
     trial_folder,
@@ -107,12 +107,12 @@ def test_failures_are_counted_until_they_are_cleared(tmp_path):
     assert attempts_at(run) == 0
 
 
-def test_every_sitting_is_kept(tmp_path):
+def test_every_session_is_kept(tmp_path):
     for number in range(3):
-        note_sitting(tmp_path, {"sitting": number})
+        note_session(tmp_path, {"session": number})
     assert json.loads((tmp_path / "environment.json").read_text()) == {
-        "sitting": 0,
-        "resumed": [{"sitting": 1}, {"sitting": 2}],
+        "session": 0,
+        "resumed": [{"session": 1}, {"session": 2}],
     }
 
 

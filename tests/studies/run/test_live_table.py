@@ -56,7 +56,7 @@ def test_the_table_says_how_far_each_trial_and_the_whole_are(expected):
     assert "1 of 3 trials done, 2 running, 0 waiting; about" in text
 
 
-def test_the_time_left_follows_from_what_this_sitting_has_done(expected, monkeypatch):
+def test_the_time_left_follows_from_what_this_session_has_done(expected, monkeypatch):
     now = [1000.0]
     monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
     log(expected["a"].folder, "1,200,pretrain,0.5,100,2e11,,")

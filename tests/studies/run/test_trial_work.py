@@ -53,7 +53,7 @@ def test_a_trial_that_was_stopped_before_its_end_is_measured_without_training_ag
     assert (order.folder / "weights" / "last.safetensors").stat().st_mtime_ns == weights
     assert (order.folder / "evaluations" / "lab.npz").read_bytes() == arrays
     assert costs(order)["stages"] == before["stages"]
-    assert costs(order)["energy_joules"] is None, "what the first sitting used is not known"
+    assert costs(order)["energy_joules"] is None, "what the first session used is not known"
 
 
 def test_another_set_is_measured_and_added(order):

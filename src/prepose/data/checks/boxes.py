@@ -1,4 +1,4 @@
-"""Whether the box is about the person: it holds the joints that are in the picture, and is not much larger."""
+"""Whether the box is about the person: it holds the joints that are in the image, and is not much larger."""
 
 import numpy as np
 
@@ -19,7 +19,7 @@ def check_boxes(records: Records) -> list[Finding]:
     """Joints outside their box, and boxes far larger than their pose."""
     start, end = corners_of_box(records.box_xywh[:, None].astype(float))
     side = records.box_xywh[:, None, 2:].max(axis=2, keepdims=True)
-    # What lies outside the picture is outside of the boxes that are cut off there.
+    # What lies outside the image is outside of the boxes that are cut off there.
     counts = records.has_2d & (records.states != JointState.OUTSIDE) & _inside_picture(records)
     low, high = start - SLACK * side, end + SLACK * side
     outside = counts & ((records.joints_img < low) | (records.joints_img > high)).any(axis=2)
@@ -50,7 +50,7 @@ def _any_of(records: Records, counts: np.ndarray, names: tuple[str, ...]) -> np.
 
 
 def _inside_picture(records: Records) -> np.ndarray:
-    """(N, J) whether a joint lies in the picture, as far as its size is known."""
+    """(N, J) whether a joint lies in the image, as far as its size is known."""
     sizes = records.camera_size_wh.astype(float)
     for index, picture in records.pictures.items():
         if picture.thumb is not None:

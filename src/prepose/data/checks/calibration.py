@@ -1,4 +1,4 @@
-"""Whether pictures, labels and cameras are of one size."""
+"""Whether images, labels and cameras are of one size."""
 
 import numpy as np
 
@@ -7,15 +7,15 @@ from prepose.data.checks.records import Records
 from prepose.data.pairing import overflow_of
 from prepose.data.sample import JointState
 
-# How far a principal point may lie from the middle of the picture, in parts of the longer side; crops move it freely
-# in a picture whose size is known, so that this is only for cameras whose centre lies outside.
+# How far a principal point may lie from the middle of the image, in parts of the longer side; crops move it freely
+# in an image whose size is known, so that this is only for cameras whose centre lies outside.
 MOST_OUTSIDE = 0.1
-# Share of a sample's joints outside the picture, beyond a tenth of it: a person cut off still shows most of them.
+# Share of a sample's joints outside the image, beyond a tenth of it: a person cut off still shows most of them.
 SLACK, MOST_JOINTS = 0.1, 0.6
 
 
 def check_calibration(records: Records) -> list[Finding]:
-    """The camera's size against the picture's, joints against the lens, and joints against the picture."""
+    """The camera's size against the image's, joints against the lens, and joints against the image."""
     return [*_sizes(records), *_beyond_the_lens(records), *_joints_in_picture(records)]
 
 
@@ -29,17 +29,17 @@ def _sizes(records: Records) -> list[Finding]:
         first = int(np.flatnonzero(wrong)[0])
         ratio = float(np.median(stated[wrong].prod(axis=1) / seen[wrong].prod(axis=1)))
         of = f"{stated[first, 0]} x {stated[first, 1]}", f"{seen[first, 0]} x {seen[first, 1]}"
-        cause = "a wrong size in the calibration file, or pictures that were resized or turned"
+        cause = "a wrong size in the calibration file, or images that were resized or turned"
         text = (
-            f"the camera's size is not the picture's in {int(wrong.sum())} samples ({named(indices_of(wrong))}): "
-            f"sample {first} is calibrated for {of[0]} and its picture is {of[1]}: {cause}"
+            f"the camera's size is not the image's in {int(wrong.sum())} samples ({named(indices_of(wrong))}): "
+            f"sample {first} is calibrated for {of[0]} and its image is {of[1]}: {cause}"
         )
-        return [Finding("calibration", "fault", indices_of(wrong), ratio, "of the picture's area", "1", cause, text)]
+        return [Finding("calibration", "fault", indices_of(wrong), ratio, "of the image's area", "1", cause, text)]
     return _centre_outside(records)
 
 
 def _centre_outside(records: Records) -> list[Finding]:
-    """Cameras whose optical axis and all of whose joints lie beyond the stated size, where no picture was looked at."""
+    """Cameras whose optical axis and all of whose joints lie beyond the stated size, where no image was looked at."""
     size = records.camera_size_wh.astype(float)
     known = (size > 0).all(axis=1) & records.has_2d.any(axis=1)
     unseen = np.array([index not in records.pictures for index in range(len(records))])
@@ -100,9 +100,7 @@ def _joints_in_picture(records: Records) -> list[Finding]:
     rows = np.array(samples)
     sizes = np.array([records.pictures[index].size_wh for index in samples])
     joints = np.where(judged[rows][..., None], records.joints_img[rows], np.nan)
-    cause = overflow_of(joints, sizes).cause(0.0) or "the labels are of other pictures"
-    text = (
-        f"most joints lie outside the picture in {len(samples)} of {len(records)} samples ({named(samples)}): {cause}"
-    )
+    cause = overflow_of(joints, sizes).cause(0.0) or "the labels are of other images"
+    text = f"most joints lie outside the image in {len(samples)} of {len(records)} samples ({named(samples)}): {cause}"
     expected = f"below {MOST_JOINTS} of the joints"
     return [Finding("calibration", "fault", samples, len(samples), "samples", expected, cause, text)]

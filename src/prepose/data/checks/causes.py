@@ -126,8 +126,8 @@ CAUSES: Mapping[str, Callable[[Records, Rows], Views]] = MappingProxyType(
         "the y axis of the 3D labels points up": _with_cam(_signs(1, -1, 1)),
         "the x axis of the 3D labels is mirrored": _with_cam(_signs(-1, 1, 1)),
         "the 3D labels are turned by half a turn (y and z negated, a y-up camera frame)": _with_cam(_signs(1, -1, -1)),
-        "y of the 2D labels is counted from the bottom of the picture": _with_img(_from_bottom),
-        "x of the 2D labels is counted from the right (a mirrored picture)": _with_img(_from_right),
+        "y of the 2D labels is counted from the bottom of the image": _with_img(_from_bottom),
+        "x of the 2D labels is counted from the right (a mirrored image)": _with_img(_from_right),
         "x and y of the 2D labels are exchanged": _with_img(lambda records, rows, joints: joints[..., ::-1]),
         "the 2D labels belong to another image size than the camera": _rescaled,
         "the 3D labels are in the world's frame, not the camera's": _with_cam(_from_world),
@@ -141,4 +141,4 @@ CAUSES: Mapping[str, Callable[[Records, Rows], Views]] = MappingProxyType(
         "the 3D labels and camera belong to the sample after": _neighbour(1),
     }
 )
-UNEXPLAINED = "the camera is not this picture's, or 2D and 3D labels are of different samples"
+UNEXPLAINED = "the camera is not this image's, or 2D and 3D labels are of different samples"

@@ -1,4 +1,4 @@
-"""The same picture or the same label twice, within a split and between splits."""
+"""The same image or the same label twice, within a split and between splits."""
 
 from collections import defaultdict
 
@@ -12,9 +12,9 @@ SAME_PLACE = 0.01
 
 
 def check_copies(records: Records) -> list[Finding]:
-    """Repeated samples, one label under several pictures, and pictures that another split has, too.
+    """Repeated samples, one label under several images, and images that another split has, too.
 
-    Several people may share a picture; one person may not be in it twice.
+    Several people may share an image; one person may not be in it twice.
     """
     return [*_repeated(records), *_one_label_many_pictures(records), *_in_other_split(records)]
 
@@ -25,9 +25,9 @@ def _repeated(records: Records) -> list[Finding]:
     if not again:
         return []
     samples = indices_of(np.array(again))
-    cause = "records or files were added twice, or pictures overwrote each other"
+    cause = "records or files were added twice, or images overwrote each other"
     text = (
-        f"{len(samples)} samples repeat the picture and person of another, of {len(records.digests)} compared "
+        f"{len(samples)} samples repeat the image and person of another, of {len(records.digests)} compared "
         f"({named(samples)}): {cause}"
     )
     severity = soft_severity(len(samples), len(records.digests))
@@ -35,7 +35,7 @@ def _repeated(records: Records) -> list[Finding]:
 
 
 def _same_person(records: Records, group: list[int]) -> list[int]:
-    """The members of a group of one picture that show an earlier member's person."""
+    """The members of a group of one image that show an earlier member's person."""
     return [
         index
         for place, index in enumerate(group)
@@ -71,9 +71,7 @@ def _one_label_many_pictures(records: Records) -> list[Finding]:
         return []
     samples = indices_of(np.array(sorted(found)))
     cause = "labels were repeated to fill a gap, or images and labels were paired wrongly"
-    text = (
-        f"{len(samples)} samples have another sample's 2D joints under a different picture ({named(samples)}): {cause}"
-    )
+    text = f"{len(samples)} samples have another sample's 2D joints under a different image ({named(samples)}): {cause}"
     return [Finding("copies", "fault", samples, len(samples), "samples", "0 samples", cause, text)]
 
 
@@ -86,9 +84,9 @@ def _in_other_split(records: Records) -> list[Finding]:
         cause = "the splits overlap: what is trained on would be scored"
         if own:
             cause = "by their names both are selections of the same people; train on one, and score on neither"
-        text = f"{len(samples)} pictures are in split {split}, too ({named(samples)}): {cause}"
+        text = f"{len(samples)} images are in split {split}, too ({named(samples)}): {cause}"
         severity: Severity = "note" if own else "fault"
-        findings.append(Finding("copies", severity, samples, len(samples), "pictures", "0 pictures", cause, text))
+        findings.append(Finding("copies", severity, samples, len(samples), "images", "0 images", cause, text))
     return findings
 
 

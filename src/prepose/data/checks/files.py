@@ -1,4 +1,4 @@
-"""Pictures that are missing, broken, or blank."""
+"""Images that are missing, broken, or blank."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ LEAST_CONTRAST = 8
 
 
 def check_files(records: Records) -> list[Finding]:
-    """Pictures that cannot be read, and pictures of one colour."""
+    """Images that cannot be read, and images of one colour."""
     missing = [index for index, picture in records.pictures.items() if not picture.digest]
     broken = [index for index, picture in records.pictures.items() if picture.digest and picture.thumb is None]
     blank = [
@@ -28,7 +28,7 @@ def check_files(records: Records) -> list[Finding]:
         if found:
             samples = indices_of(np.array(sorted(found)))
             error = records.pictures[samples[0]].error
-            text = f"{len(samples)} of {len(records.pictures)} pictures are {what} ({named(samples)}): {cause}"
+            text = f"{len(samples)} of {len(records.pictures)} images are {what} ({named(samples)}): {cause}"
             text += f"; first: {error}" if error else ""
-            findings.append(Finding("files", "fault", samples, len(samples), "pictures", "0 pictures", cause, text))
+            findings.append(Finding("files", "fault", samples, len(samples), "images", "0 images", cause, text))
     return findings

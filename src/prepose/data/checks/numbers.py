@@ -7,7 +7,7 @@ from prepose.data.checks.records import Records
 
 # What labellers write where they mean "not labelled".
 PLACEHOLDERS = (-1.0, 0.0, 1.0)
-# One joint may lie in the picture's corner; two labelled joints of one person do not share it.
+# One joint may lie in the image's corner; two labelled joints of one person do not share it.
 LEAST_PILED = 2
 
 

@@ -1,4 +1,4 @@
-"""Looking at pictures: once each, keeping their size, a digest of their bytes and a thumbnail."""
+"""Looking at images: once each, keeping their size, a digest of their bytes and a thumbnail."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ PERSON_PX = 64
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """What was seen of one sample's picture.
+    """What was seen of one sample's image.
 
     Attributes:
-        digest: Hash of the encoded bytes; empty where the picture is missing.
+        digest: Hash of the encoded bytes; empty where the image is missing.
         size_wh: Its size, px; (0, 0) where it is missing or broken.
         thumb: RGB at the scale that makes the person about `PERSON_PX` high; None where it is missing or broken.
         scale: Thumbnail px per image px.
@@ -37,7 +37,7 @@ class Picture:
 def look_at(
     dataset: PoseDataset, indices: Iterable[int], *, progress: Callable[[int], None] | None = None
 ) -> dict[int, Picture]:
-    """Read, hash and decode the pictures of some samples; a broken one is a fact to keep, not an error."""
+    """Read, hash and decode the images of some samples; a broken one is a fact to keep, not an error."""
     indices = list(indices)
     boxes = dataset.array("box_xywh", indices) if indices else np.empty((0, 4))
     seen = {}
@@ -49,7 +49,7 @@ def look_at(
 
 
 def digests_of(dataset: PoseDataset, indices: Iterable[int]) -> dict[int, bytes]:
-    """A digest of each picture's encoded bytes, without decoding; a missing picture has none."""
+    """A digest of each image's encoded bytes, without decoding; a missing image has none."""
     digests = {}
     for index in indices:
         try:
@@ -60,7 +60,7 @@ def digests_of(dataset: PoseDataset, indices: Iterable[int]) -> dict[int, bytes]
 
 
 def digest_of(data: bytes) -> bytes:
-    """16 bytes that tell pictures apart."""
+    """16 bytes that tell images apart."""
     return blake2b(data, digest_size=16).digest()
 
 

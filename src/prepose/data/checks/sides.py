@@ -1,7 +1,7 @@
 """Whether the person's right is labelled right.
 
 In 3D a body shows its right by itself: a knee bends one way only, toes and nose point forward. In 2D only a face that
-is seen does; without one, a whole set can be judged (people in pictures mostly face the camera), a single sample not.
+is seen does; without one, a whole set can be judged (people in images mostly face the camera), a single sample not.
 """
 
 from math import sqrt
@@ -24,17 +24,17 @@ MOST_SWAPPED = 0.5
 LEAST_EYES_PX = 1.0
 # A nose counts as pointing aside beyond this sine of the angle to the person's up.
 SIDEWAYS = 0.6
-# In photographs more people face the camera than turn their backs; fewer than this means swapped sides.
+# In photos more people face the camera than turn their backs; fewer than this means swapped sides.
 LEAST_FACING = 0.4
 LEAST_JUDGED = 20
 SURE = 3.5  # standard errors
 BY_CHANCE = 0.001
 # Faces that are seen tell the sides better than the guess that people face the camera.
 ENOUGH_FACES = 5
-# Where (nearly) everybody faces the camera, the sides may be the viewer's: of 100 people in photographs, 20 to 30 are
+# Where (nearly) everybody faces the camera, the sides may be the viewer's: of 100 people in photos, 20 to 30 are
 # seen from behind, in frames of films 5.
 ALL_FACING, LEAST_FACES = 0.995, 100
-# Shoulders and hips as broad in the image as this share of the trunk point the same way. In sound photographs the sides
+# Shoulders and hips as broad in the image as this share of the trunk point the same way. In sound photos the sides
 # of up to 4 % contradict (LSP-Extended 2 to 4 %, LSP and 500 of MPII 1.6 %, exact labels at most 0.1 %): slips of
 # annotators, and twisted people.
 BROAD, MOST_TWISTED = 0.25, 0.05
@@ -88,9 +88,9 @@ def body_score(records: Records) -> Scores:
 def face_score(records: Records) -> Scores:
     """The same in the image, from what is seen of a head; every rule is measured against the person's own up.
 
-    - Both eyes and the nose: the person faces the camera, the right eye is on their right as the picture shows it.
+    - Both eyes and the nose: the person faces the camera, the right eye is on their right as the image shows it.
     - Both ears and no nose: seen from behind, the other way round.
-    - One ear and the nose: the nose points to one side of the picture, and the nearer ear is of a known side.
+    - One ear and the nose: the nose points to one side of the image, and the nearer ear is of a known side.
 
     Two ups, from the trunk and from within the head, must tell the same, or the sample counts for nothing.
     """
@@ -127,7 +127,7 @@ def _profile_score(records: Records, seen: dict[str, np.ndarray], up: np.ndarray
     right_ear, left_ear = records.of(records.joints_img, "r_ear"), records.of(records.joints_img, "l_ear")
     ear = np.where(only_right[:, None], right_ear, left_ear)
     forward = records.of(records.joints_img, "nose") - ear
-    # The depth of the person's right, forward x up, in units of the lengths: beyond the picture where positive.
+    # The depth of the person's right, forward x up, in units of the lengths: beyond the image where positive.
     depth = (forward[:, 0] * up[:, 1] - forward[:, 1] * up[:, 0]) / np.maximum(
         np.linalg.norm(forward, axis=1) * np.linalg.norm(up, axis=1), 1e-9
     )
@@ -154,7 +154,7 @@ def _tells(records: Records) -> bool:
 
 
 def _right_when_facing(up: Float[np.ndarray, "N 2"]) -> Float[np.ndarray, "N 2"]:
-    """Where the right of someone who faces the camera is, in a picture whose y points down."""
+    """Where the right of someone who faces the camera is, in an image whose y points down."""
     return np.stack([up[:, 1], -up[:, 0]], axis=1)
 
 
@@ -165,7 +165,7 @@ def _judge(score: np.ndarray, weight: np.ndarray, total: int, by: str) -> list[F
         return []
     samples, share = indices_of(contrary), float(contrary.sum() / judged.sum())
     if share > MOST_SWAPPED:
-        cause = "left and right are swapped in the whole split (or the picture's or the frame's handedness is mirrored)"
+        cause = "left and right are swapped in the whole split (or the image's or the frame's handedness is mirrored)"
         severity: Severity = "fault"
     else:
         cause = "left and right are swapped in these samples (or they are mirrored)"
@@ -216,7 +216,7 @@ def _arms_against_legs_in_2d(records: Records, known: set[int]) -> list[Finding]
     where = " in the whole split" if len(samples) > MOST_SWAPPED * total else ""
     cause = f"the sides of the arms or of the legs alone are swapped{where}"
     if severity == "note":
-        cause += f", or the people are twisted; up to {MOST_TWISTED:.0%} are in sound photographs, too"
+        cause += f", or the people are twisted; up to {MOST_TWISTED:.0%} are in sound photos, too"
     text = (
         f"shoulders point against the hips in the image in {len(samples)} of {total} people seen broadside "
         f"({named(samples)}): {cause}"
@@ -246,7 +246,7 @@ def _facing(records: Records) -> list[Finding]:
         return [Finding("sides", "note", (), share, "facing the camera", f"below {ALL_FACING}", cause, text)]
     if share + SURE * sqrt(0.25 / len(sign)) > 0.5 or share > LEAST_FACING:
         return []
-    cause = "left and right are swapped in the whole split, or sides are the picture's instead of the person's"
+    cause = "left and right are swapped in the whole split, or sides are the image's instead of the person's"
     text = f"only {share:.0%} of the {len(sign)} people seen broadside face the camera by their shoulders: {cause}"
     return [Finding("sides", "fault", (), share, "facing the camera", f"above {LEAST_FACING}", cause, text)]
 

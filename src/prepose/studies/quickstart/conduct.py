@@ -18,7 +18,7 @@ from prepose.studies.quickstart.summary import summarise
 from prepose.studies.results.study_results import read_study
 from prepose.studies.run.conduct import run_study
 from prepose.studies.run.folder import claim_folder, definition
-from prepose.studies.run.planning import Sitting
+from prepose.studies.run.planning import RunSettings
 from prepose.studies.run.stores import draw_worlds, store_folders
 from prepose.studies.trials import base_recipe
 
@@ -52,7 +52,7 @@ def run_quickstart(out: Path, size: str = "standard", *, jobs: int = 2, console:
         with _timed(out, "synthesis"), split_progress(console) as show:
             draw_worlds(study, store_folders(study, out, None), workers=jobs, progress=show)
     with _timed(out, "training and evaluation"):
-        end = run_study(study, out, sitting=Sitting(jobs=jobs, accelerator="cpu", size=size), console=console)
+        end = run_study(study, out, settings=RunSettings(jobs=jobs, accelerator="cpu", size=size), console=console)
     values_of({title: Outcome(failure=failure) for title, failure in end.failures.items()})
     write_json(out / "report.json", summarise(read_study(out), _seconds(out)))
     return write_report(out)
@@ -76,7 +76,7 @@ def _check_folder(out: Path, wanted: dict[str, Any]) -> None:
 
 @contextmanager
 def _timed(out: Path, name: str) -> Iterator[None]:
-    """Add to the seconds of a step; what an interrupted sitting took counts too."""
+    """Add to the seconds of a step; what an interrupted session took counts too."""
     begin = time.perf_counter()
     try:
         yield

@@ -37,7 +37,7 @@ class TrialResult:
         state: `done` when it has its costs, which are written last.
         costs: What it cost; empty until it is done.
         failure: Why it failed: `kind`, `message`, `attempts`, `when`; None where it did not.
-        environment: Where it ran (its first sitting); empty where that is not known.
+        environment: Where it ran (its first session); empty where that is not known.
         headers: set -> what the evaluation's JSON says; sets that were not measured are missing.
     """
 

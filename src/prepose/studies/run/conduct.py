@@ -1,4 +1,4 @@
-"""Carrying a study out: its folder, its worlds, its trials; and going on where an earlier sitting stopped."""
+"""Running a study: its folder, its worlds, its trials; and resuming where an earlier session stopped."""
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,11 +22,11 @@ from prepose.studies.run.folder import (
     definition,
     keep_plan,
     note_failure,
-    note_sitting,
+    note_session,
 )
 from prepose.studies.run.live_table import Expected, live_table
 from prepose.studies.run.other_studies import check_others, take_over
-from prepose.studies.run.planning import AS_IT_COMES, Planned, Sitting, check_device, checked_arms, plan_study
+from prepose.studies.run.planning import DEFAULT_SETTINGS, Planned, RunSettings, check_device, checked_arms, plan_study
 from prepose.studies.run.stores import draw_worlds, store_folders
 from prepose.studies.run.trial_work import TrialOrder, carry_out, is_done, placed_set
 from prepose.studies.tables import flops_written, number_of
@@ -39,7 +39,7 @@ class StudyEnd:
 
     Attributes:
         folder: Its folder.
-        done: Trials that are done, of this sitting and earlier ones.
+        done: Trials that are done, of this session and earlier ones.
         failures: trial, in words -> why it failed.
     """
 
@@ -52,7 +52,7 @@ def run_study(
     study: Study,
     out: Path,
     *,
-    sitting: Sitting = AS_IT_COMES,
+    settings: RunSettings = DEFAULT_SETTINGS,
     engine: Engine = run_jobs,
     console: Console | None = None,
 ) -> StudyEnd:
@@ -61,7 +61,7 @@ def run_study(
     Args:
         study: The study.
         out: Its folder.
-        sitting: How to run it.
+        settings: How to run it.
         engine: What carries the trials out.
         console: Where progress is shown.
 
@@ -71,18 +71,18 @@ def run_study(
         KeyboardInterrupt: Ctrl-C or SIGTERM; what is finished is kept, trainings have saved their state.
     """
     console = console or Console(quiet=True)
-    scaled = at_scale(study, sitting.budget_scale)
-    check_device(sitting.accelerator, cluster=sitting.cluster)
-    checked_arms(scaled, store_folders(scaled, out, sitting.stores))
-    check_others(sitting.trials_of)
+    scaled = at_scale(study, settings.budget_scale)
+    check_device(settings.accelerator, cluster=settings.cluster)
+    checked_arms(scaled, store_folders(scaled, out, settings.stores))
+    check_others(settings.trials_of)
     with locked(out / LOCK, f"is running the study in {out}"):
-        wanted = definition(study, base_recipe(study), size=sitting.size, budget_scale=sitting.budget_scale)
-        claim_folder(out, wanted, extend=sitting.extend)
-        planned = plan_study(study, out, sitting=sitting, engine=engine)
+        wanted = definition(study, base_recipe(study), size=settings.size, budget_scale=settings.budget_scale)
+        claim_folder(out, wanted, extend=settings.extend)
+        planned = plan_study(study, out, settings=settings, engine=engine)
         # The folder may have been begun on another machine.
         check_device(planned.machine.accelerator, cluster=planned.cluster)
-        keep_plan(out, planned.as_json(), extend=sitting.extend)
-        note_sitting(out, environment())
+        keep_plan(out, planned.as_json(), extend=settings.extend)
+        note_session(out, environment())
         if planned.cluster:
             # Without jobs it only sees whether it could carry any out, before minutes are spent on drawing.
             reached = replace(planned.resources, shared=(out,))
@@ -91,8 +91,8 @@ def run_study(
             draw_worlds(planned.study, planned.folders, workers=cores(), progress=show)
         check_sets(planned.study, planned.arms, planned.folders)
         orders = _orders(out, planned)
-        if sitting.trials_of:
-            taken = take_over(orders, sitting.trials_of)
+        if settings.trials_of:
+            taken = take_over(orders, settings.trials_of)
             console.print(f"{len(taken)} of {len(orders)} trials copied from other studies", highlight=False)
         return _run_trials(out, planned, orders, engine=engine, console=console)
 

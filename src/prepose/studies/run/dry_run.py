@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
-from prepose.console import PlainConsole, duration
+from prepose.console import PlainConsole, duration, table_of
 from prepose.data.store import open_store
 from prepose.files import inside
 from prepose.metrics.protocols import get_protocol
@@ -19,14 +18,14 @@ from prepose.specs.recipe import Recipe, Stage, ValidationSpec
 from prepose.specs.study import Study
 from prepose.studies.engines.local import Engine, run_jobs
 from prepose.studies.run.other_studies import check_others, done_elsewhere
-from prepose.studies.run.planning import AS_IT_COMES, Planned, Sitting, picture_px, plan_study, seconds_of
+from prepose.studies.run.planning import DEFAULT_SETTINGS, Planned, RunSettings, picture_px, plan_study, seconds_of
 from prepose.studies.run.step_speed import PICTURES, StepCost, step_costs, step_key
 from prepose.studies.run.stores import missing_splits
 from prepose.studies.run.trial_work import is_done, placed_set
 from prepose.studies.tables import flops_written, number_of
 from prepose.studies.trials import Arm, PlannedTrial, counted_flops, store_name
 
-# `data.batch.BatchMaker` keeps decoded pictures up to this many MB.
+# `data.batch.BatchMaker` keeps decoded images up to this many MB.
 CACHE_BYTES = 512 * 2**20
 
 
@@ -88,7 +87,9 @@ class Forecast:
         return asdict(self)
 
 
-def forecast(study: Study, out: Path, *, sitting: Sitting = AS_IT_COMES, engine: Engine = run_jobs) -> Forecast:
+def forecast(
+    study: Study, out: Path, *, settings: RunSettings = DEFAULT_SETTINGS, engine: Engine = run_jobs
+) -> Forecast:
     """Plan a study, measure a few steps of each kind, and say what its trials would take; nothing is kept.
 
     Raises:
@@ -96,8 +97,8 @@ def forecast(study: Study, out: Path, *, sitting: Sitting = AS_IT_COMES, engine:
         DataError: a store is missing.
         PoseError: a step cannot be carried out.
     """
-    check_others(sitting.trials_of)
-    planned = plan_study(study, out, sitting=sitting, engine=engine)
+    check_others(settings.trials_of)
+    planned = plan_study(study, out, settings=settings, engine=engine)
     recipes = [arm.recipe for arm in planned.arms]
     px = max(picture_px(planned.study, recipe) for recipe in recipes)
     steps = step_costs(
@@ -105,7 +106,7 @@ def forecast(study: Study, out: Path, *, sitting: Sitting = AS_IT_COMES, engine:
     )
     counts = _counts(planned)
     arms = tuple(_arm_forecast(arm, planned, steps=steps, counts=counts, px=px) for arm in planned.arms)
-    trials = tuple(_trial_rows(planned, out, sitting.trials_of))
+    trials = tuple(_trial_rows(planned, out, settings.trials_of))
     seconds = {each.arm: each.seconds for each in arms}
     left = [seconds[trial["arm"]] for trial in trials if not trial["done"]]
     return Forecast(
@@ -124,10 +125,10 @@ def forecast(study: Study, out: Path, *, sitting: Sitting = AS_IT_COMES, engine:
 def _notes(planned: Planned, kinds: int) -> tuple[str, ...]:
     at_once = planned.resources.at_once
     return (
-        f"Time: median of a few real steps of each of {kinds} kinds of stage on pictures of noise, {at_once} side by "
+        f"Time: median of a few real steps of each of {kinds} kinds of stage on images of noise, {at_once} side by "
         "side as the trials will run, on the machine as busy as it is now; validation and evaluation by their forward "
         "FLOPs at the same rate.",
-        "Memory: the peak of the process in those steps, and the pictures that it will keep decoded (at most 512 MB).",
+        "Memory: the peak of the process in those steps, and the images that it will keep decoded (at most 512 MB).",
     )
 
 
@@ -230,16 +231,10 @@ def print_forecast(found: Forecast, console: Console | None = None) -> None:
     """Print a forecast: a row for each arm, then the whole."""
     console = console or PlainConsole()
     seeds = sorted({trial["seed"] for trial in found.trials})
-    # Without lines between columns the longest arms of the studies that ship fit a terminal of 80 columns.
-    table = Table(
-        title=f"{found.study}: {number_of(len(found.arms), 'arm')} x {number_of(len(seeds), 'seed')}",
-        box=None,
-        pad_edge=False,
-    )
     shared = any(arm.counted_flops != arm.train_flops for arm in found.arms)
-    table.add_column("arm", overflow="fold")
-    for column in ("parameters", "images", "training", *["counted"] * shared, "memory", "a trial"):
-        table.add_column(column, justify="right", no_wrap=True)
+    title = f"{found.study}: {number_of(len(found.arms), 'arm')} x {number_of(len(seeds), 'seed')}"
+    heads = ("parameters", "images", "training", *["counted"] * shared, "memory", "a trial")
+    table = table_of("arm", *heads, title=title)
     for arm in found.arms:
         memory = f"{arm.memory_bytes / 1e9:.1f} GB"
         if arm.device_memory_bytes is not None:

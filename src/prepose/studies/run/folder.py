@@ -3,7 +3,7 @@
 ```
 STUDY/study.json      the definition, its size and budget scale
       plan.json       arms with their cost, trials with their arm and seed
-      environment.json  versions, machine, command line; one entry for each sitting
+      environment.json  versions, machine, command line; one entry for each session
       stores/         the worlds that the study drew, unless they are kept elsewhere
       trials/ID/      a run folder; evaluations/SET.npz and .json; costs.json when it is done, failure.json if it failed
                       (runs/ARM-seedN/ where the study names folders by arm)
@@ -172,8 +172,8 @@ def clear_failure(run: Path) -> None:
     (run / "failure.json").unlink(missing_ok=True)
 
 
-def note_sitting(folder: Path, facts: Mapping[str, Any]) -> None:
-    """Add a sitting's facts to `environment.json`: the first are the file's own, later ones lie under `resumed`."""
+def note_session(folder: Path, facts: Mapping[str, Any]) -> None:
+    """Add a session's facts to `environment.json`: the first are the file's own, later ones lie under `resumed`."""
     path = inside(folder, "environment.json")
     if path.exists():
         first = read_object(path, advice=DAMAGED)

@@ -11,10 +11,9 @@ from pathlib import Path
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
-from prepose.console import duration, progress_line
+from prepose.console import duration, progress_line, table_of
 from prepose.metrics.evaluation_tables import told
 from prepose.metrics.protocol import Measure
 from prepose.recipes.log import read_log
@@ -96,7 +95,7 @@ class LiveTable:
     Args:
         console: Where to; nothing is shown on a quiet one.
         expected: Every trial of the study, by name.
-        done: Names of those that earlier sittings finished.
+        done: Names of those that earlier sessions finished.
     """
 
     def __init__(self, console: Console, expected: Mapping[str, Expected], done: Sequence[str]) -> None:
@@ -157,9 +156,9 @@ class LiveTable:
 
     def table(self, running: Sequence[str]) -> Group:
         """The trials that run, and how far the whole is."""
-        table = Table(box=None, pad_edge=False)
-        for column in ("trial", "stage", "samples", "validation", "samples/s", "left"):
-            table.add_column(column, justify="left" if column in ("trial", "stage") else "right", no_wrap=True)
+        table = table_of("trial", "stage", "samples", "validation", "samples/s", "left", texts=2)
+        for column in table.columns:
+            column.no_wrap, column.overflow = True, "ellipsis"
         for name in running[:MOST_ROWS]:
             expected, standing = self._expected[name], self._standing(name)
             left = (expected.samples - standing.samples) / max(standing.samples_per_second, 1e-9)
@@ -183,7 +182,7 @@ class LiveTable:
         return f"{len(self._done)} of {total} trials done{failed}, {len(running)} running, {waiting} waiting{about}"
 
     def seconds_left(self) -> float | None:
-        """From the training FLOPs of this sitting so far; None before there are any."""
+        """From the training FLOPs of this session so far; None before there are any."""
         spent, elapsed = self._spent(), time.monotonic() - self._began
         whole = sum(each.train_flops for name, each in self._expected.items() if name not in self._failed)
         if spent <= self._spent_before:

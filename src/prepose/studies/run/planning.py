@@ -17,21 +17,22 @@ from prepose.studies.run.checks import check_stores
 from prepose.studies.run.folder import plan_of, read_plan
 from prepose.studies.run.step_speed import StepCost, costs_from_plain, plain_costs, step_costs, step_key
 from prepose.studies.run.stores import check_worlds, store_folders
+from prepose.studies.run.trial_costs import check_system
 from prepose.studies.trials import Arm, PlannedTrial, arms_of, stores_of, trials_of
 
-# The side that pictures of a store on disk are taken to have where speed is measured.
+# The side that images of a store on disk are taken to have where speed is measured.
 USUAL_PX = 256
 # The cluster's scheduler knows how many find room.
 ALL_THAT_FIT = 10_000
 
 
 @dataclass(frozen=True)
-class Sitting:
+class RunSettings:
     """How a study is run; nothing but rounding depends on it, except on `budget_scale`.
 
     Attributes:
         jobs: Trials side by side; None: as many as the machine has cores, or graphics cards.
-        threads: Threads of arithmetic of each; None: what the study's folder was begun with, or its share of the cores.
+        threads: CPU threads of each; None: what the study's folder was begun with, or its share of the cores.
         accelerator: `auto`, `cpu` or `cuda`; `auto` is what the folder was begun with, or what there is.
         gpus: Graphics cards of each trial; less than 1: shared.
         stores: Where worlds are kept that several studies use; None: in the study's folder.
@@ -57,7 +58,7 @@ class Sitting:
     cluster: bool = False
 
 
-AS_IT_COMES = Sitting()
+DEFAULT_SETTINGS = RunSettings()
 
 
 @dataclass(frozen=True)
@@ -108,9 +109,10 @@ def checked_arms(study: Study, folders: Mapping[str, Path]) -> tuple[Arm, ...]:
     Lengths are final but for the budget rule `seconds`.
 
     Raises:
-        RecipeError: an arm cannot be run.
+        RecipeError: an arm cannot be run, or studies cannot on this system.
         DataError: a store is missing.
     """
+    check_system()
     check_worlds(study)
     arms = arms_of(study, step_seconds=_as_good_as_nothing)
     trials_of(study, arms)
@@ -118,18 +120,18 @@ def checked_arms(study: Study, folders: Mapping[str, Path]) -> tuple[Arm, ...]:
     return arms
 
 
-def plan_study(study: Study, out: Path, *, sitting: Sitting, engine: Engine) -> Planned:
+def plan_study(study: Study, out: Path, *, settings: RunSettings, engine: Engine) -> Planned:
     """Plan every trial; where the budget counts seconds, steps are measured first, once for each folder.
 
     Raises:
         RecipeError: an arm cannot be run, or a step cannot be carried out.
         DataError: a store is missing.
     """
-    scaled = at_scale(study, sitting.budget_scale)
-    folders = store_folders(scaled, out, sitting.stores)
+    scaled = at_scale(study, settings.budget_scale)
+    folders = store_folders(scaled, out, settings.stores)
     arms = checked_arms(scaled, folders)
     before = read_plan(out) if (out / "plan.json").exists() else {}
-    machine, resources = _machine(sitting, before.get("machine", {}))
+    machine, resources = _machine(settings, before.get("machine", {}))
     steps: Mapping[str, StepCost] = {}
     if scaled.budget.rule == "seconds":
         steps = step_costs(
@@ -141,7 +143,7 @@ def plan_study(study: Study, out: Path, *, sitting: Sitting, engine: Engine) -> 
             engine=engine,
         )
         arms = arms_of(scaled, step_seconds=lambda recipe: seconds_of(recipe, steps))
-    return Planned(scaled, folders, arms, trials_of(scaled, arms), machine, resources, steps, sitting.cluster)
+    return Planned(scaled, folders, arms, trials_of(scaled, arms), machine, resources, steps, settings.cluster)
 
 
 def seconds_of(recipe: Recipe, steps: Mapping[str, StepCost]) -> dict[str, float]:
@@ -150,7 +152,7 @@ def seconds_of(recipe: Recipe, steps: Mapping[str, StepCost]) -> dict[str, float
 
 
 def picture_px(study: Study, recipe: Recipe) -> int:
-    """The side of the largest pictures that a recipe reads."""
+    """The side of the largest images that a recipe reads."""
     specs = [study.stores[name] for name, _ in stores_of(recipe)]
     return max(USUAL_PX if spec.world is None else spec.size for spec in specs)
 
@@ -159,20 +161,20 @@ def _as_good_as_nothing(recipe: Recipe) -> dict[str, float]:
     return {stage.name: 1e-9 for stage in recipe.stages}
 
 
-def _machine(sitting: Sitting, before: Mapping[str, object]) -> tuple[Machine, Resources]:
+def _machine(settings: RunSettings, before: Mapping[str, object]) -> tuple[Machine, Resources]:
     """What each trial may use; threads and device stay what they were, because rounding depends on them."""
-    accelerator = sitting.accelerator
+    accelerator = settings.accelerator
     if accelerator == "auto":
         accelerator = str(
-            before.get("accelerator") or (_of_cluster(sitting) if sitting.cluster else found_accelerator())
+            before.get("accelerator") or (_of_cluster(settings) if settings.cluster else found_accelerator())
         )
     cuda = accelerator == "cuda"
-    jobs = sitting.jobs or (ALL_THAT_FIT if sitting.cluster else default_jobs(cuda=cuda))
-    threads = sitting.threads or int(str(before.get("threads") or threads_each(jobs)))
-    gpus = (1.0 if sitting.gpus is None else sitting.gpus) if cuda else 0.0
+    jobs = settings.jobs or (ALL_THAT_FIT if settings.cluster else default_jobs(cuda=cuda))
+    threads = settings.threads or int(str(before.get("threads") or threads_each(jobs)))
+    gpus = (1.0 if settings.gpus is None else settings.gpus) if cuda else 0.0
     workers = max(1, min(8, threads)) if cuda else 0
     machine = Machine(
-        accelerator=accelerator, threads=threads, workers=workers, checkpoint_seconds=sitting.checkpoint_seconds
+        accelerator=accelerator, threads=threads, workers=workers, checkpoint_seconds=settings.checkpoint_seconds
     )
     return machine, Resources(jobs, threads, gpus)
 
@@ -190,8 +192,8 @@ def check_device(accelerator: str, *, cluster: bool) -> None:
         )
 
 
-def _of_cluster(sitting: Sitting) -> str:
-    return "cuda" if sitting.gpus else "cpu"
+def _of_cluster(settings: RunSettings) -> str:
+    return "cuda" if settings.gpus else "cpu"
 
 
 def found_accelerator() -> str:
@@ -208,5 +210,5 @@ def default_jobs(*, cuda: bool) -> int:
     if cuda:
         return max(1, torch.cuda.device_count())
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    # A worker with a small network and its cache of pictures takes about 1.5 GB.
+    # A worker with a small network and its cache of images takes about 1.5 GB.
     return max(1, min(cores(), int(memory / 1.5e9)))

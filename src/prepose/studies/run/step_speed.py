@@ -1,6 +1,6 @@
 """How long a training step takes on this machine, and what memory it needs: measured on a few real steps.
 
-The steps are the trial's own, network, losses, augmentation and batch size; the pictures are noise, so that nothing
+The steps are the trial's own, network, losses, augmentation and batch size; the images are noise, so that nothing
 needs to be there yet. Steps are measured side by side, as the study's trials will run, because trials share caches and
 memory: alone each of them would be faster.
 """
@@ -43,7 +43,7 @@ class StepCost:
 
     Attributes:
         seconds: The median of a few.
-        peak_memory_bytes: Of the process, with a cache of few pictures.
+        peak_memory_bytes: Of the process, with a cache of few images.
         peak_device_memory_bytes: Of the graphics card; None on a processor.
     """
 
@@ -81,7 +81,7 @@ def step_costs(
         known: What need not be measured again.
         machine: What each trial may use.
         resources: How many run side by side.
-        picture_px: Side of the stored pictures.
+        picture_px: Side of the stored images.
         engine: Where to measure.
 
     Raises:
@@ -114,7 +114,7 @@ def _together(costs: Sequence[Any]) -> StepCost:
 
 
 def measure_step(recipe: Recipe, stage: Stage, machine: Machine, picture_px: int) -> StepCost:
-    """Carry a few steps of a stage out on pictures of noise, by the training loop itself."""
+    """Carry a few steps of a stage out on images of noise, by the training loop itself."""
     cuda = machine.accelerator == "cuda"
     forget_peak_memory(cuda=cuda)
     with tempfile.TemporaryDirectory(prefix="prepose-") as folder:

@@ -1,6 +1,5 @@
 """What a trial cost: operations, time, memory, energy. `costs.json` is the last file that a trial writes."""
 
-import resource
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -9,10 +8,16 @@ from typing import Any
 
 import torch
 
+from prepose.errors import RecipeError
 from prepose.models.flops import count_flops, count_parameters
 from prepose.recipes.log import read_log
 from prepose.recipes.run import cpu_name
 from prepose.specs.recipe import Recipe
+
+try:
+    import resource
+except ImportError:  # Windows, where no study begins: see `check_system`
+    resource = None
 
 
 @dataclass(frozen=True)
@@ -33,17 +38,17 @@ class EvaluationCost:
 
 
 @dataclass(frozen=True)
-class SittingCost:
+class ProcessCost:
     """What the process that ended a trial used.
 
     Attributes:
         device: Where the arithmetic was done.
-        threads: Threads of arithmetic.
+        threads: CPU threads.
         side_by_side: Trials at once on the machine.
         peak_memory_bytes: The process's largest resident memory in the trial.
         peak_device_memory_bytes: Likewise on the graphics card; None on a processor.
         energy_joules: The devices' energy over the trials side by side; None where no device tells, or where the
-            trial was begun in another sitting.
+            trial was begun in another session.
         energy_source: `nvml`, `rapl` or None.
     """
 
@@ -62,7 +67,7 @@ def costs_of(
     *,
     counted_flops: float,
     evaluations: Mapping[str, EvaluationCost],
-    sitting: SittingCost,
+    used: ProcessCost,
     wall_seconds: float,
 ) -> dict[str, Any]:
     """The content of `costs.json`.
@@ -72,8 +77,8 @@ def costs_of(
         run: Its folder; the log of its training is read.
         counted_flops: Training FLOPs with a stage that several trainings share counted by its part.
         evaluations: set -> what measuring it cost.
-        sitting: What the process used.
-        wall_seconds: From the trial's beginning in this sitting to its end.
+        used: What the process used.
+        wall_seconds: From the trial's beginning in this session to its end.
     """
     log = read_log(run)
     stages = _stages(log)
@@ -89,10 +94,10 @@ def costs_of(
         "train_seconds": round(sum(stage["train_seconds"] for stage in stages.values()), 3),
         "validation_seconds": float(validated[-1]["validation_seconds"]) if validated else 0.0,
         "wall_seconds": round(wall_seconds, 3),
-        **asdict(sitting),
+        **asdict(used),
         **evaluation_costs(evaluations),
     }
-    if sitting.peak_device_memory_bytes is None:
+    if used.peak_device_memory_bytes is None:
         del costs["peak_device_memory_bytes"]
     return costs
 
@@ -124,6 +129,19 @@ def device_name(*, cuda: bool) -> str:
     return torch.cuda.get_device_name() if cuda else cpu_name() or "cpu"
 
 
+def check_system() -> None:
+    """Check that this system tells what a trial costs, before anything is rendered or trained.
+
+    Raises:
+        RecipeError: it is Windows, which has no `getrusage`.
+    """
+    if resource is None:
+        raise RecipeError(
+            f"studies and the quickstart measure the memory of each trial with getrusage, which {sys.platform} does "
+            "not have; use Linux, macOS or WSL"
+        )
+
+
 def forget_peak_memory(*, cuda: bool) -> None:
     """Let the next peak be that of what comes now, though the process did other things before."""
     if cuda:
@@ -142,5 +160,7 @@ def peak_memory_bytes() -> int:
         status = Path("/proc/self/status").read_text(encoding="ascii")
         return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM:"))
     except (OSError, StopIteration):
+        check_system()
+        assert resource is not None
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return peak if sys.platform == "darwin" else peak * 1024

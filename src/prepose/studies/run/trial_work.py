@@ -32,7 +32,7 @@ from prepose.studies.run.energy import energy_used
 from prepose.studies.run.folder import DAMAGED, clear_failure
 from prepose.studies.run.trial_costs import (
     EvaluationCost,
-    SittingCost,
+    ProcessCost,
     costs_of,
     device_name,
     evaluation_costs,
@@ -109,9 +109,9 @@ def carry_out(order: TrialOrder) -> None:
         # Only sets were added: what the training took stays what it was.
         write_json(known, read_object(known, advice=DAMAGED) | evaluation_costs(evaluations))
         return
-    # What an earlier sitting used is not known, nor what shares the device on a cluster.
+    # What an earlier session used is not known, nor what shares the device on a cluster.
     known_energy = not resumed and order.side_by_side > 0
-    sitting = SittingCost(
+    used = ProcessCost(
         device=device_name(cuda=cuda),
         threads=order.machine.threads or torch.get_num_threads(),
         side_by_side=order.side_by_side,
@@ -125,7 +125,7 @@ def carry_out(order: TrialOrder) -> None:
         run.folder,
         counted_flops=order.counted_flops,
         evaluations=evaluations,
-        sitting=sitting,
+        used=used,
         wall_seconds=time.perf_counter() - began,
     )
     write_json(known, costs)
@@ -135,7 +135,7 @@ def carry_out(order: TrialOrder) -> None:
 
 
 def _trained(order: TrialOrder) -> tuple[Run, bool]:
-    """The finished run, and whether a part of it was done in another sitting."""
+    """The finished run, and whether a part of it was done in another session."""
     begun = (order.folder / "recipe.json").exists()
     if begun:
         # The same recipe, as the trial's name says; its stores may have been moved since.

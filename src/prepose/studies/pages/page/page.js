@@ -29,7 +29,7 @@ function choice(selector, key, chosen) {
 }
 
 function showGallery() {
-  // A page's pictures lie in its data, so that the page can be rendered again from itself.
+  // A page's images lie in its data, so that the page can be rendered again from itself.
   document.querySelectorAll("img[data-of]").forEach(img => { img.setAttribute("src", "data:image/jpeg;base64," + data.cases[img.dataset.of].panels[+img.dataset.panel].jpeg); });
   document.querySelectorAll("button.strip").forEach(row => row.addEventListener("click", () => showCase(row.dataset.case)));
   const first = document.querySelector("button.strip");
@@ -52,7 +52,7 @@ function showCase(key) {
   const item = data.cases[key];
   document.querySelectorAll("button.strip").forEach(row => row.classList.toggle("on", row.dataset.case === key));
   document.getElementById("viewer-title").textContent = item.title;
-  const truth = limb(item.truth, i => data.bone_colours[i], "truth", 9, "truth");
+  const truth = limb(item.truth, i => data.bone_colours[i], "ground truth", 9, "ground truth");
   const arms = item.arms.flatMap(arm => limb(arm.pose, () => arm.colour, `${arm.name} (${arm.mm.toFixed(0)} mm)`, 5, arm.name));
   const known = [item.truth, ...item.arms.map(arm => arm.pose)].flat().filter(Boolean).flat();
   const reach = 1.05 * Math.max(...known.map(Math.abs));
