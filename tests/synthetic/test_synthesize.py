@@ -57,11 +57,11 @@ def test_an_interrupted_store_is_gone_on_with_and_ends_the_same(tmp_path, monkey
     write(tmp_path / "whole")
     calls = []
 
-    def stop_at_fifth(world, split, seed, index, size, *, clips=()):
+    def stop_at_fifth(world, split, seed, index, size, **named):
         calls.append((split, index))
         if len(calls) == 5:
             raise KeyboardInterrupt
-        return draw_sample(world, split, seed, index, size, clips=clips)
+        return draw_sample(world, split, seed, index, size, **named)
 
     monkeypatch.setattr(module, "draw_sample", stop_at_fifth)
     with pytest.raises(KeyboardInterrupt):
@@ -70,7 +70,7 @@ def test_an_interrupted_store_is_gone_on_with_and_ends_the_same(tmp_path, monkey
         open_store(tmp_path / "cut", "train")
     calls.clear()
     calls.append(("", 0))  # never stops again
-    monkeypatch.setattr(module, "draw_sample", lambda *a, clips=(): calls.append(a[1:4:2]) or draw_sample(*a))
+    monkeypatch.setattr(module, "draw_sample", lambda *a, **_: calls.append(a[1:4:2]) or draw_sample(*a))
     write(tmp_path / "cut")
     assert calls[1:] == [("train", 4), ("train", 5), ("train", 6), ("test", 0), ("test", 1), ("test", 2)]
     for split in COUNTS:
