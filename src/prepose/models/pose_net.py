@@ -17,6 +17,7 @@ from prepose.models.backbones import BACKBONES
 from prepose.models.heads import DECODERS, READOUTS, PoseOutput
 from prepose.models.legacy_file import is_legacy_file, read_any_weights
 from prepose.models.weights_file import is_weights_file, load_state
+from prepose.specs.ledger import Ledger
 from prepose.specs.model import ModelSpec
 
 __all__ = ["PixelStatistics", "PoseNet", "PoseOutput", "build_pose_net"]
@@ -45,7 +46,13 @@ class PoseNet(nn.Module):
 
     Source: Zhou et al., "Towards 3D Human Pose Estimation in the Wild", ICCV 2017, in the form of Xiao et al., ECCV
     2018: the depth head reads the same features as the heat-map head.
+
+    Attributes:
+        spec: What it is.
+        ledger: Which data its weights come from; None where that is not recorded.
     """
+
+    ledger: Ledger | None = None
 
     def __init__(self, spec: ModelSpec) -> None:
         super().__init__()
@@ -93,11 +100,14 @@ def build_pose_net(spec: ModelSpec, *, seed: int = 0) -> PoseNet:
     initialise(net, torch.Generator().manual_seed(seed))
     check_set(net)
     path = Path(spec.weights)
+    net.ledger = Ledger()
     if spec.weights == "random":
         return net
     if spec.weights != "imagenet" and (is_weights_file(path) or is_legacy_file(path)):
-        load_trunk(net, path)
+        net.ledger = load_trunk(net, path) or Ledger(unrecorded=(spec.weights,))
     else:
+        published = spec.weights == "imagenet"
+        net.ledger = Ledger(pretrained=("imagenet",)) if published else Ledger(unrecorded=(spec.weights,))
         net.trunk.load_pretrained(spec.backbone, spec.weights)
     return net
 
@@ -114,15 +124,20 @@ def constructed(spec: ModelSpec, *, seed: int = 0) -> PoseNet:
         return PoseNet(spec)
 
 
-def load_trunk(net: PoseNet, path: Path) -> None:
+def load_trunk(net: PoseNet, path: Path) -> Ledger | None:
     """Fill the backbone, and the pixel statistics that it was trained with, from a weights file or legacy checkpoint.
+
+    Returns:
+        The file's ledger; None where it has none.
 
     Raises:
         DataError: the file cannot be read or holds another backbone.
     """
-    taken = {name: tensor for name, tensor in read_any_weights(path).tensors.items() if name.startswith(TRUNK_PARTS)}
+    weights = read_any_weights(path)
+    taken = {name: tensor for name, tensor in weights.tensors.items() if name.startswith(TRUNK_PARTS)}
     kept = {name: tensor for name, tensor in net.state_dict().items() if not name.startswith(TRUNK_PARTS)}
     load_state(net, kept | taken, path)
+    return weights.ledger
 
 
 def initialise(net: PoseNet, generator: torch.Generator) -> None:
