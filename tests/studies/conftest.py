@@ -7,6 +7,7 @@ import pytest
 from fakes_comparison import fake_comparison
 from fakes_study import CROSSED, fake_study, trial_id, write
 from prepose.studies.analysis.analyse import analyse
+from prepose.studies.analysis.study_analysis import to_json
 from prepose.studies.results.study_results import read_study
 
 IGNORED = shutil.ignore_patterns("*.safetensors", "report.html")
@@ -57,3 +58,15 @@ def found(studied):
 def crossed_found(crossed):
     """The figures of `crossed`."""
     return analyse(read_study(crossed))
+
+
+@pytest.fixture(scope="session")
+def told(found):
+    """The same as results.json holds them; to change a copy of, and to read with `analysis_from`."""
+    return to_json(found)
+
+
+@pytest.fixture(scope="session")
+def crossed_told(crossed_found):
+    """Likewise."""
+    return to_json(crossed_found)
