@@ -1,4 +1,4 @@
-"""A comparison that is finished, once for the whole room, and copies of it to spoil."""
+"""A comparison that is finished, once for the whole package, and copies of it to spoil."""
 
 import shutil
 
@@ -10,7 +10,7 @@ from prepose.studies.analysis.analyse import analyse
 from prepose.studies.analysis.study_analysis import to_json
 from prepose.studies.results.study_results import read_study
 
-IGNORED = shutil.ignore_patterns("*.safetensors", "report.html")
+IGNORED = shutil.ignore_patterns("*.safetensors", "*.sums.npz", "report.*")
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""What the planned comparisons came to, in sentences: figures, interval and verdict, from the numbers alone."""
+"""What the planned comparisons came to, in sentences: numbers, interval and verdict."""
 
 from collections.abc import Mapping, Sequence
 
@@ -29,7 +29,7 @@ def outcome_of(tests: Sequence[PlannedTest]) -> Outcome:
 def answer(tests: Sequence[PlannedTest], titles: Mapping[str, str]) -> str:
     """The answer to a planned comparison: one plain sentence for each verdict that its tests came to.
 
-    Figures, intervals and what was too small to detect are in the `sentence` of each test.
+    Numbers, intervals and what was too small to detect are in the `sentence` of each test.
 
     Args:
         tests: Those of the comparison.
@@ -124,7 +124,7 @@ def sentence(test: PlannedTest) -> str:
 
 
 def caution(seeds: int, unfinished: Sequence[str]) -> list[str]:
-    """What the figures of the whole study cannot carry; empty where there is nothing to warn of.
+    """What the numbers of the whole study cannot carry; empty where there is nothing to warn of.
 
     Args:
         seeds: Seeds of the arm that has the fewest.
@@ -133,10 +133,10 @@ def caution(seeds: int, unfinished: Sequence[str]) -> list[str]:
     lines = []
     if seeds < FEWEST_SEEDS:
         lines.append(
-            f"Fewer than {FEWEST_SEEDS} seeds ({seeds}) carry no statistical conclusion: the figures say what these "
+            f"Fewer than {FEWEST_SEEDS} seeds ({seeds}) carry no statistical conclusion: the numbers say what these "
             "trainings measured, not what another training would."
         )
     if unfinished:
         shown = listed(list(unfinished[:4])) + (f" and {len(unfinished) - 4} more" if len(unfinished) > 4 else "")
-        lines.append(f"Not all trials are finished: {shown}. Their figures rest on fewer seeds, or are missing.")
+        lines.append(f"Not all trials are finished: {shown}. Their numbers rest on fewer seeds, or are missing.")
     return lines

@@ -90,7 +90,7 @@ def main_table(found: StudyAnalysis) -> WideTable:
     rows = [*_baseline_rows(found, measures)]
     for arm in found.arms:
         cells = [
-            _figure_cell(each.figure(arm.name, name), name, _best(each, name))
+            _figure_cell(each.figure(arm.name, name), name, best_mean(each, name))
             for each in found.sets
             for name in measures[each.name]
         ]
@@ -118,7 +118,8 @@ def _column(name: str) -> str:
     return f"{shown.title}, {shown.unit}".rstrip(", ")
 
 
-def _best(each: SetResult, name: str) -> float | None:
+def best_mean(each: SetResult, name: str) -> float | None:
+    """The best arm's mean of a measure; None with fewer than two arms."""
     means = [arm.measures[name].mean for arm in each.arms.values() if name in arm.measures]
     if len(means) < 2:
         return None
@@ -221,10 +222,10 @@ def parts_tables(found: StudyAnalysis) -> Iterator[WideTable]:
         )
 
 
-def group_tables(found: StudyAnalysis) -> Iterator[WideTable]:
+def group_tables(found: StudyAnalysis, kinds: Sequence[str] = KINDS) -> Iterator[WideTable]:
     """Errors by joint, state, share hidden and action, for each set: groups down, arms across."""
     for each in found.sets:
-        for kind in KINDS:
+        for kind in kinds:
             arms = {name: arm for name, arm in each.arms.items() if kind in arm.groups}
             if not arms:
                 continue

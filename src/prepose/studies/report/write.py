@@ -34,7 +34,7 @@ def write_report_of(folder: Path) -> Path:
     Raises:
         DataError: it holds neither; see also `write_study_report` and `report.write_report`.
     """
-    if (folder / "report.json").is_file():
+    if (folder / "quickstart.json").is_file():
         return write_report(folder)
     return write_study_report(folder)
 
