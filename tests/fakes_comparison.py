@@ -27,8 +27,7 @@ from prepose.metrics.protocols import get_protocol
 from prepose.models.checkpoint import save_weights
 from prepose.models.pose_net import build_pose_net
 from prepose.predict.score import CropPredictions, mean_pose_of, score
-from prepose.recipes.environment import environment
-from prepose.recipes.run import Run, create_run
+from prepose.recipes.run import Run, create_run, environment
 from prepose.recipes.train import log_columns
 from prepose.specs.recipe import Recipe
 from prepose.studies.quickstart.plan import PROTOCOL, TITLES, Size, quickstart_study

@@ -88,8 +88,7 @@ def _budget(study: StudyFacts) -> str:
     if amount is None:
         return "none: every recipe keeps its own length"
     written = flops_written(scale * amount) if rule == "flops" else f"{scale * amount:,.0f} {rule}"
-    kind = {"flops": "equal training FLOPs", "images": "equal images", "seconds": "equal training time"}[rule]
-    return f"{kind}, {written} per trial"
+    return f"equal {'training FLOPs' if rule == 'flops' else rule}, {written} per trial"
 
 
 def _compute(trials: Sequence[TrialSummary]) -> str:
