@@ -55,7 +55,7 @@ def test_another_case_shows_other_poses(tab):
         tab.value(f"document.querySelectorAll('button.strip')[{number}].click()")
         titles.append(tab.value("document.getElementById('viewer-title').textContent"))
         traces = tab.value("document.getElementById('pose').data.map(trace => [trace.name, trace.x])")
-        assert {name.split(" (")[0] for name, _ in traces} == {"truth", "only-3d", "mixed", "pretrain-finetune"}
+        assert {name.split(" (")[0] for name, _ in traces} == {"ground truth", "only-3d", "mixed", "pretrain-finetune"}
         assert all(np.isfinite(x).all() for _, x in traces)
     assert titles[0] != titles[1]
     assert tab.errors == []

@@ -86,7 +86,7 @@ def _carried_out(test: PlannedTest, metric: str, sets: Mapping[str, SetScores], 
             return replace(test, reason=f"{name} has no {metric} on this set: its labels do not give it")
         sides.append(scores.arms[name].measures[metric])
     if min(effective_clusters(side.weights) for side in sides) < 1 + 1e-6:
-        return replace(test, reason=f"all values of {metric} lie in one subject, which has no spread to tell")
+        return replace(test, reason=f"all values of {metric} lie in one subject, so there is no spread over people")
     result = compare(
         sides[0],
         sides[1],

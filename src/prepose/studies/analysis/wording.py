@@ -1,4 +1,4 @@
-"""How figures are written: measures with their units, differences with their sign, intervals, ratios."""
+"""How numbers are written: measures with their units, differences with their sign, intervals, ratios."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ class Measure:
 
     Attributes:
         title: What tables call it.
-        unit: Of a figure.
+        unit: Of a value.
         difference_unit: Of a difference of two.
         factor: Times the stored value.
         digits: After the point.

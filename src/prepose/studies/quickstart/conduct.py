@@ -22,7 +22,7 @@ from prepose.studies.trials import base_recipe
 
 
 def run_quickstart(out: Path, size: str = "standard", *, jobs: int = 2, console: Console | None = None) -> Path:
-    """Do the whole comparison, or go on where an interrupted one in the folder stopped.
+    """Run the whole comparison, or resume an interrupted one in the folder.
 
     Args:
         out: The folder.

@@ -1,4 +1,4 @@
-"""What a reader needs to make a study's figures again: commits, machines, versions, seeds, protocols, the command."""
+"""What a reader needs to reproduce a study's numbers: commits, machines, versions, seeds, protocols, the command."""
 
 import shlex
 from collections.abc import Sequence

@@ -17,7 +17,7 @@ from prepose.studies.report.tables_of_page import (
 
 
 def as_markdown(found: StudyAnalysis) -> str:
-    """The whole report but for curves and pictures."""
+    """The whole report but for curves and images."""
     return "\n".join(line.rstrip() for line in _lines(found)).rstrip() + "\n"
 
 

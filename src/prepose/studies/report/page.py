@@ -27,7 +27,7 @@ OUTCOME_KINDS = {
 
 
 def words(found: StudyAnalysis) -> dict[str, Any]:
-    """What the template names, but for pictures."""
+    """What the template names, but for images."""
     study, colours = found.study, colours_of(found)
     return {
         "title": study.name.replace("-", " "),

@@ -22,7 +22,7 @@ from prepose.studies.tables import flops_written
 # Beside the headline measure of a set, at most these are shown; the CSV files have them all.
 BESIDE = ("pa_mpjpe_mm", "pck2d", "pck2d_box", "pckh_50")
 MOST_BESIDE = 2
-# Nine columns of figures and more are wider than a page.
+# Nine columns of numbers and more are wider than a page.
 MOST_SETS_BESIDE = 2
 PART_TITLES = {"scale": "scale", "orientation": "orientation", "rest": "rest (PA)"}
 VARIANT_TITLES = {
@@ -44,7 +44,7 @@ KIND_TITLES = {
 
 @dataclass(frozen=True)
 class Cell:
-    """A figure, with its interval in small print."""
+    """A number, with its interval in small print."""
 
     text: str
     note: str = ""
@@ -145,7 +145,7 @@ def _baseline_rows(found: StudyAnalysis, measures: Mapping[str, Sequence[str]]) 
 
 
 def _range(means: Sequence[float], name: str) -> str:
-    """One figure; from the lowest to the highest where arms have other training poses, and so another mean of them."""
+    """One number; from the lowest to the highest where arms have other training poses, and so another mean of them."""
     low, high = (figure(end, name, unit=False) for end in (min(means), max(means)))
     return low if low == high else f"{low} to {high}"
 

@@ -1,6 +1,6 @@
-"""A study's report: results.json with every figure, tables/*.csv, report.md and one self-contained report.html.
+"""A study's report: results.json with every number, tables/*.csv, report.md and one self-contained report.html.
 
-Reads what the trials left, needs no torch and no network. Pictures are shown where the stores are still there.
+Reads what the trials left, needs no torch and no network. Images are shown where the stores are still there.
 """
 
 import json
@@ -43,7 +43,7 @@ def write_study_report(folder: Path) -> Path:
     """Write the report of a study's folder, as far as its trials are done.
 
     A study that was published without its trials (`results/` of this project) is rendered from its results.json, with
-    the pictures that its page holds.
+    the images that its page holds.
 
     Returns:
         The page's path.
@@ -58,8 +58,8 @@ def write_study_report(folder: Path) -> Path:
     found = analyse(results)
     write_whole(folder / "results.json", as_lines(to_json(found)))
     _write_tables(folder, found)
-    room = MOST_BYTES - len(_page(found, NO_PICTURES).encode())
-    return write_whole(folder / "report.html", _page(found, pictures_of(results, colours_of(found), most_bytes=room)))
+    left = MOST_BYTES - len(_page(found, NO_PICTURES).encode())
+    return write_whole(folder / "report.html", _page(found, pictures_of(results, colours_of(found), most_bytes=left)))
 
 
 def analysis_of(folder: Path) -> StudyAnalysis:
@@ -93,7 +93,7 @@ def _published(file: Path) -> StudyAnalysis:
 
 
 def _write_published(folder: Path) -> Path:
-    """Render the report of a study that was published without its trials: results.json and the page's pictures."""
+    """Render the report of a study that was published without its trials: results.json and the page's images."""
     found, page = _published(inside(folder, "results.json")), inside(folder, "report.html")
     pictures = replace(NO_PICTURES, note="the study was published without them")
     if page.is_file():

@@ -21,7 +21,7 @@ from prepose.studies.trials import Arm, PlannedTrial, arms_of, stores_of, trials
 
 # The side that images of a store on disk are taken to have where speed is measured.
 USUAL_PX = 256
-# The cluster's scheduler knows how many find room.
+# The cluster's scheduler knows how many fit.
 ALL_THAT_FIT = 10_000
 
 
@@ -40,7 +40,7 @@ class RunSettings:
         size: The size that a built-in study was asked for in.
         extend: Whether a changed definition takes the place of the one in the folder.
         checkpoint_seconds: Time between checkpoints.
-        cluster: Whether trials run on other machines: then jobs are as many as find room, threads 1, and the
+        cluster: Whether trials run on other machines: then jobs are as many as fit, threads 1, and the
             accelerator is `cuda` where `gpus` says so.
     """
 

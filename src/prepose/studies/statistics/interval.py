@@ -70,7 +70,7 @@ def t_interval(estimate: float, uncertainty: Uncertainty, confidence: float = CO
 
 
 def t_p_value(estimate: float, uncertainty: Uncertainty) -> float:
-    """How often a truth of 0 would give an estimate this far off or farther, two-sided; agrees with `t_interval`."""
+    """How often a true value of 0 would give an estimate at least this far off, two-sided; agrees with `t_interval`."""
     if uncertainty.standard_error == 0:
         return 1.0 if estimate == 0 else 0.0
     return float(2 * stats.t.sf(abs(estimate) / uncertainty.standard_error, uncertainty.df))
