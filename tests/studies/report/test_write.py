@@ -7,8 +7,9 @@ import pytest
 
 from fakes_study import THREE_WORLDS, Fake, fake_study, write
 from prepose.errors import DataError
+from prepose.studies.quickstart.report import write_report_of
 from prepose.studies.report.csv_files import TABLES
-from prepose.studies.report.write import as_lines, write_report_of, write_study_report
+from prepose.studies.report.write import as_lines, write_study_report
 
 VOID = {"meta", "link", "img", "br", "hr", "input"}
 LATIN = re.compile(r"[^\x00-\x7f–−×·±→∞]")

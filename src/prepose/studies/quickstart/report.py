@@ -29,6 +29,7 @@ from prepose.studies.report.tables_of_page import (
     best_mean,
     group_tables,
 )
+from prepose.studies.report.write import write_study_report
 from prepose.studies.results.study_results import StudyResults, read_study
 from prepose.studies.tables import clearly_apart, flops_written, spread
 
@@ -47,6 +48,15 @@ CURVES = (
     ("lab", "validation", "lab: a person that training does not see"),
     ("wild", "wild", "wild: people and places that training does not see"),
 )
+
+
+def write_report_of(folder: Path) -> Path:
+    """Write the page of whatever the folder holds: a study, or a quickstart.
+
+    Raises:
+        DataError: it holds neither; see also `write_report` and `write_study_report`.
+    """
+    return write_report(folder) if (folder / "quickstart.json").is_file() else write_study_report(folder)
 
 
 def write_report(folder: Path) -> Path:

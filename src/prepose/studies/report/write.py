@@ -15,7 +15,6 @@ from prepose.files import inside, read_object, read_regular_file, write_whole
 from prepose.studies.analysis.analyse import analyse
 from prepose.studies.analysis.study_analysis import FORMAT, StudyAnalysis, analysis_from, to_json
 from prepose.studies.pages.parts import render
-from prepose.studies.quickstart.report import write_report
 from prepose.studies.report.csv_files import write_csv_files
 from prepose.studies.report.markdown import as_markdown
 from prepose.studies.report.page import words
@@ -26,17 +25,6 @@ from prepose.studies.results.study_results import read_study
 # Of the whole page. Mail and code hosts take it, and a browser opens it at once.
 MOST_BYTES = 2_900_000
 NO_PICTURES = Pictures((), None, [], [], [], "")
-
-
-def write_report_of(folder: Path) -> Path:
-    """Write the page of whatever the folder holds: a study, or a quickstart.
-
-    Raises:
-        DataError: it holds neither; see also `write_study_report` and `report.write_report`.
-    """
-    if (folder / "quickstart.json").is_file():
-        return write_report(folder)
-    return write_study_report(folder)
 
 
 def write_study_report(folder: Path) -> Path:

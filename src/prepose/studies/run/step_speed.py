@@ -125,6 +125,7 @@ def _few_steps(recipe: Recipe, stage: Stage, store: Path) -> Recipe:
             "log_every": recipe.batch_size,
             "validation": None,
             "watched": {},
+            "start": None,
             # Random weights cost what trained ones do, and need not be fetched.
             "model": recipe.model.model_copy(update={"weights": "random"}),
         }
