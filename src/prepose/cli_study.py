@@ -117,7 +117,7 @@ def report(
 ) -> None:
     """Regenerate the report of a study or of the quickstart from its trials."""
     from prepose.console import say
-    from prepose.studies.report.write import write_report_of
+    from prepose.studies.quickstart.report import write_report_of
 
     say(f"open {write_report_of(folder)}")
 

@@ -1,4 +1,4 @@
-"""Test pictures of a study with what its arms made of them, where the stores are still there."""
+"""Test images of a study with the poses that its arms estimate, where the stores are still there."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -69,7 +69,7 @@ class Pictures:
 
 
 def pictures_of_page(html: str, colours: Mapping[str, str]) -> Pictures:
-    """The pictures that a study's page holds, to render it again without its trials and stores.
+    """The images that a study's page holds, to render it again without its trials and stores.
 
     Args:
         html: The page, of this version's form.
@@ -99,7 +99,7 @@ def pictures_of(results: StudyResults, colours: Mapping[str, str], *, most_bytes
     Args:
         results: The study.
         colours: arm -> colour.
-        most_bytes: Of all pictures together, in base64.
+        most_bytes: Of all images together, in base64.
     """
     arms = shown_arms(results)
     seed, skeleton, gallery, notes, left = _shared_seed(results, arms), "", [], [], most_bytes
