@@ -88,10 +88,10 @@ class PoseSequence:
 
     @property
     def frame_rate(self) -> float:
-        """Frames per second of the source, from the median time between neighbouring frames; NaN for a single frame.
+        """Mean frames per second of the source; NaN for a single frame.
 
         The rate of frames, not of rows: frames in which the person was not found count.
         """
         if len(self) < 2:
             return float("nan")
-        return float(1 / np.median(np.diff(self.times) / np.diff(self.frames)))
+        return float((self.frames[-1] - self.frames[0]) / (self.times[-1] - self.times[0]))

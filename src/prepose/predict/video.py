@@ -85,7 +85,12 @@ def open_video(path: Path) -> Video:
         return Video(path, exact or estimate)
 
 
-def _av() -> Any:
+def require_av() -> Any:
+    """PyAV, which is an extra.
+
+    Raises:
+        DataError: it is not installed.
+    """
     try:
         import av
         import av.error
@@ -96,7 +101,7 @@ def _av() -> Any:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple["InputContainer", "VideoStream"]]:
-    av = _av()
+    av = require_av()
     options = {"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"}
     try:
         container = av.open(f"file:{path}", options=options)
@@ -170,7 +175,7 @@ class _Decoding:
         self._raise_if_damaged(start, expected)
 
     def _decoded(self, container: "InputContainer") -> Iterator["VideoFrame"]:
-        av = _av()
+        av = require_av()
         try:
             for packet in container.demux(self.stream):
                 try:
