@@ -5,12 +5,12 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+import prepose
 from prepose.cli_predict import predict_app
 from prepose.models.checkpoint import save_weights
 from prepose.models.pose_net import build_pose_net
 from prepose.predict import detectors
 from prepose.predict.detectors import Detections, detector_named
-from prepose.predict.pose_files import read_poses
 from prepose.specs.model import ModelSpec
 from video_fakes import write_video
 
@@ -67,7 +67,7 @@ def test_all_options_together(predict, folder, tmp_path):
     done = predict(folder / "*", *words, "--format", "csv", "--format", "npz")
     assert done.exit_code == 0
     assert "mpii-16 to coco-17: 10 of 17 joints exact" in done.stderr and "nobody in 2 of 3 inputs" in done.stderr
-    (person,) = read_poses(tmp_path / "out")
+    (person,) = prepose.read_poses(str(tmp_path / "out"))
     assert (person.person, person.frames.tolist(), person.skeleton.name) == (3, [1], "coco-17")
     assert person.camera_rule.startswith("given: the longer side spans 70 degrees")
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"poses.jsonl", "poses.csv", "poses.npz"}
