@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 import prepose
 from prepose.cli_predict import predict_app
+from prepose.errors import DataError
 from prepose.models.checkpoint import save_weights
 from prepose.models.pose_net import build_pose_net
 from prepose.predict import detectors
@@ -110,3 +111,32 @@ def test_a_damaged_input_is_listed_at_the_end_with_exit_code_1(predict, folder, 
     *_, head, line = done.stderr.splitlines()
     assert "1 of 3 inputs could not be used" in head and "2.jpg" in line
     assert len(rows(tmp_path)) == 5
+
+
+def test_poses_in_the_formats_of_other_tools(predict, folder, tmp_path):
+    done = predict(
+        folder / "2.jpg", folder / "clip.mp4", "--no-draw", "--export", "bvh, trc", "--export", "coco", "--angles"
+    )
+    assert done.exit_code == 0
+    people = {f"{name}_person1.{ending}" for name in ("2", "clip") for ending in ("bvh", "trc")}
+    written = {path.name for path in (tmp_path / "out").iterdir()}
+    assert written == {"poses.jsonl", "poses.coco.json", "angles.csv"} | people
+    assert all(name in done.stdout for name in written)
+    assert "clip_person1.bvh: constant bone lengths" in done.stderr
+    assert "Frames: 4" in (tmp_path / "out" / "clip_person1.bvh").read_text()
+
+
+def test_formats_that_cannot_be_written_are_refused_at_once(predict, folder, tmp_path):
+    with pytest.raises(DataError, match=r"'bhv'.*did you mean 'bvh'"):
+        predict(folder / "2.jpg", "--export", "trc,bhv")
+    with pytest.raises(DataError, match="coco-17"):
+        predict(folder / "2.jpg", "--export", "bvh", "--skeleton", "coco-17")
+    assert not (tmp_path / "out").exists()
+
+
+def test_poses_stay_where_an_export_is_refused(predict, folder, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "angles.csv").write_text("mine")
+    with pytest.raises(DataError, match=r"angles\.csv: exists.*the poses are in"):
+        predict(folder / "2.jpg", "--angles")
+    assert len(rows(tmp_path)) == 1 and (tmp_path / "out" / "angles.csv").read_text() == "mine"

@@ -1,7 +1,7 @@
 """The verb `predict`: images and videos in, poses out."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -91,6 +91,18 @@ def predict(
             rich_help_panel=_RESULTS,
         ),
     ] = None,
+    export: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="bvh,trc,c3d,gltf,coco",
+            help="Write the poses in these formats of other tools; repeatable.",
+            rich_help_panel=_RESULTS,
+        ),
+    ] = None,
+    angles: Annotated[
+        bool,
+        typer.Option("--angles", help="Write joint angles, degrees, as angles.csv.", rich_help_panel=_RESULTS),
+    ] = False,
     draw: Annotated[
         bool,
         typer.Option("--draw/--no-draw", help="Draw the poses on the images and videos.", rich_help_panel=_RESULTS),
@@ -111,6 +123,7 @@ def predict(
     from prepose.predict.frames import find_inputs
 
     paths = find_inputs(inputs)
+    exports = _exports(export or (), skeleton, angles=angles)
     camera_of = camera_choice(focal_px=focal, fov_deg=fov, file=camera)
     finder = _finder(_Asked(box, boxes, detector, whole_image, score, device), paths)
     # Only now, as these take torch, which takes seconds.
@@ -122,7 +135,32 @@ def predict(
     kept = "the poses so far are in poses.jsonl; rerun with --overwrite to begin again"
     with stoppable(kept), counted_progress("poses", unit="frames") as show:
         outcome = predict_files(run, paths, output, settings, device=device, progress=show)
+    if outcome.files and exports is not None:
+        outcome.files += exports(out, overwrite)
     _report(outcome, len(paths), run)
+
+
+def _exports(names: Sequence[str], skeleton: str | None, *, angles: bool) -> Callable[[Path, bool], list[Path]] | None:
+    """What writes a folder's poses in other formats; None where none is asked for. Refuses what cannot be written."""
+    formats = [each.strip() for name in names for each in name.split(",")]
+    if not formats and not angles:
+        return None
+    from prepose.body.skeletons import get_skeleton
+    from prepose.predict.exports.export import check_formats, export_sequences
+    from prepose.predict.pose_files import read_poses
+
+    check_formats(formats, None if skeleton is None else get_skeleton(skeleton))
+
+    def write(folder: Path, overwrite: bool) -> list[Path]:
+        try:
+            made = export_sequences(read_poses(folder), folder, formats, angles=angles, overwrite=overwrite)
+        except DataError as error:
+            raise DataError(f"{error}; the poses are in {folder}") from error
+        for note in made.notes:
+            _warn(note)
+        return made.files
+
+    return write
 
 
 def _report(outcome: "Outcome", count: int, run: Path) -> None:

@@ -102,3 +102,16 @@ def test_predictions_become_one_sequence_for_each_person_of_each_source(predicti
     ]  # fmt: skip
     np.testing.assert_array_equal(found[0].joints_cam[1], prediction.joints_cam)
     assert found[0].scale_rule == prediction.scale_rule
+
+
+@pytest.mark.parametrize(("method", "beginning"), [("bvh", b"HIERARCHY"), ("trc", b"PathFileType"), ("gltf", b"glTF")])
+def test_a_pose_is_written_in_formats_of_other_tools(prediction, tmp_path, method, beginning):
+    path = getattr(prediction, f"to_{method}")(str(tmp_path / "pose"))
+    assert path == tmp_path / "pose" and path.read_bytes().startswith(beginning)
+
+
+def test_a_pose_is_written_as_c3d(prediction, tmp_path):
+    import ezc3d
+
+    found = ezc3d.c3d(str(prediction.to_c3d(tmp_path / "pose.c3d")))["data"]["points"]
+    np.testing.assert_allclose(found[:3, :, 0].T * [1, -1, -1], prediction.joints_cam, rtol=1e-6)

@@ -1,7 +1,8 @@
 """One person in one image, as the network sees it: joints in px and mm, and what the numbers rest on."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,9 @@ from prepose.camera.camera import Camera
 from prepose.camera.crop import Crop
 from prepose.errors import SkeletonMismatch
 from prepose.predict.drawing import Figure, draw_people
+from prepose.predict.exports.bvh import write_bvh
+from prepose.predict.exports.gltf import write_gltf
+from prepose.predict.exports.markers import write_c3d, write_trc
 from prepose.predict.pose_sequence import JointMark, PoseSequence
 
 
@@ -121,6 +125,26 @@ class Prediction:
         if self.pixels is None:
             raise ValueError(f"{self} does not hold its image; use draw_predictions(image, [prediction])")
         return Image.fromarray(draw_predictions(self.pixels, [self]))
+
+    def to_bvh(self, path: Path | str) -> Path:
+        """Write the pose as BVH of one frame; see `predict.exports.bvh`, and for a video `sequences_of`."""
+        return self._exported(write_bvh, path)
+
+    def to_trc(self, path: Path | str) -> Path:
+        """Write the joints as TRC markers; see `predict.exports.markers`."""
+        return self._exported(write_trc, path)
+
+    def to_c3d(self, path: Path | str) -> Path:
+        """Write the joints as C3D points; see `predict.exports.markers`."""
+        return self._exported(write_c3d, path)
+
+    def to_gltf(self, path: Path | str) -> Path:
+        """Write the pose as binary glTF; see `predict.exports.gltf`."""
+        return self._exported(write_gltf, path)
+
+    def _exported(self, write: Callable[[PoseSequence, Path], object], path: Path | str) -> Path:
+        write(_sequence([self]), Path(path))
+        return Path(path)
 
     @property
     def figure(self) -> Figure:
