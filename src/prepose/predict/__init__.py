@@ -9,5 +9,5 @@ Of images and videos `frames` (and `video`) gives the frames, `people`, `boxes_f
 are, `tracking` who is who, `camera_choice` what the camera is; `predictor` runs the network and gives `Prediction`s,
 `stream` does so over the frames of many files in batches, `smoothing` smooths them. `pose_sequence` holds one person's
 poses over time, which exporters take. `files` does it all from files to files: `pose_files` writes and reads poses,
-`drawing` draws them, `video_writer` writes drawn videos.
+`drawing` draws them, `video_writer` writes drawn videos; `exports` writes them in the formats of other tools.
 """
