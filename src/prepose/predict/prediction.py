@@ -127,19 +127,22 @@ class Prediction:
         return Image.fromarray(draw_predictions(self.pixels, [self]))
 
     def to_bvh(self, path: Path | str) -> Path:
-        """Write the pose as BVH of one frame; see `predict.exports.bvh`, and for a video `sequences_of`."""
+        """Write the pose as BVH of one frame, without missing joints; see `predict.exports.bvh`.
+
+        For a video take `sequences_of` its predictions, or `read_poses`, and `predict.exports.export`.
+        """
         return self._exported(write_bvh, path)
 
     def to_trc(self, path: Path | str) -> Path:
-        """Write the joints as TRC markers; see `predict.exports.markers`."""
+        """Write the joints as TRC markers, without missing ones; see `predict.exports.markers`."""
         return self._exported(write_trc, path)
 
     def to_c3d(self, path: Path | str) -> Path:
-        """Write the joints as C3D points; see `predict.exports.markers`."""
+        """Write the joints as C3D points, without missing ones; see `predict.exports.markers`."""
         return self._exported(write_c3d, path)
 
     def to_gltf(self, path: Path | str) -> Path:
-        """Write the pose as binary glTF; see `predict.exports.gltf`."""
+        """Write the pose as binary glTF, without missing joints; see `predict.exports.gltf`."""
         return self._exported(write_gltf, path)
 
     def _exported(self, write: Callable[[PoseSequence, Path], object], path: Path | str) -> Path:
