@@ -41,7 +41,10 @@ VERBS = {
     "studies": {"name", "--size"},
     "report": {"folder"},
     "compare": {"runs", "--data", "--split", "--protocol", "--page", "--device", "--json"},
-    "predict": {"run", "images", "--out", "--box", "--device"},
+    "predict": {
+        "run", "inputs", "--out", "--box", "--boxes", "--detector", "--score", "--whole-image", "--smooth", "--focal",
+        "--fov", "--camera", "--skeleton", "--threshold", "--format", "--draw", "--overwrite", "--device",
+    },
     "version": set(),
     "skeletons": {"source", "target"},
     "data add": {
@@ -190,10 +193,10 @@ def test_no_verb_at_all_shows_the_help(run):
 
 def test_a_photograph_becomes_a_drawing_and_numbers(run, weights, photograph, tmp_path):
     code, out, _ = run("predict", weights, photograph, "--out", tmp_path / "poses", "--box", "10,5,40,50")
-    written = tmp_path / "poses/photograph_pose.json"
-    assert (code, out) == (0, f"{written}\n")
+    written, drawing = tmp_path / "poses/poses.jsonl", tmp_path / "poses/photograph_pose.png"
+    assert (code, out) == (0, f"{written}\n{drawing}\n") and drawing.is_file()
     numbers = json.loads(written.read_text())
-    assert {"skeleton", "joints_img", "joints_cam", "confidence", "units", "frame"} <= numbers.keys()
+    assert {"skeleton", "joints_img", "joints_cam", "joints_root", "confidence", "units", "axes"} <= numbers.keys()
     assert numbers["box_xywh"] == [10, 5, 40, 50]
 
 
@@ -353,7 +356,10 @@ def _placed(word, places):
 
 @pytest.mark.parametrize("verb", ["evaluate", "predict"])
 def test_a_device_that_is_not_there_is_named(refused, weights, lab, photograph, tmp_path, verb):
-    words = {"evaluate": ("--data", lab, "--split", "train"), "predict": (photograph, "--out", tmp_path / "out")}
+    words = {
+        "evaluate": ("--data", lab, "--split", "train"),
+        "predict": (photograph, "--out", tmp_path / "out", "--whole-image"),
+    }
     line = refused(verb, weights, *words[verb], "--device", "gpu")
     assert "gpu" in line and "cpu" in line
 
@@ -378,9 +384,9 @@ def test_a_picture_that_is_none_is_refused(refused, weights, photograph, tmp_pat
     for name, (content, message) in spoiled.items():
         path = tmp_path / name
         path.write_bytes(content)
-        assert f"{path}: {message}" in refused("predict", weights, path, "--out", tmp_path / "out")
+        assert f"{path}: {message}" in refused("predict", weights, path, "--out", tmp_path / "out", "--whole-image")
     missing = tmp_path / "missing.jpg"
-    line = refused("predict", weights, missing, "--out", tmp_path / "out")
+    line = refused("predict", weights, missing, "--out", tmp_path / "out", "--whole-image")
     assert line == f"{missing}: the image cannot be read (No such file or directory)"
 
 
@@ -389,19 +395,21 @@ def test_an_image_that_cannot_be_used_is_listed_and_the_others_are_done(run, wei
     torn.write_bytes(photograph.read_bytes()[:40])
     code, out, err = run("predict", weights, torn, photograph, tmp_path / "lost.jpg", "--out", tmp_path / "out")
     assert code == 1
-    assert out.split() == [str(tmp_path / "out" / "photograph_pose.json")]
-    first, *faults = err.splitlines()
-    assert first == "prepose: 2 of 3 images could not be used:"
-    assert [fault.split(":")[0].strip() for fault in faults] == [str(torn), str(tmp_path / "lost.jpg")]
+    assert [Path(line).name for line in out.split()] == ["poses.jsonl", "photograph_pose.png"]
+    *_, head, first, second = err.splitlines()
+    assert head == "prepose: 2 of 3 inputs could not be used, or not wholly:"
+    assert [fault.split(":")[0].strip() for fault in (first, second)] == [str(torn), str(tmp_path / "lost.jpg")]
 
 
 def test_boxes_are_people_of_one_image(run, refused, weights, photograph, tmp_path):
     boxes = ("--box", "10,5,40,50", "--box", "30,5,40,50")
     code, out, _ = run("predict", weights, photograph, "--out", tmp_path / "out", *boxes)
     assert code == 0
-    assert [Path(line).name for line in out.split()] == ["photograph_pose.json", "photograph_pose_2.json"]
-    assert "in one image, but there are 2" in refused(
-        "predict", weights, photograph, photograph, "--out", tmp_path / "out", *boxes
+    assert [Path(line).name for line in out.split()] == ["poses.jsonl", "photograph_pose.png"]
+    people = [json.loads(line) for line in (tmp_path / "out" / "poses.jsonl").read_text().splitlines()]
+    assert [(each["person"], each["box_xywh"]) for each in people] == [(1, [10, 5, 40, 50]), (2, [30, 5, 40, 50])]
+    assert "in one input, but there are 2" in refused(
+        "predict", weights, photograph, tmp_path / "other.jpg", "--out", tmp_path / "out", *boxes
     )
 
 
@@ -416,13 +424,13 @@ def test_a_checkpoint_of_the_reference_code_base_is_imported_and_this_is_said(ru
         if not name.endswith("num_batches_tracked")
     }
     torch.save({"epoch": 140, "state_dict": state}, tmp_path / "model.pth")
-    code, out, err = run("predict", tmp_path / "model.pth", photograph, "--out", tmp_path / "out")
-    assert code == 0 and out.split() == [str(tmp_path / "out" / "photograph_pose.json")]
+    code, _, err = run("predict", tmp_path / "model.pth", photograph, "--out", tmp_path / "out", "--whole-image")
+    assert code == 0 and (tmp_path / "out" / "poses.jsonl").is_file()
     assert err == f"prepose: {tmp_path / 'model.pth'}: imported as a checkpoint of the reference code base\n"
 
 
 def test_weights_that_are_none_are_refused(refused, weights, photograph, tmp_path):
-    words = (photograph, "--out", tmp_path / "out")
+    words = (photograph, "--out", tmp_path / "out", "--whole-image")
     for name, content in (("cut", weights.read_bytes()[:-100]), ("empty", b""), ("text", b"hello")):
         path = tmp_path / f"{name}.safetensors"
         path.write_bytes(content)
@@ -449,14 +457,14 @@ def test_weights_of_another_skeleton_are_refused(refused, weights, lab, photogra
     other = write_weights(replace(there, joints=there.joints[::-1]), tmp_path / "other.safetensors")
     for words in (
         ("evaluate", other, "--data", lab, "--split", "train"),
-        ("predict", other, photograph, "--out", tmp_path / "out"),
+        ("predict", other, photograph, "--out", tmp_path / "out", "--whole-image"),
     ):
         assert f"weights {other}: skeleton mpii-16 had the joints l_wrist" in refused(*words)
 
 
 def test_a_network_whose_people_have_no_size_is_refused(refused, photograph, tmp_path):
     flat = weights_for(tmp_path / "flat.safetensors", skeleton="lsp-14")
-    line = refused("predict", flat, photograph, "--out", tmp_path / "out")
+    line = refused("predict", flat, photograph, "--out", tmp_path / "out", "--whole-image")
     assert "the size of a person is judged by the bones of mpii-16, but lsp-14 has no upper_neck" in line
 
 
@@ -576,7 +584,7 @@ def test_a_folder_with_other_files_is_left_alone(refused, lab, tmp_path, words, 
 
 
 def test_a_file_is_no_folder(refused, weights, photograph, lab):
-    assert f"{photograph}: is a file" in refused("predict", weights, photograph, "--out", photograph)
+    assert f"{photograph}: is a file" in refused("predict", weights, photograph, "--out", photograph, "--whole-image")
     assert str(photograph) in refused("synthesize", "wild", "--out", photograph, "--count", "train=1")
     assert str(photograph) in refused("quickstart", "--out", photograph)
     assert str(photograph) in refused("evaluate", weights, "--data", photograph)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from prepose.data.catalog import AddedSplit
     from prepose.data.dataset import PoseDataset
     from prepose.metrics.evaluation import Evaluation
+    from prepose.predict.pose_sequence import PoseSequence
     from prepose.predict.predictor import Predictor
     from prepose.recipes.run import Run
     from prepose.specs.recipe import Recipe
@@ -218,7 +219,7 @@ def compare(
 
 
 def load(weights: "Run | StrPath", *, device: str = "cpu") -> "Predictor":
-    """A trained network, ready for photos: `prepose.load("runs/mixed").predict([Path("photo.jpg")])`.
+    """A trained network, ready for images and videos: `prepose.load("runs/mixed").predict("photo.jpg")`.
 
     Args:
         weights: A run, its folder, or a weights file.
@@ -230,6 +231,20 @@ def load(weights: "Run | StrPath", *, device: str = "cpu") -> "Predictor":
     from prepose.predict.predictor import Predictor
 
     return Predictor.load(_run_path(weights), device=device)
+
+
+def read_poses(path: StrPath) -> "list[PoseSequence]":
+    """The poses that `prepose predict` wrote, one sequence over time for each person of each image or video.
+
+    Args:
+        path: The folder that was written into, or its `poses.jsonl`.
+
+    Raises:
+        DataError: there is no such file, or it is damaged.
+    """
+    from prepose.predict.pose_files import read_poses as read
+
+    return read(_path(path))
 
 
 @dataclass(frozen=True)

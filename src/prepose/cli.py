@@ -9,19 +9,17 @@ import traceback
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn, cast
+from typing import Annotated, NoReturn, cast
 
 import typer
 
 from prepose import __version__
 from prepose.cli_data import data_app
 from prepose.cli_options import AsJson, Out, Workers, say_if_imported, stoppable
+from prepose.cli_predict import predict_app
 from prepose.cli_study import study_app
-from prepose.errors import DataError, RecipeError, explained, one_line, shortened
+from prepose.errors import DataError, RecipeError, explained, one_line
 from prepose.worker import terminated_as_if_interrupted
-
-if TYPE_CHECKING:
-    from prepose.arrays import BoxXywh
 
 app = typer.Typer(
     name="prepose",
@@ -32,6 +30,7 @@ app = typer.Typer(
 )
 app.add_typer(data_app, name="data")
 app.add_typer(study_app)
+app.add_typer(predict_app)
 
 # Exit codes: 0 done, 1 done with findings or failed trials, 2 refused, and
 INTERRUPTED, AT_FAULT = 130, 70  # as shells say it of Ctrl-C, and sysexits.h of a fault in a program
@@ -292,51 +291,6 @@ def protocols(name: Annotated[str | None, typer.Argument(help="Protocol to print
         protocol_table.print_protocols()
     else:
         protocol_table.print_protocol(name)
-
-
-@app.command()
-def predict(
-    run: Annotated[Path, typer.Argument(help="Run folder, weights file, or .pth checkpoint to import.")],
-    images: Annotated[list[Path], typer.Argument(help="Image files.")],
-    out: Out,
-    box: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="X,Y,W,H", help="Box of a person, px, for a single image; repeatable; default: the whole image."
-        ),
-    ] = None,
-    device: Annotated[str, typer.Option(help="Device: cpu, cuda or mps.")] = "cpu",
-) -> None:
-    """Estimate poses in images: for each person an image with the pose drawn on it, and the numbers as JSON.
-
-    Exit code 0: all images processed; 1: some images skipped; 2: error.
-    """
-    from prepose.console import say
-    from prepose.predict.files import predict_files
-
-    boxes = [_box(text) for text in box or []]
-    faults: list[str] = []
-    # A single image that cannot be used is an error like any other.
-    failed = None if len(images) == 1 else lambda path, error: faults.append(one_line(str(error)))
-    for numbers in predict_files(run, images, out, boxes=boxes, device=device, failed=failed):
-        say(numbers)
-    say_if_imported(run)
-    if faults:
-        print(f"prepose: {len(faults)} of {len(images)} images could not be used:", file=sys.stderr)
-        print("\n".join(f"  {fault}" for fault in faults), file=sys.stderr)
-        raise typer.Exit(1)
-
-
-def _box(text: str) -> "BoxXywh":
-    import numpy as np
-
-    try:
-        x, y, width, height = (float(part) for part in text.split(","))
-    except ValueError as error:
-        raise DataError(
-            f"--box {shortened(text)}: expected four numbers X,Y,W,H in px, such as --box 120,40,300,600"
-        ) from error
-    return np.array([x, y, width, height])
 
 
 @app.command()

@@ -78,7 +78,9 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-def progress_line(name: str, done: int, total: int | None, *, facts: str = "", rate: float = 0.0) -> str:
+def progress_line(
+    name: str, done: int, total: int | None, *, facts: str = "", rate: float = 0.0, unit: str = "samples"
+) -> str:
     """How far something is, in a line: `pretrain: 200/1,000 samples, loss 0.5, 100 samples/s, 8 s left`.
 
     Args:
@@ -87,10 +89,11 @@ def progress_line(name: str, done: int, total: int | None, *, facts: str = "", r
         total: Samples in all, where that is known.
         facts: What else there is to say.
         rate: Samples each second; 0 where that is not known yet.
+        unit: What samples are called here.
     """
-    parts = [f"{done:,} samples" if total is None else f"{done:,}/{total:,} samples", facts]
+    parts = [f"{done:,} {unit}" if total is None else f"{done:,}/{total:,} {unit}", facts]
     if rate > 0:
-        parts.append(f"{rate:.0f} samples/s")
+        parts.append(f"{rate:.0f} {unit}/s")
         if total is not None and done < total:
             parts.append(f"{duration((total - done) / rate)} left")
     return f"{name}: {', '.join(filter(None, parts))}"
@@ -114,10 +117,18 @@ class Progress:
         console: Where to; nothing is shown without one.
         line_seconds: Without a terminal, at least one line in so many seconds.
         by_tenths: Without a terminal, a line each tenth of the whole, once it has taken `LEAST_SECONDS`.
+        unit: What samples are called here.
     """
 
-    def __init__(self, console: Console | None, *, line_seconds: float | None = None, by_tenths: bool = True) -> None:
-        self._console, self._by_tenths = console, by_tenths
+    def __init__(
+        self,
+        console: Console | None,
+        *,
+        line_seconds: float | None = None,
+        by_tenths: bool = True,
+        unit: str = "samples",
+    ) -> None:
+        self._console, self._by_tenths, self._unit = console, by_tenths, unit
         self._line_seconds = LINE_SECONDS if line_seconds is None else line_seconds
         self._rows: dict[str, _Row] = {}
         self._bars: Bars | None = None
@@ -158,7 +169,7 @@ class Progress:
                 row.said_at, row.tenths = now, tenths
                 if rate is None:
                     rate = (done - row.first) / (now - row.began) if now - row.began >= LEAST_SECONDS else 0.0
-                line = progress_line(printable(name), done, total, facts=facts, rate=rate)
+                line = progress_line(printable(name), done, total, facts=facts, rate=rate, unit=self._unit)
                 self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     def _move_bar(  # noqa: PLR0913 - as `move`
@@ -169,7 +180,7 @@ class Progress:
             bars.start()
         speed = rate or next(each.finished_speed or each.speed for each in bars.tasks if each.id == row.task)
         count = f"{done:,}/{'?' if total is None else f'{total:,}'}"
-        shown = "  ".join(filter(None, (facts, f"{speed:.0f} samples/s" if speed else "")))
+        shown = "  ".join(filter(None, (facts, f"{speed:.0f} {self._unit}/s" if speed else "")))
         bars.update(row.task, completed=done, total=total, count=count, facts=shown)
 
     def close(self) -> None:
@@ -180,10 +191,10 @@ class Progress:
 
 @contextmanager
 def shown_progress(
-    console: Console | None, *, line_seconds: float | None = None, by_tenths: bool = True
+    console: Console | None, *, line_seconds: float | None = None, by_tenths: bool = True, unit: str = "samples"
 ) -> Iterator[Progress]:
     """A `Progress` that is closed whatever happens."""
-    progress = Progress(console, line_seconds=line_seconds, by_tenths=by_tenths)
+    progress = Progress(console, line_seconds=line_seconds, by_tenths=by_tenths, unit=unit)
     try:
         yield progress
     finally:
@@ -191,10 +202,12 @@ def shown_progress(
 
 
 @contextmanager
-def counted_progress(title: str, console: Console | None = None) -> Iterator[Callable[[int, int | None], None]]:
+def counted_progress(
+    title: str, console: Console | None = None, *, unit: str = "samples"
+) -> Iterator[Callable[[int, int | None], None]]:
     """The function (done, total) that shows how far something is; on the error stream where no console is named."""
-    with split_progress(console) as move:
-        yield lambda done, total: move(title, done, total)
+    with shown_progress(console or PlainConsole(stderr=True), unit=unit) as progress:
+        yield lambda done, total: progress.move(title, done, total)
 
 
 @contextmanager

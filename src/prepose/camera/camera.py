@@ -215,7 +215,7 @@ def _ray_limit(k1: float, k2: float, p1: float, p2: float, k3: float) -> float:
     return float(turns.min()) if len(turns) else float("inf")
 
 
-def camera_from_field_of_view(size_wh: tuple[int, int], degrees: float) -> Camera:
+def camera_from_field_of_view(size_wh: tuple[int, int], degrees: float | int) -> Camera:
     """An undistorted camera looking along z whose longer image side spans `degrees`."""
     focal = max(size_wh) / (2 * np.tan(np.radians(degrees) / 2))
     width, height = size_wh

@@ -1,4 +1,4 @@
-"""A prediction as a picture: over its photograph, and in space.
+"""People as pictures: over their photograph, and in space.
 
 A pose in space has limbs with light, a ground with a grid, shadows; drawn with OpenCV alone.
 
@@ -6,17 +6,17 @@ The pose stays in the camera's frame (x right, y down, z forward). Seen from azi
 that left and right stay where they are; azimuth 90 is seen from the photograph's right, the camera looking rightwards.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from prepose.arrays import ImageRgb, Matrix3, Vector3
+from prepose.arrays import BoxXywh, ImageRgb, Matrix3, Vector3
 from prepose.body.drawing import Rgb, draw_box, draw_skeleton, draw_text, side_colour
 from prepose.body.skeleton import Skeleton
 from prepose.camera.crop import middle_of, resize_matrix, transform, transform_box
-from prepose.predict.predictor import Prediction
 
 SKY_TOP: Rgb = (250, 251, 253)
 SKY_BOTTOM: Rgb = (228, 232, 238)
@@ -220,43 +220,98 @@ WIDEST_PHOTOGRAPH = 1140
 FOOT = 40
 GAP = 4
 VIEWS = (("front", 0.0), ("side", 90.0))
+MOST_IN_SPACE = 6  # of several people so many are drawn in space, in columns of half the width
 
 
-def draw_prediction(photograph: ImageRgb, prediction: Prediction) -> Drawing:
-    """The photograph with the skeleton on it, beside the pose in space from the camera's side and from its right.
+@dataclass(frozen=True, eq=False)
+class Figure:
+    """What is drawn of a person.
+
+    Attributes:
+        joints_img: Joints in the image, px; NaN joints are left out.
+        joints_cam: Joints in the camera's frame, mm; likewise.
+        skeleton: Of the joints.
+        confidence: 0 to 1; joints and bones fade to grey as it falls.
+        box_xywh: The person's box, px; None where none is to be drawn.
+        name: What stands at the box where there are several people.
+    """
+
+    joints_img: Float[np.ndarray, "J 2"]
+    joints_cam: Float[np.ndarray, "J 3"]
+    skeleton: Skeleton
+    confidence: Float[np.ndarray, "J"]
+    box_xywh: BoxXywh | None
+    name: str
+
+
+def draw_people(photograph: ImageRgb, people: Sequence[Figure], note: str) -> Drawing:
+    """The photograph with the skeletons on it, beside the poses in space from the camera's side and from its right.
 
     Args:
         photograph: The upright photograph, of any size.
-        prediction: Its prediction.
+        people: The people in it.
+        note: A line below it all.
     """
-    scene = scene_of(prediction.joints_cam, prediction.skeleton)
-    panels = [_photograph_panel(photograph, prediction)]
-    for name, azimuth in VIEWS:
-        view = draw_scene(scene, size_wh=(VIEW_WIDTH, HEIGHT), azimuth_deg=azimuth)
-        draw_text(view, name, (10, 10), height=11)
-        panels.append(view)
-    gap = np.full((HEIGHT, GAP, 3), 255, np.uint8)
-    parts = [part for panel in panels for part in (panel, gap)][:-1]
-    top = np.concatenate(parts, axis=1)
-    return np.concatenate([top, _foot(top.shape[1], prediction)], axis=0)
+    panels = [_photograph_panel(photograph, people)]
+    several = len(people) > 1
+    for person in people[:MOST_IN_SPACE]:
+        views = _views(person, (VIEW_WIDTH // 2, (HEIGHT - GAP) // 2) if several else (VIEW_WIDTH, HEIGHT))
+        if several:
+            draw_text(views[0], person.name, (10, 10), height=11)
+            views = [_joined(views, axis=0)]
+        panels += views
+    top = _joined(panels, axis=1)
+    return np.concatenate([top, _foot(top.shape[1], note)], axis=0)
 
 
-def _photograph_panel(photograph: ImageRgb, prediction: Prediction) -> Drawing:
+def draw_overlay(photograph: ImageRgb, people: Sequence[Figure]) -> ImageRgb:
+    """A copy of the photograph, at its size, with the skeletons on it and, of several people, their boxes and names."""
+    drawn = photograph
+    for person in people:
+        if person.box_xywh is not None:
+            drawn = draw_box(drawn, person.box_xywh)
+        drawn = draw_skeleton(drawn, person.joints_img.astype(float), person.skeleton, confidence=person.confidence)
+    drawn = np.ascontiguousarray(drawn).copy()
+    for person in people if len(people) > 1 else ():
+        x, y = (0.0, 0.0) if person.box_xywh is None else person.box_xywh[:2]
+        height = int(np.clip(photograph.shape[0] / 60, 9, 30))
+        draw_text(drawn, person.name, (max(0, round(float(x))), max(0, round(float(y)))), height=height)
+    return drawn
+
+
+def _views(person: Figure, size_wh: tuple[int, int]) -> list[np.ndarray]:
+    if not np.isfinite(person.joints_cam).all(axis=1).any():
+        return [_backdrop(size_wh) for _ in VIEWS]
+    scene = scene_of(person.joints_cam, person.skeleton)
+    views = [draw_scene(scene, size_wh=size_wh, azimuth_deg=azimuth) for _, azimuth in VIEWS]
+    for view, (name, _) in zip(views, VIEWS, strict=True):
+        draw_text(view, name, (10, size_wh[1] - 30), height=11)
+    return views
+
+
+def _joined(panels: Sequence[np.ndarray], *, axis: int) -> np.ndarray:
+    shape = list(panels[0].shape)
+    shape[axis] = GAP
+    gap = np.full(shape, 255, np.uint8)
+    return np.concatenate([part for panel in panels for part in (panel, gap)][:-1], axis=axis)
+
+
+def _photograph_panel(photograph: ImageRgb, people: Sequence[Figure]) -> Drawing:
     height, width = photograph.shape[:2]
     factor = min(HEIGHT / height, WIDEST_PHOTOGRAPH / width)
     method = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
     panel = np.asarray(cv2.resize(photograph, size, interpolation=method), np.uint8)
     place = resize_matrix(factor)
-    box = np.asarray(prediction.box_xywh)
-    if tuple(box[2:]) != (width, height):
-        panel = draw_box(panel, transform_box(place, box))
-    panel = draw_skeleton(
-        panel,
-        transform(place, prediction.joints_img.astype(float)),
-        prediction.skeleton,
-        confidence=prediction.confidence,
-    )
+    moved = [
+        replace(
+            person,
+            joints_img=transform(place, person.joints_img.astype(float)),
+            box_xywh=None if person.box_xywh is None else transform_box(place, person.box_xywh),
+        )
+        for person in people
+    ]
+    panel = draw_overlay(panel, moved)
     above = (HEIGHT - panel.shape[0]) // 2
     below = HEIGHT - panel.shape[0] - above
     # Room for a narrow photograph, so that the foot line fits.
@@ -267,13 +322,7 @@ def _photograph_panel(photograph: ImageRgb, prediction: Prediction) -> Drawing:
     return np.asarray(padded, np.uint8)
 
 
-def _foot(width: int, prediction: Prediction) -> Drawing:
-    """A line that says what the size and the camera of the pose rest on."""
+def _foot(width: int, note: str) -> Drawing:
     strip = np.full((FOOT, width, 3), SKY_TOP, np.uint8)
-    camera = "given" if prediction.camera_rule == "given" else f"assumed, focal length {prediction.camera.focal:.0f} px"
-    text = (
-        f"person's right warm, left cool   |   root at {prediction.root_depth_mm / 1000:.2f} m if of mean size   |   "
-        f"camera {camera}   |   grid 25 cm, level with the camera"
-    )
-    cv2.putText(strip, text, (12, 25), cv2.FONT_HERSHEY_SIMPLEX, 0.45, INK, 1, cv2.LINE_AA)
+    cv2.putText(strip, note, (12, 25), cv2.FONT_HERSHEY_SIMPLEX, 0.45, INK, 1, cv2.LINE_AA)
     return strip

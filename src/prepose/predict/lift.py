@@ -110,10 +110,6 @@ def _without_matrix(joints_img: Float[np.ndarray, "N J 3"], matrices: Float[np.n
     return np.concatenate([rays, joints_img[..., 2:] / focal[:, None, None]], axis=-1)
 
 
-# Between a phone's main camera (about 69 degrees over the longer side) and a portrait lens (about 40).
-ASSUMED_FIELD_OF_VIEW_DEG = 55.0
-
-
 def depth_by_bone_sum(
     joints_at_unit_depth: Float[np.ndarray, "N J 3"], skeleton: Skeleton, bone_sum_mm: float
 ) -> Float[np.ndarray, "N"]:
