@@ -20,6 +20,7 @@ from prepose.predict.exports.bvh import write_bvh
 from prepose.predict.exports.gltf import write_gltf
 from prepose.predict.exports.markers import write_c3d, write_trc
 from prepose.predict.pose_sequence import JointMark, PoseSequence
+from prepose.specs.ledger import NOT_RECORDED
 
 
 @dataclass(frozen=True, eq=False)

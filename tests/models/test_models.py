@@ -1,4 +1,4 @@
-"""Trunks: every one has the strides and channels that it promises."""
+"""Backbones: every one has the strides and channels that it promises."""
 
 import json
 from pathlib import Path
