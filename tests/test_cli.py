@@ -42,9 +42,10 @@ VERBS = {
     "report": {"folder"},
     "compare": {"runs", "--data", "--split", "--protocol", "--page", "--device", "--json"},
     "predict": {
-        "run", "inputs", "--out", "--box", "--boxes", "--detector", "--score", "--whole-image", "--smooth", "--focal",
-        "--fov", "--camera", "--skeleton", "--threshold", "--format", "--draw", "--overwrite", "--device",
+        "words", "--out", "--box", "--boxes", "--detector", "--score", "--whole-image", "--smooth", "--focal",
+        "--fov", "--camera", "--skeleton", "--threshold", "--format", "--export", "--angles", "--draw", "--overwrite", "--device",
     },
+    "export": {"network", "--out", "--format", "--flip-test"},
     "version": set(),
     "skeletons": {"source", "target"},
     "data add": {

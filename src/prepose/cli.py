@@ -311,7 +311,7 @@ def export(
     from prepose.console import say
     from prepose.models.checkpoint import load_weights
     from prepose.models.export import export_net
-    from prepose.predict.predictor import find_weights
+    from prepose.predict.networks import find_weights
 
     if out.exists():
         raise DataError(f"--out {out}: exists; remove it, or name another file")

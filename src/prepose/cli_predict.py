@@ -23,9 +23,13 @@ _PEOPLE, _CAMERA, _RESULTS = "Who is in the image", "Camera (one of them)", "Res
 
 @predict_app.command()
 def predict(
-    run: Annotated[Path, typer.Argument(help="Run folder, weights file, or .pth checkpoint to import.")],
-    inputs: Annotated[
-        list[str], typer.Argument(help="Images, animations (GIF, WebP), videos, folders of them, or patterns.")
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[NETWORK] INPUT...",
+            help="Network: a run folder, weights file, .pth checkpoint to import, or the name of one that ships "
+            "(default: lite0-synthetic). Inputs: images, animations (GIF, WebP), videos, folders of them, or patterns.",
+        ),
     ],
     out: Out,
     box: Annotated[
@@ -121,7 +125,9 @@ def predict(
     from prepose.console import counted_progress
     from prepose.predict.camera_choice import camera_choice
     from prepose.predict.frames import find_inputs
+    from prepose.predict.networks import network_and_inputs
 
+    run, inputs = network_and_inputs(words)
     paths = find_inputs(inputs)
     exports = _exports(export or (), skeleton, angles=angles)
     camera_of = camera_choice(focal_px=focal, fov_deg=fov, file=camera)

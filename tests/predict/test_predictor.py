@@ -16,7 +16,8 @@ from prepose.camera.camera import Camera
 from prepose.errors import DataError
 from prepose.models.pose_net import PoseOutput
 from prepose.predict.detectors import Detections
-from prepose.predict.predictor import Predictor, find_weights
+from prepose.predict.networks import find_weights
+from prepose.predict.predictor import Predictor
 from video_fakes import write_video
 
 

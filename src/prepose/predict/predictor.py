@@ -25,6 +25,7 @@ from prepose.predict.detectors import Detector, detected_by, detector_named
 from prepose.predict.evaluate import ready, run_network, weights_digest
 from prepose.predict.frames import Frame, open_source
 from prepose.predict.lift import depth_by_bone_sum, image_from_crop, lift
+from prepose.predict.networks import find_weights
 from prepose.predict.people import Finder, Person, checked_box, given_boxes, whole_image
 from prepose.predict.pose_sequence import PoseSequence
 from prepose.predict.prediction import Prediction, sequences_of
@@ -37,27 +38,6 @@ Photograph = UInt8[np.ndarray, "_ _ 3"]
 ImageLike = str | os.PathLike[str] | np.ndarray | Image.Image
 Box = np.ndarray | Sequence[float | int]
 Boxes = np.ndarray | Sequence[Box]  # x, y, width, height of each person, px
-
-# A run's weights, best first; `recipes/run.py` writes them there.
-RUN_WEIGHTS = ("weights/best.safetensors", "weights/last.safetensors", "weights.safetensors")
-
-
-def find_weights(path: Path) -> Path:
-    """The weights file that a run's folder, a folder with weights or a weights file means.
-
-    Raises:
-        DataError: there is nothing, or a run that has no weights yet.
-    """
-    if path.is_file():
-        return path
-    if not path.exists():
-        raise DataError(f"{path}: there is no such run or weights file")
-    for name in RUN_WEIGHTS:
-        if (path / name).is_file():
-            return path / name
-    if (path / "recipe.json").is_file():
-        raise DataError(f"{path}: the run has no weights yet (weights/ is empty); resume it with --resume")
-    raise DataError(f"{path}: is neither a run nor a folder with weights; give what `prepose train --out` wrote")
 
 
 @dataclass(frozen=True, eq=False)

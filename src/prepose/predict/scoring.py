@@ -15,7 +15,7 @@ from prepose.metrics.protocols import Protocol, get_protocol, protocols_for
 from prepose.models.checkpoint import load_weights
 from prepose.predict.evaluate import evaluate
 from prepose.predict.fit import misfit, refusal
-from prepose.predict.predictor import find_weights
+from prepose.predict.networks import find_weights
 
 
 def evaluate_run(

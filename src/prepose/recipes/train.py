@@ -23,7 +23,7 @@ from prepose.files import LOCK, flush_folder, locked
 from prepose.metrics.evaluation_tables import told
 from prepose.models.checkpoint import load_into, save_weights
 from prepose.models.pose_net import PoseNet, build_pose_net
-from prepose.predict.predictor import find_weights
+from prepose.predict.networks import find_weights
 from prepose.recipes.budget import training_flops
 from prepose.recipes.checkpoint import (
     Position,

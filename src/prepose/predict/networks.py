@@ -1,0 +1,71 @@
+"""Which network is meant: a run's, a weights file's, or one that ships with prepose. Needs no torch."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from prepose.errors import DataError, nearest
+
+# One safetensors file each; docs/networks.md has their cards.
+FOLDER = Path(__file__).parents[1] / "networks"
+DEFAULT = "lite0-synthetic"
+
+# A run's weights, best first; `recipes/run.py` writes them there.
+RUN_WEIGHTS = ("weights/best.safetensors", "weights/last.safetensors", "weights.safetensors")
+WEIGHTS_ENDINGS = (".safetensors", ".pth", ".pt", ".tar")
+
+
+def shipped_networks() -> Mapping[str, Path]:
+    """Name -> weights file of the networks that ship."""
+    return {path.stem: path for path in sorted(FOLDER.glob("*.safetensors"))}
+
+
+def find_weights(path: Path) -> Path:
+    """The weights file that a run's folder, a folder with weights, a weights file or a name means.
+
+    Raises:
+        DataError: there is nothing, or a run that has no weights yet.
+    """
+    if path.is_file():
+        return path
+    if not path.exists():
+        shipped = shipped_networks()
+        if str(path) in shipped:
+            return shipped[str(path)]
+        raise DataError(
+            f"{path}: there is no such run or weights file{nearest(str(path), shipped)}; networks that ship: "
+            f"{', '.join(shipped) or 'none'}"
+        )
+    for name in RUN_WEIGHTS:
+        if (path / name).is_file():
+            return path / name
+    if (path / "recipe.json").is_file():
+        raise DataError(f"{path}: the run has no weights yet (weights/ is empty); resume it with --resume")
+    raise DataError(f"{path}: is neither a run nor a folder with weights; give what `prepose train --out` wrote")
+
+
+def means_network(word: str) -> bool:
+    """Whether a word of the command line means a network: it ships, ends as weights do, or is a run's folder."""
+    path = Path(word).expanduser()
+    return (
+        word in shipped_networks()
+        or path.suffix.lower() in WEIGHTS_ENDINGS
+        or (path / "recipe.json").is_file()
+        or any((path / name).is_file() for name in RUN_WEIGHTS)
+    )
+
+
+def network_and_inputs(words: Sequence[str]) -> tuple[Path, list[str]]:
+    """The network and the inputs of `prepose predict [NETWORK] INPUT...`; without a network, the one that ships.
+
+    Raises:
+        DataError: there is no input.
+    """
+    named = bool(words) and means_network(words[0])
+    inputs = list(words[1:] if named else words)
+    if not inputs:
+        raise DataError(
+            f"{words[0]}: is a network; name one or more images, videos or folders after it"
+            if named
+            else "there is no image to predict; name one or more images, videos or folders"
+        )
+    return Path(words[0] if named else DEFAULT), inputs
