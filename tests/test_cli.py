@@ -26,7 +26,9 @@ from prepose.synthetic.rig import SEGMENTS, BodyPose, mean_proportions
 # What the command line promises. Whoever changes it changes what people have in their scripts: say so in CHANGELOG.md.
 VERBS = {
     "quickstart": {"--out", "--quick", "--full", "--jobs"},
-    "synthesize": {"world", "--out", "--count", "--size", "--seed", "--workers", "--motion", "--joint-names"},
+    "synthesize": {
+        "world", "--out", "--count", "--size", "--seed", "--workers", "--motion", "--joint-names", "--backgrounds",
+    },
     "recipes": {"name"},
     "train": {
         "recipe", "--out", "--set", "--resume", "--shrink", "--accelerator", "--devices", "--nodes", "--threads",
@@ -43,7 +45,8 @@ VERBS = {
     "compare": {"runs", "--data", "--split", "--protocol", "--page", "--device", "--json"},
     "predict": {
         "words", "--out", "--box", "--boxes", "--detector", "--score", "--whole-image", "--smooth", "--focal",
-        "--fov", "--camera", "--skeleton", "--threshold", "--format", "--export", "--angles", "--draw", "--overwrite", "--device",
+        "--fov", "--camera", "--skeleton", "--threshold", "--format", "--export", "--angles",
+        "--draw", "--overwrite", "--device",
     },
     "export": {"network", "--out", "--format", "--flip-test"},
     "version": set(),
