@@ -160,7 +160,7 @@ class EfficientNetLite(Backbone):
 
     def load_pretrained(self, name: str, weights: str) -> None:
         """Fill it with the ImageNet weights of its pip package, or of a `.pth` file of the same form."""
-        path = _packaged(name, self.design) if weights == "imagenet" else Path(weights)
+        path = _packaged(name, self.design) if weights in ("imagenet", "pretrained") else Path(weights)
         if not path.is_file():
             raise DataError(
                 f'weights {weights!r}: no such file; give "random", "imagenet", a weights file of prepose or a .pth '

@@ -12,16 +12,18 @@ from torch.overrides import TorchFunctionMode
 from prepose.body.skeleton import Skeleton
 from prepose.body.skeletons import SKELETONS
 from prepose.errors import RecipeError
-from prepose.models.backbone import Backbone
+from prepose.models.auto_backbone import AutoVisionBackbone, published_config
+from prepose.models.backbone import Backbone, check_size
 from prepose.models.backbones import BACKBONES
 from prepose.models.heads import DECODERS, READOUTS, PoseOutput
 from prepose.models.legacy_file import is_legacy_file, read_any_weights
 from prepose.models.weights_file import is_weights_file, load_state
-from prepose.specs.model import ModelSpec
+from prepose.specs.model import HUB_PREFIX, ModelSpec
 
 __all__ = ["PixelStatistics", "PoseNet", "PoseOutput", "build_pose_net"]
 
 TRUNK_PARTS = ("trunk.", "pixels.")
+PUBLISHED = ("imagenet", "pretrained")
 
 
 class PixelStatistics(nn.Module):
@@ -49,8 +51,13 @@ class PoseNet(nn.Module):
 
     def __init__(self, spec: ModelSpec) -> None:
         super().__init__()
+        spec = _configured(spec)
         self.spec = spec
-        backbone = BACKBONES[spec.backbone]()
+        if spec.backbone_config is not None:
+            backbone = AutoVisionBackbone(spec.backbone, spec.backbone_config, spec.size)
+        else:
+            backbone = BACKBONES[spec.backbone]()
+            check_size(spec.backbone, spec.size, backbone.patch)
         self.pixels = PixelStatistics(backbone)
         self.trunk = backbone
         self.decoder = DECODERS[spec.decoder](backbone.channels, backbone.strides)
@@ -78,6 +85,13 @@ class PoseNet(nn.Module):
         return READOUTS[self.spec.readout](heatmaps, depth_maps, self.spec.size)
 
 
+def _configured(spec: ModelSpec) -> ModelSpec:
+    """The specification with the configuration of a backbone of `transformers`, read where it is not yet there."""
+    if not spec.backbone.startswith(HUB_PREFIX) or spec.backbone_config is not None:
+        return spec
+    return spec.model_copy(update={"backbone_config": published_config(spec.backbone)})
+
+
 def build_pose_net(spec: ModelSpec, *, seed: int = 0) -> PoseNet:
     """A network with its starting weights: the backbone's as the spec says, the rest random.
 
@@ -95,7 +109,7 @@ def build_pose_net(spec: ModelSpec, *, seed: int = 0) -> PoseNet:
     path = Path(spec.weights)
     if spec.weights == "random":
         return net
-    if spec.weights != "imagenet" and (is_weights_file(path) or is_legacy_file(path)):
+    if spec.weights not in PUBLISHED and (is_weights_file(path) or is_legacy_file(path)):
         load_trunk(net, path)
     else:
         net.trunk.load_pretrained(spec.backbone, spec.weights)
