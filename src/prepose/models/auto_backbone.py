@@ -98,7 +98,7 @@ class AutoVisionBackbone(Backbone):
         super().__init__()
         self.name, self.size = name, size
         data = _parsed(config_json, name)
-        self.pixel_mean, self.pixel_std = tuple(data.pop("image_mean")), tuple(data.pop("image_std"))
+        self.pixel_mean, self.pixel_std = (tuple(map(float, data.pop(key))) for key in ("image_mean", "image_std"))
         self.published = data
         config = self._config(data)
         self.plain = config.model_type in PLAIN_MODELS

@@ -26,6 +26,8 @@ class Backbone(nn.Module):
         patch: Side of the patches of a vision transformer, px, which divides that of its crops; 1 where there are none.
         initialised: Whether the constructor gives every number the value to train from; else `build_pose_net` fills
             convolutions (He et al., ICCV 2015) and normalisation.
+        reads_files: Whether published weights are a file, so that another file than prepose's own is one of them and no
+            checkpoint of the reference code base.
     """
 
     channels: tuple[int, ...]
@@ -34,6 +36,7 @@ class Backbone(nn.Module):
     pixel_std: tuple[float, float, float] = IMAGENET_STD
     patch: int = 1
     initialised: ClassVar[bool] = True
+    reads_files: ClassVar[bool] = False
 
     def load_pretrained(self, name: str, weights: str) -> None:
         """Fill the module with published weights.

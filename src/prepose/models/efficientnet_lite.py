@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -113,6 +113,7 @@ class InvertedResidual(nn.Module):
 class EfficientNetLite(Backbone):
     """The convolutional part of an EfficientNet-Lite, without the last 1x1 convolution, which serves the classes."""
 
+    reads_files: ClassVar[bool] = True
     # The reference's input is (pixel - 127) / 128, of pixels in 0..255.
     pixel_mean = (127 / 255, 127 / 255, 127 / 255)
     pixel_std = (128 / 255, 128 / 255, 128 / 255)

@@ -109,7 +109,9 @@ def build_pose_net(spec: ModelSpec, *, seed: int = 0) -> PoseNet:
     path = Path(spec.weights)
     if spec.weights == "random":
         return net
-    if spec.weights not in PUBLISHED and (is_weights_file(path) or is_legacy_file(path)):
+    legacy = is_legacy_file(path)
+    published = spec.weights in PUBLISHED or (legacy and net.trunk.reads_files)
+    if not published and (legacy or is_weights_file(path)):
         load_trunk(net, path)
     else:
         net.trunk.load_pretrained(spec.backbone, spec.weights)

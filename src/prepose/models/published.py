@@ -1,9 +1,11 @@
 """Published networks: a folder as `transformers` saves it, or a name on the Hugging Face hub."""
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import torch
 from huggingface_hub import get_session, hf_hub_download, hf_hub_url, try_to_load_from_cache
 from huggingface_hub.errors import EntryNotFoundError
 from torch import Tensor
@@ -77,10 +79,27 @@ def published_state(load: Callable[..., Any], source: str, name: str) -> dict[st
     lacking = sorted(key for key in info["missing_keys"] if not key.startswith(ADDED_NORMS))
     if lacking:
         raise DataError(f"weights {source}: {len(lacking)} tensors of {name} are missing, such as {lacking[0]}")
-    return net.state_dict()
+    state = net.state_dict()
+    for key in info["missing_keys"]:
+        state[key] = torch.full_like(state[key], 1.0 if key.endswith(".weight") else 0.0)
+    return state
 
 
 def _loaded(load: Callable[..., Any], source: str) -> Any:
+    # transformers logs a table of what is missing and left over; what matters of it is an error here.
+    log = logging.getLogger("transformers.modeling_utils")
+    log.addFilter(_nothing)
+    try:
+        return _from_cache_or_hub(load, source)
+    finally:
+        log.removeFilter(_nothing)
+
+
+def _nothing(_record: logging.LogRecord) -> bool:
+    return False
+
+
+def _from_cache_or_hub(load: Callable[..., Any], source: str) -> Any:
     try:
         return load(source, output_loading_info=True, local_files_only=True)
     except OSError:

@@ -1,6 +1,7 @@
 """What a network is, as plain data."""
 
 import re
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -8,7 +9,6 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    SerializerFunctionWrapHandler,
     model_serializer,
     model_validator,
 )
@@ -101,6 +101,6 @@ class ModelSpec(BaseModel):
         return self
 
     @model_serializer(mode="wrap")
-    def _without_none(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _without_none(self, handler: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
         # Files and hashes of networks that have no such field stay what they were before it.
         return {name: value for name, value in handler(self).items() if name != "backbone_config" or value is not None}
