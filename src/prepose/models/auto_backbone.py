@@ -191,7 +191,7 @@ class AutoVisionBackbone(Backbone):
         return config
 
 
-def _rgb(numbers: list[float]) -> tuple[float, float, float]:
+def _rgb(numbers: list[Any]) -> tuple[float, float, float]:
     red, green, blue = map(float, numbers)
     return red, green, blue
 
