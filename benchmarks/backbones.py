@@ -6,7 +6,8 @@ none of it, though it slows caches), the best of several; the ratio is bf16's im
 
     python benchmarks/backbones.py [NAME ...] [--size 128] [--batch 16] [--steps 3] [--json FILE]
 
-With --json the rows are merged into FILE, from which the documentation's table of backbones is made.
+With --steps 0 nothing is timed. With --json the rows are merged into FILE, from which the documentation's table of
+backbones is made.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import platform
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -90,15 +92,21 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    rows: dict[str, dict] = {}
+    rows: dict[str, dict[str, Any]] = {}
     print(f"{options.size} px, batch {options.batch}, one thread; images per CPU second, training / inference")
     for name in options.names:
+        rows[name] = cost(name)
+        if options.json:
+            _merge(options.json, rows, options)
+        if not options.steps:
+            print(f"  {name}: {rows[name]}")
+            continue
         found = {
             form: speed(name, size=options.size, batch=options.batch, steps=options.steps, bfloat16=form == "bf16")
             for form in ("fp32", "bf16")
         }
         ratios = {key: round(found["bf16"][key] / found["fp32"][key], 2) for key in ("training", "inference")}
-        rows[name] = {**cost(name), **found, "ratio": ratios}
+        rows[name] |= {**found, "ratio": ratios}
         print(
             f"  {name}: fp32 {found['fp32']['training']} / {found['fp32']['inference']}, bf16 "
             f"{found['bf16']['training']} / {found['bf16']['inference']}; ratio bf16 / fp32 {ratios['training']} / "
@@ -109,11 +117,12 @@ def main() -> None:
             _merge(options.json, rows, options)
 
 
-def _merge(path: Path, rows: dict[str, dict], options: argparse.Namespace) -> None:
+def _merge(path: Path, rows: dict[str, dict[str, Any]], options: argparse.Namespace) -> None:
     kept = json.loads(path.read_text())["backbones"] if path.is_file() else {}
     machine = f"{processor()}, one thread, torch {torch.__version__}"
-    how = f"{options.size} px, batch {options.batch}, best of {options.steps} steps, CPU time of the process"
-    data = {"machine": machine, "how": how, "backbones": {**kept, **rows}}
+    how = f"{options.size} px, batch {options.batch}, best of a few steps, CPU time of the process"
+    merged = {name: kept.get(name, {}) | row for name, row in rows.items()}
+    data = {"machine": machine, "how": how, "backbones": {**kept, **merged}}
     path.write_text(json.dumps(data, indent=1) + "\n")
 
 

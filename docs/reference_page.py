@@ -108,11 +108,11 @@ def _backbones() -> Iterator[str]:
         "|---|---|---|---|---|---|---|",
     )
     for name in BACKBONES:
-        row = measured["backbones"].get(name)
-        if row is None:
-            yield f"| `{name}` | | | | | | {_weights_of(name)} |"
-            continue
-        speeds = " | ".join(f"{row[form]['training']:g} / {row[form]['inference']:g}" for form in ("fp32", "bf16"))
+        row = measured["backbones"][name]
+        speeds = " | ".join(
+            f"{row[form]['training']:g} / {row[form]['inference']:g}" if form in row else "not measured"
+            for form in ("fp32", "bf16")
+        )
         yield (
             f"| `{name}` | {row['parameters_m']:g} M | {row['gflop_128']:g} | {row['gflop_256']:g} | {speeds} | "
             f"{_weights_of(name)} |"

@@ -3,6 +3,9 @@
 import json
 from pathlib import Path
 
+import json
+from pathlib import Path
+
 import pytest
 import torch
 

@@ -98,7 +98,7 @@ class AutoVisionBackbone(Backbone):
         super().__init__()
         self.name, self.size = name, size
         data = _parsed(config_json, name)
-        self.pixel_mean, self.pixel_std = (tuple(map(float, data.pop(key))) for key in ("image_mean", "image_std"))
+        self.pixel_mean, self.pixel_std = _rgb(data.pop("image_mean")), _rgb(data.pop("image_std"))
         self.published = data
         config = self._config(data)
         self.plain = config.model_type in PLAIN_MODELS
@@ -189,6 +189,11 @@ class AutoVisionBackbone(Backbone):
         if channels != 3:
             raise RecipeError(f"backbone {self.name}: it reads {channels} channels, but crops have 3 (RGB)")
         return config
+
+
+def _rgb(numbers: list[Any]) -> tuple[float, float, float]:
+    red, green, blue = map(float, numbers)
+    return red, green, blue
 
 
 def _parsed(config_json: str, name: str) -> dict[str, Any]:

@@ -73,13 +73,13 @@ LITES: Mapping[str, LiteDesign] = MappingProxyType(
 class SamePadded(nn.Conv2d):
     """A convolution that pads as TensorFlow does, for even sides: a stride of 2 pads less before than behind."""
 
-    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B D h w"]:
+    def forward(self, input: Float[Tensor, "B C H W"]) -> Float[Tensor, "B D h w"]:
         """Maps of H / stride x W / stride."""
         missing = self.kernel_size[0] - self.stride[0]
         before = missing // 2
         if missing == 2 * before:
-            return functional.conv2d(x, self.weight, None, self.stride, before, 1, self.groups)
-        x = functional.pad(x, (before, missing - before, before, missing - before))
+            return functional.conv2d(input, self.weight, None, self.stride, before, 1, self.groups)
+        x = functional.pad(input, (before, missing - before, before, missing - before))
         return functional.conv2d(x, self.weight, None, self.stride, 0, 1, self.groups)
 
 
