@@ -73,13 +73,13 @@ def photographs() -> Recipe:
         precision="fp32",
         clip_norm=1.0,
         ema_decay=0.999,
-        log_every=3200,
     )
 
 
 def photographs_synthetic() -> Recipe:
     """The same without photographs: 3D labels of synthetic people alone, for weights that anybody may use.
 
+    Source: the training on synthetic people of Varol et al., "Learning from Synthetic Humans", CVPR 2017.
     Command: `prepose train photographs-synthetic --out runs/photographs-synthetic`
     """
     return photographs().model_copy(
@@ -87,7 +87,7 @@ def photographs_synthetic() -> Recipe:
             "name": "photographs-synthetic",
             "summary": "3D labels of synthetic people alone, from an ImageNet backbone.",
             "sources": {"wild": WILD},
-            "stages": (_stage("mixed", 60_000, {"wild": 1.0}),),
+            "stages": (_stage("mixed", 80_000, {"wild": 1.0}),),
             "validation": ValidationSpec(store="data/wild", metric="mpjpe_mm", every=20_000, limit=300),
         }
     )
