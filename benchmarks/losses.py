@@ -6,11 +6,22 @@ Times are of forward and backward together, the best of many.
 import math
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 
 from prepose.body.skeletons import MPII_16
 from prepose.losses import BONE_GROUPS, LOSSES, LossInputs, bone_ratio_loss
+from prepose.models.heads import PoseOutput
+
+
+class Labels(NamedTuple):
+    """What losses read of a batch."""
+
+    joints_crop: torch.Tensor
+    has_2d: torch.Tensor
+    has_3d: torch.Tensor
+
 
 BATCH, SIZE, CELLS = 32, 256, 64
 GOAL_MS = 0.8
@@ -56,16 +67,15 @@ def main() -> None:
     print(f"geometric loss, batch {BATCH}, 1 thread: vectorised {vectorised:.2f} ms (goal {GOAL_MS}), ", end="")
     print(f"Python loop {loop:.1f} ms, ratio {vectorised / loop:.4f}")
 
-    inputs = LossInputs(
+    output = PoseOutput(
         heatmaps=torch.randn(BATCH, 16, CELLS, CELLS, generator=draw).requires_grad_(),
         depth_maps=torch.randn(BATCH, 16, CELLS, CELLS, generator=draw).requires_grad_(),
         joints_crop=(torch.rand(BATCH, 16, 3, generator=draw) * SIZE).requires_grad_(),
-        target_crop=torch.rand(BATCH, 16, 3, generator=draw) * SIZE,
-        has_2d=mask,
-        has_3d=mask & (torch.arange(BATCH) < BATCH // 2)[:, None],
-        size=SIZE,
-        skeleton=MPII_16,
+        confidence=torch.ones(BATCH, 16),
     )
+    target = torch.rand(BATCH, 16, 3, generator=draw) * SIZE
+    has_3d = mask & (torch.arange(BATCH) < BATCH // 2)[:, None]
+    inputs = LossInputs(output, Labels(target, mask, has_3d), SIZE, MPII_16)
     print(f"all losses, batch {BATCH}, {CELLS} x {CELLS} maps, 1 thread")
     for name, loss in LOSSES.items():
         print(f"  {name:24s}{best_ms(lambda loss=loss: loss(inputs), rounds=15):8.2f} ms")

@@ -45,6 +45,14 @@ class Seconds(NamedTuple):
         return f"ratio {self.wall / other.wall:.2f} (processor {self.processor / other.processor:.2f})"
 
 
+class Labels(NamedTuple):
+    """What losses read of a batch."""
+
+    joints_crop: torch.Tensor
+    has_2d: torch.Tensor
+    has_3d: torch.Tensor
+
+
 REFERENCE = Form("float32 contiguous", bfloat16=False, channels_last=False, fused=False)
 OURS = Form("bfloat16 channels_last", bfloat16=True, channels_last=True, fused=True)
 
@@ -77,9 +85,7 @@ def _loss(
     with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
         output = net(image)
     labelled = torch.ones(target.shape[:2], dtype=torch.bool)
-    inputs = LossInputs(
-        output.heatmaps, output.depth_maps, output.joints_crop, target, labelled, labelled, net.spec.size, net.skeleton
-    )
+    inputs = LossInputs(output, Labels(target, labelled, labelled), net.spec.size, net.skeleton)
     return torch.stack([weight * LOSSES[name](inputs) for name, weight in weights.items()]).sum()
 
 
