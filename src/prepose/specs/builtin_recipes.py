@@ -137,7 +137,7 @@ TRAINING_FLOPS: Mapping[str, float] = MappingProxyType(
         "mixed": 1.7e13,
         "only-3d": 1.7e13,
         "photographs": 1.6e14,
-        "photographs-synthetic": 7.1e13,
+        "photographs-synthetic": 4.4e13,
         "reference-pretrain-finetune": 2.7e17,
         "reference-3d-only": 1.1e17,
     }

@@ -87,7 +87,7 @@ def photographs_synthetic() -> Recipe:
             "name": "photographs-synthetic",
             "summary": "3D labels of synthetic people alone, from an ImageNet backbone.",
             "sources": {"wild": WILD},
-            "stages": (_stage("mixed", 80_000, {"wild": 1.0}),),
+            "stages": (_stage("mixed", 50_000, {"wild": 1.0}),),
             "validation": ValidationSpec(store="data/wild", metric="mpjpe_mm", every=20_000, limit=300),
         }
     )
