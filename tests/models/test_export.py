@@ -12,6 +12,7 @@ from prepose.models.checkpoint import load_weights
 from prepose.models.export import export_net
 from prepose.models.flip_test import predict_flipped
 from prepose.models.pose_net import PoseNet, build_pose_net
+from prepose.specs.ledger import Ledger
 from prepose.specs.model import ModelSpec
 
 
@@ -23,6 +24,7 @@ def generator() -> np.random.Generator:
 @pytest.fixture(scope="module")
 def net() -> PoseNet:
     net = build_pose_net(ModelSpec(backbone="small-0.3m", decoder="light", size=32), seed=3).eval()
+    net.ledger = Ledger(pretrained=("imagenet",))
     # Heads of a new network give even maps, whose joints hang on nothing.
     torch.nn.init.normal_(net.heatmap_head.weight, std=0.5, generator=torch.Generator().manual_seed(0))
     torch.nn.init.normal_(net.depth_head.weight, std=0.01, generator=torch.Generator().manual_seed(1))
@@ -41,11 +43,13 @@ def test_onnx_has_pixels_decoding_and_flip_test_inside(net: PoseNet, tmp_path, g
     facts = json.loads(session.get_modelmeta().custom_metadata_map["prepose"])
     assert facts["joints"] == list(net.skeleton.joints)
     assert ModelSpec.model_validate(facts["spec"]) == net.spec
+    assert Ledger.model_validate(facts["ledger"]) == net.ledger
 
 
 def test_a_half_size_weights_file_is_a_weights_file(net: PoseNet, tmp_path, generator) -> None:
     done = export_net(net, tmp_path / "half.safetensors", "half")
     loaded = load_weights(done.path).eval()
+    assert loaded.ledger == net.ledger
     image = torch.from_numpy(generator.integers(0, 256, (2, 3, 32, 32), np.uint8))
     with torch.no_grad():
         assert (loaded(image).joints_crop - net(image).joints_crop).abs().max() < 0.2
