@@ -88,7 +88,7 @@ def test_the_page_says_what_the_figures_say(page, crossed_found):
         for arm in each["arms"].values():
             assert f"{arm['measures']['mpjpe_mm']['mean']:.1f}" in page.text
     assert all(trial["id"] in page.text for trial in crossed_found["trials"])
-    assert "out of memory: <killed>" in page.text and "store lab no longer exists" in page.text
+    assert "out of memory: <killed>" in page.text and "store lab is not in the study's folder" in page.text
 
 
 def test_every_place_that_the_script_draws_in_is_there(tmp_path):
@@ -117,6 +117,34 @@ def test_the_page_stays_small_with_pictures(tmp_path):
     held = json.loads(page.scripts["data"])
     assert all(panel["jpeg"] for case in held["cases"].values() for panel in case["panels"])
     assert len([1 for _, name, _ in page.attributes if name == "data-case"]) == 12
+
+
+def test_a_page_keeps_its_images_where_the_stores_are_elsewhere(tmp_path):
+    study, elsewhere = fake_study(tmp_path / "study", Fake(drawn=True, samples=9, people=3)), tmp_path / "elsewhere"
+    shutil.move(study / "stores", elsewhere)
+    file = study / "report.html"
+
+    def images():
+        return json.loads(Page(file.read_text(encoding="utf-8")).scripts["data"])["cases"]
+
+    write_study_report(study, stores={"lab": elsewhere / "lab", "wild": elsewhere / "wild"})
+    drawn = images()
+    assert len(drawn) == 12
+    for _ in range(2):
+        write_study_report(study)
+        assert images() == drawn
+        assert "kept from the earlier report; lab test: store lab is not" in Page(file.read_text(encoding="utf-8")).text
+    for spoiled in ('"arms":["', '"bones":[['):
+        kept = file.read_text(encoding="utf-8")
+        file.write_text(kept.replace(spoiled, spoiled.replace("[", "[{},"), 1), encoding="utf-8")
+        write_study_report(study)
+        assert images() == {}
+        file.write_text(kept, encoding="utf-8")
+    file.unlink()
+    write_report_of(study, stores_in=elsewhere)
+    assert images() == drawn
+    with pytest.raises(DataError, match="contains none of the study's stores; expected lab-[0-9a-f]{8}, wild-"):
+        write_report_of(study, stores_in=tmp_path)
 
 
 def test_a_published_study_is_rendered_again_without_its_trials(tmp_path):

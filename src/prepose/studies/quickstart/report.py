@@ -1,12 +1,14 @@
 """One self-contained page from a quickstart folder: reads what the runs left, needs no torch and no network."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from prepose.body.drawing import side_colour
+from prepose.data.dataset import PoseDataset
 from prepose.data.store import describe_store, open_store
 from prepose.files import inside, write_whole
 from prepose.metrics.protocols import get_protocol
@@ -71,7 +73,7 @@ def _pictures(findings: Findings) -> tuple[dict[str, Any], dict[str, Any]]:
     report = findings.report
     gallery, cases = [], {}
     for each in findings.sets:
-        dataset = open_store(inside(findings.folder, each["store"], named_by=findings.path), each["split"])
+        dataset = _own_store(findings, each)
         found = cases_of(
             each["name"],
             dataset,
@@ -92,6 +94,12 @@ def _pictures(findings: Findings) -> tuple[dict[str, Any], dict[str, Any]]:
         "curves": _curves(findings),
     }
     return {"gallery": gallery, "worlds": list(_world_strips(findings))}, data
+
+
+def _own_store(findings: Findings, each: Mapping[str, Any]) -> PoseDataset:
+    """A store of the quickstart's folder, which may come from someone else: its images lie in it."""
+    folder = inside(findings.folder, each["store"], named_by=findings.path)
+    return replace(open_store(folder, each["split"]), confined=True)
 
 
 def _curves(findings: Findings) -> list[dict[str, Any]]:
@@ -121,7 +129,7 @@ def _curves(findings: Findings) -> list[dict[str, Any]]:
 
 def _world_strips(findings: Findings) -> Iterator[dict[str, str]]:
     for world in findings.report["worlds"]:
-        dataset = open_store(inside(findings.folder, world["store"], named_by=findings.path), world["split"])
+        dataset = _own_store(findings, world)
         description = describe_store(inside(findings.folder, world["store"], named_by=findings.path))
         indices = np.linspace(0, len(dataset) - 1, min(8, len(dataset))).astype(int).tolist()
         counts = ", ".join(f"{part.samples:,} {split}" for split, part in description.splits.items())

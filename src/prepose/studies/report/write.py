@@ -1,6 +1,6 @@
 """A study's report: results.json with every figure, tables/*.csv, report.md and one self-contained report.html.
 
-Reads what the trials left, needs no torch and no network. Pictures are shown where the stores are still there.
+Reads what the trials left, needs no torch and no network.
 """
 
 import json
@@ -11,53 +11,100 @@ from typing import Any
 
 from prepose.errors import DataError
 from prepose.files import inside, read_object, read_regular_file, write_whole
+from prepose.specs.study import Study
 from prepose.studies.analysis.analyse import FORMAT, analyse
 from prepose.studies.pages.parts import render
 from prepose.studies.quickstart.report import write_report
 from prepose.studies.report.csv_files import write_csv_files
 from prepose.studies.report.markdown import as_markdown
 from prepose.studies.report.page import words
-from prepose.studies.report.pictures import Pictures, pictures_of, pictures_of_page
+from prepose.studies.report.pictures import Pictures, pictures_of, pictures_of_page, shown_sets, stores_below
 from prepose.studies.report.plots import colours_of, script_data
-from prepose.studies.results.study_results import read_study
+from prepose.studies.results.study_results import StudyResults, read_study
 
 # Of the whole page. Mail and code hosts take it, and a browser opens it at once.
 MOST_BYTES = 2_900_000
 NO_PICTURES = Pictures((), None, [], [], [], "")
 
 
-def write_report_of(folder: Path) -> Path:
+def write_report_of(folder: Path, *, stores_in: Path | None = None) -> Path:
     """Write the page of whatever the folder holds: a study, or a quickstart.
+
+    Args:
+        folder: What a study or the quickstart wrote.
+        stores_in: Where a study's stores are, if not in its folder.
 
     Raises:
         DataError: it holds neither; see also `write_study_report` and `report.write_report`.
     """
     if (folder / "report.json").is_file():
+        if stores_in is not None:
+            raise DataError(
+                f"{folder}: is a quickstart, whose stores are in its folder; leave out --stores {stores_in}"
+            )
         return write_report(folder)
-    return write_study_report(folder)
+    return write_study_report(folder, stores_in=stores_in)
 
 
-def write_study_report(folder: Path) -> Path:
+def write_study_report(
+    folder: Path, *, stores: Mapping[str, Path] | None = None, stores_in: Path | None = None
+) -> Path:
     """Write the report of a study's folder, as far as its trials are done.
+
+    Nothing outside the folder is read, but for stores that the caller names. Without a store, the page keeps the
+    images that it has.
 
     A study that was published without its trials (`results/` of this project) is rendered from its results.json, with
     the pictures that its page holds.
+
+    Args:
+        folder: The study's folder.
+        stores: Folders of its stores, by name, as the study that has just run knows them.
+        stores_in: The folder that holds its stores, as the user names it.
 
     Returns:
         The page's path.
 
     Raises:
-        DataError: the folder holds no study or one of another version, nothing is finished, a file is damaged, or
-            trials were not measured alike.
+        DataError: the folder holds no study or one of another version, nothing is finished, a file is damaged,
+            trials were not measured alike, or `stores_in` holds none of the study's stores.
     """
     if _is_published(folder):
+        if stores_in is not None:
+            raise DataError(f"{folder}: has no trials/, so its page keeps its images; leave out --stores {stores_in}")
         return _write_published(folder)
     results = read_study(folder)
+    folders = {**(stores or {}), **({} if stores_in is None else _named_stores(results.study, stores_in))}
     found = analyse(results)
     write_whole(folder / "results.json", as_lines(found))
     _write_tables(folder, found)
     room = MOST_BYTES - len(_page(found, NO_PICTURES).encode())
-    return write_whole(folder / "report.html", _page(found, pictures_of(results, colours_of(found), most_bytes=room)))
+    return write_whole(folder / "report.html", _page(found, _pictures(results, found, folders, most_bytes=room)))
+
+
+def _named_stores(study: Study, stores_in: Path) -> dict[str, Path]:
+    named = stores_below(study, stores_in)
+    if not named:
+        digests = ", ".join(f"{name}-{spec.digest}" for name, spec in study.stores.items())
+        raise DataError(f"{stores_in}: contains none of the study's stores; expected {digests}, or the names alone")
+    return named
+
+
+def _pictures(
+    results: StudyResults, found: Mapping[str, Any], stores: Mapping[str, Path], *, most_bytes: int
+) -> Pictures:
+    """Images from the stores, or those that the page has already, whichever are of more sets."""
+    colours, page = colours_of(found), inside(results.folder, "report.html")
+    drawn = pictures_of(results, colours, most_bytes=most_bytes, stores=stores)
+    if len(drawn.gallery) == len(shown_sets(results)) or not page.is_file():
+        return drawn
+    try:
+        held = pictures_of_page(read_regular_file(page).decode(), colours)
+    except ValueError:
+        return drawn
+    if len(held.gallery) <= len(drawn.gallery):
+        return drawn
+    return replace(held, note=f"kept from the earlier report; {drawn.note}")
 
 
 def results_of(folder: Path) -> dict[str, Any]:
