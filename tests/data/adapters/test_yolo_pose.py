@@ -76,6 +76,8 @@ def test_images_without_labels_are_background_and_missing_images_need_partial(tm
         ("[17, 3]", "[16, 3]", "nothing says which joints its 16 key-points are"),
         ("flip_idx: [0, 2", "flip_idx: [0, 1", "nothing says which joints its 17 key-points are"),
         ("kpt_shape", "[: kpt_shape", "is not YAML"),
+        ("kpt_shape", "'kpt_shape': [9, 3]\nkpt_shape", "is not YAML .the key 'kpt_shape' occurs twice"),
+        ("kpt_shape", "extra: {0: person, 0: dog}\nkpt_shape", "is not YAML .the key '0' occurs twice"),
         ("kpt_shape", "a: !!python/object/apply:os.system ['true']\nkpt_shape", "is not YAML"),
         ("train: ../images/train", "train: ../../etc", "its images '../../etc' are in no folder below"),
         ("train: ../images/train", "train: /etc", "its images '/etc' are in no folder below"),

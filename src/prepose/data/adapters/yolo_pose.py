@@ -23,7 +23,7 @@ from prepose.data.keypoint_names import NamedKeypoints, in_order, skeleton_of_na
 from prepose.data.labelled_people import found_people, people_of
 from prepose.data.pairing import PICTURE_SUFFIXES
 from prepose.data.sample import JointState
-from prepose.errors import DataError
+from prepose.errors import DataError, shortened
 from prepose.files import inside
 
 SPLITS = ("train", "validation", "test")
@@ -103,6 +103,27 @@ def yolo_pose_splits(root: Path) -> tuple[str, ...]:
     return tuple(split for split in SPLITS if about.content.get(KEY_OF_SPLIT[split]) and _image_folders(about, split))
 
 
+class _UniqueKeys(yaml.SafeLoader):
+    """YAML whose keys occur once in each mapping, as its specification asks: PyYAML lets the last one win."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - as PyYAML calls it
+        """A mapping.
+
+        Raises:
+            yaml.YAMLError: a key occurs twice, or cannot be one.
+        """
+        seen: set[tuple[str, str]] = set()
+        for key, _ in node.value:
+            name = (key.tag, key.value) if isinstance(key, yaml.ScalarNode) else ("", "")
+            # `<<` may occur twice: it is no key, but brings in those of another mapping.
+            if name in seen and key.tag != "tag:yaml.org,2002:merge":
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {shortened(repr(key.value), 60)} occurs twice", key.start_mark
+                )
+            seen.add(name)
+        return super().construct_mapping(node, deep=deep)
+
+
 def _description(root: Path) -> _Description:
     there = [root] if root.is_file() else [root / name for name in FILES if (root / name).is_file()]
     if not there:
@@ -112,7 +133,8 @@ def _description(root: Path) -> _Description:
     if path.stat().st_size > MOST_YAML_BYTES:
         raise DataError(f"{path}: is larger than {MOST_YAML_BYTES >> 20} MiB; no description of a dataset is")
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        # The loader is a safe one: it is SafeLoader with unique keys.
+        content = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeys)  # noqa: S506
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
         reason = " ".join(str(error).split())[:120]
         raise DataError(f"{path}: is not YAML ({reason})") from error
