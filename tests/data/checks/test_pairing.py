@@ -137,7 +137,7 @@ def test_labels_of_another_person_of_a_video_are_no_evidence():
         for person in (0, 1):
             pose = samples[person]
             samples[2 * frame + person] = replace(
-                pose, image=samples[8 + frame].image, joints_img=pose.joints_img + frame
+                pose, image=samples[8 + frame].image, joints_img=pose.joints_img + 0.2 * frame
             )
     records = records_of(samples)
     assert not any(_differ(records, one, other) for one in range(8) for other in range(8))
