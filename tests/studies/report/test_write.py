@@ -182,8 +182,8 @@ def test_a_damaged_published_study_is_refused_and_left_alone(own_study, name, co
 
 def test_what_a_user_writes_stays_text(own_study):
     study = json.loads((own_study / "study.json").read_text())
-    study["study"]["question"] = "<script>alert(1)</script>"
-    study["study"]["sets"]["lab"]["title"] = "</script><script>alert(2)</script>"
+    study["study"]["question"] = "<script>alert(1)</script> \ud800"
+    study["study"]["sets"]["lab"]["title"] = "</script><script>alert(2)</script><!--<script>"
     write(own_study / "study.json", study)
     page = Page(write_study_report(own_study).read_text(encoding="utf-8"))
     assert set(page.scripts) == {"data", "plotly", "code"} and "alert" not in page.scripts["code"]

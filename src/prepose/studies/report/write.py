@@ -78,7 +78,7 @@ def write_study_report(
     found = analyse(results)
     write_whole(folder / "results.json", as_lines(found))
     _write_tables(folder, found)
-    room = MOST_BYTES - len(_page(found, NO_PICTURES).encode())
+    room = MOST_BYTES - len(_page(found, NO_PICTURES))
     return write_whole(folder / "report.html", _page(found, _pictures(results, found, folders, most_bytes=room)))
 
 
