@@ -37,6 +37,8 @@ VARIED = 0.3
 ALIKE = 0.05
 # Neighbouring samples that may be frames of one video; frames that are nearly equal count as a hundredth of a sample.
 MOST_LAG, MOST_RELATED = 4, 0.98
+# Unrelated samples correlate by chance, too, within so many standard errors.
+BY_CHANCE = 2.0
 # A bone that shows less than this share points at the camera: how much less, and of which side, says nothing. What is
 # left of it is up to the other share, as people move.
 LEAST_SHOWN, LEAST_LEFT = 0.7, 0.3
@@ -189,8 +191,7 @@ def _independent_share(logs: Float[np.ndarray, "N E"]) -> float:
         power = np.sqrt((first**2).sum(axis=0) * (second**2).sum(axis=0))
         r = float(np.median((first * second).sum(axis=0) / np.maximum(power, 1e-12)))
         related = max(related, r)
-    # Unrelated samples correlate by chance, too.
-    related = min(related, MOST_RELATED) if related > SURE / np.sqrt(len(apart)) else 0.0
+    related = min(related, MOST_RELATED) if related > BY_CHANCE / np.sqrt(len(apart)) else 0.0
     return (1 - related) / (1 + related)
 
 
