@@ -26,7 +26,7 @@ def called(monkeypatch):
 
     def run(study, out, *, settings, engine, console):
         calls.append((study, out, settings, engine))
-        return StudyEnd(out, 4 - len(run.failures, {}), run.failures, {})
+        return StudyEnd(out, 4 - len(run.failures), run.failures, {})
 
     run.failures = {}
     calls.append(run)
