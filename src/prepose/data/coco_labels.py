@@ -131,9 +131,11 @@ def _check_size(path: Path, image: Annotation, number: int) -> None:
     """
     for key in ("width", "height"):
         side = image.get(key)
-        number_like = isinstance(side, int | float) and not isinstance(side, bool)
-        fits = number_like and 0 <= side <= MOST_SIDE_PX and side == int(side)
-        if side is not None and not fits:
+        if isinstance(side, int | float) and not isinstance(side, bool) and 0 <= side <= MOST_SIDE_PX:
+            fits = side == int(side)
+        else:
+            fits = side is None
+        if not fits:
             raise DataError(
                 f"{path}: the {key} of image {number} is {shortened(repr(side), 60)}; expected a whole number of px, "
                 "or leave it out"

@@ -143,7 +143,7 @@ def test_a_page_keeps_its_images_where_the_stores_are_elsewhere(tmp_path):
     file.unlink()
     write_report_of(study, stores_in=elsewhere)
     assert images() == drawn
-    with pytest.raises(DataError, match="contains none of the study's stores; expected lab-[0-9a-f]{8}, wild-"):
+    with pytest.raises(DataError, match=r"contains none of the study's stores; expected lab-[0-9a-f]{8}, wild-"):
         write_report_of(study, stores_in=tmp_path)
 
 
