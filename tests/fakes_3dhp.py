@@ -52,11 +52,11 @@ def fake_recording(generator: np.random.Generator, person: Proportions, *, frame
         camera = fake_camera(generator, SIZE_WH)
         off = np.array([[0, 0, 0.6], [0, 0, -0.4], [0, 0, 0]])  # the owners' axes do not pass through the middle
         cameras.append(replace(camera, K=camera.K * [[1, 1, 1], [1, 0.99, 1], [1, 1, 1]] + off))
-    world = np.stack([_placed(generator, person) for _ in range(frames)])
+    world = np.stack([placed(generator, person) for _ in range(frames)])
     return FakeRecording(world, tuple(cameras))
 
 
-def _placed(generator: np.random.Generator, person: Proportions) -> np.ndarray:
+def placed(generator: np.random.Generator, person: Proportions) -> np.ndarray:
     joints = turned(fake_posed(generator, MPI_INF_3DHP_28, person), generator.uniform(-np.pi, np.pi))
     # The real files have the joint `head` a third of the way from the neck to the top of the head.
     neck, head, top = (MPI_INF_3DHP_28.index(name) for name in ("neck", "head", "head_top"))
@@ -179,7 +179,7 @@ def fake_test_set(root: Path, generator: np.random.Generator, *, frames: int = 5
     for name, size in TEST_SIZES.items():
         camera = fake_camera(generator, size)
         person = draw_proportions(generator)
-        world = np.stack([_placed(generator, person)[OF_28] for _ in range(frames)])
+        world = np.stack([placed(generator, person)[OF_28] for _ in range(frames)])
         cam = camera.cam_from_world(world)
         img = camera.project(cam)
         cam[1], img[1] = 0, 0

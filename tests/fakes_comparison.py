@@ -1,7 +1,7 @@
 """A finished comparison in a folder, as a quickstart leaves it, but without any training.
 
 Stores, run folders, logs, weights and evaluations are real files written by the real functions; only the figures are
-made up: the truth with noise, more of it for an arm and a world that do worse.
+made up: the ground truth with noise, more of it for an arm and a world that do worse.
 """
 
 import csv
@@ -27,12 +27,10 @@ from prepose.metrics.protocols import get_protocol
 from prepose.models.checkpoint import save_weights
 from prepose.models.pose_net import build_pose_net
 from prepose.predict.score import CropPredictions, mean_pose_of, score
-from prepose.recipes.run import Run, create_run
+from prepose.recipes.run import Run, create_run, environment
 from prepose.recipes.train import log_columns
 from prepose.specs.recipe import Recipe
 from prepose.studies.quickstart.plan import PROTOCOL, TITLES, Size, quickstart_study
-from prepose.studies.quickstart.summary import summarise
-from prepose.studies.results.study_results import read_study
 from prepose.studies.run.folder import claim_folder, definition, keep_plan, plan_of
 from prepose.studies.run.stores import store_folders
 from prepose.studies.trials import arms_of, base_recipe, on_stores, trials_of
@@ -81,7 +79,7 @@ def person_in_picture(generator: np.random.Generator, number: int) -> PoseSample
 
 
 def noised_evaluation(dataset: PoseDataset, training: PoseDataset, noise_px: float, *, seed: int) -> Evaluation:
-    """What a network would score whose joints are the truth and noise, beside the mean pose of the training set."""
+    """What a network would score whose joints are the ground truth and noise, beside the mean training pose."""
     protocol = get_protocol(PROTOCOL)
     truth = image_targets(dataset, MPII_16).astype(float)
     crops = [crop_of_box(box, 64) for box in dataset.array("box_xywh").astype(float)]
@@ -118,7 +116,7 @@ class FakeComparison:
 
 
 def fake_comparison(folder: Path, size: Size = SIZE) -> FakeComparison:
-    """Write a finished comparison up to its report.json; the page is still to be made."""
+    """Write a finished comparison; its report.json and its page are still to be made."""
     study = quickstart_study(size)
     arms = arms_of(study)
     trials = trials_of(study, arms)
@@ -133,7 +131,8 @@ def fake_comparison(folder: Path, size: Size = SIZE) -> FakeComparison:
     for trial in trials:
         run = create_run(folder / trial.folder, on_stores(trial.recipe, store_folders(study, folder, None)))
         _finish(run, made, NOISE[trial.arm], trial.seed)
-    write_json(folder / "report.json", summarise(read_study(folder), SECONDS))
+    write_json(folder / "environment.json", environment() | {"resumed": [environment()]})
+    write_json(folder / "quickstart.json", {"seconds": SECONDS})
     return made
 
 
@@ -147,7 +146,7 @@ def _finish(run: Run, made: FakeComparison, noise: float, seed: int) -> None:
         dataset = open_store(made.store(name), "test")
         evaluation = noised_evaluation(dataset, training, noise * HARDER[name], seed=10 * seed + place)
         save_evaluation(replace(evaluation, dataset=name), run.evaluations, name)
-    write_json(run.folder / "costs.json", {})
+    write_json(run.folder / "costs.json", {"train_seconds": 10.0 + seed})
 
 
 def write_log(folder: Path, recipe: Recipe, *, seconds: float) -> None:

@@ -56,7 +56,8 @@ def score_perfectly(dataset: PoseDataset) -> dict[str, str]:
 
 def skeleton_for(protocol: Protocol) -> Skeleton:
     """The skeleton of the network that a protocol is asked about: rules that judge a person's size need mpii-16."""
-    return get_skeleton(protocol.skeleton) if protocol.scale in (*WITH_CAMERA, "image") else MPII_16
+    of_its_own = (*WITH_CAMERA, "true-bone-lengths-univ", "image")
+    return get_skeleton(protocol.skeleton) if protocol.scale in of_its_own else MPII_16
 
 
 def applies(protocol: Protocol, dataset: PoseDataset) -> bool:

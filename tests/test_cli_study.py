@@ -12,6 +12,7 @@ from prepose.errors import DataError, RecipeError
 from prepose.specs import builtin_studies
 from prepose.specs.reading import study_from
 from prepose.studies.engines.local import Failure, run_jobs
+from prepose.studies.quickstart import report as quickstart_report
 from prepose.studies.report import write as study_report
 from prepose.studies.run import conduct as conduct_study
 from prepose.studies.run import dry_run
@@ -133,7 +134,7 @@ def test_a_study_is_printed_ready_to_edit(called):
 
 
 def test_a_report_is_written_and_named(tmp_path, monkeypatch):
-    monkeypatch.setattr(study_report, "write_report_of", lambda folder, stores_in: folder / "report.html")
+    monkeypatch.setattr(quickstart_report, "write_report_of", lambda folder, stores_in: folder / "report.html")
     done = invoke("report", str(tmp_path))
     assert done.exit_code == 0 and done.stdout.strip() == f"open {tmp_path / 'report.html'}"
 

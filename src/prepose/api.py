@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from prepose.recipes.run import Run
     from prepose.specs.recipe import Recipe
     from prepose.specs.study import Study
+    from prepose.studies.analysis.study_analysis import StudyAnalysis
     from prepose.studies.compare import NetworksCompared
 
 StrPath = str | os.PathLike[str]
@@ -237,16 +238,16 @@ class StudyReport:
 
     Attributes:
         folder: The study's folder.
-        results: Every number with its interval and trials, as `results.json` holds them.
+        results: Every number with its interval and trials; its fields are the keys of `results.json`.
     """
 
     folder: Path
-    results: Mapping[str, Any]
+    results: "StudyAnalysis"
 
     @property
     def answers(self) -> Mapping[str, str]:
         """Each planned comparison's statement -> what it came to."""
-        return {each["statement"]: f"{each['outcome']}. {each['answer']}" for each in self.results["comparisons"]}
+        return {each.statement: f"{each.outcome}. {each.answer}" for each in self.results.comparisons}
 
     def to_dataframe(self, table: str = "figures") -> "pd.DataFrame":
         """One of the tables under `tables/`: figures, comparisons, compute, matrix, parts, groups ...; needs pandas.
@@ -264,8 +265,8 @@ class StudyReport:
 
     def __repr__(self) -> str:
         """Short, however large the study."""
-        done = sum(trial["state"] == "done" for trial in self.results["trials"])
-        return f"StudyReport({str(self.folder)!r}, {done} trials, {len(self.results['comparisons'])} comparisons)"
+        done, compared = len(self.results.done), len(self.results.comparisons)
+        return f"StudyReport({str(self.folder)!r}, {done} trials, {compared} comparisons)"
 
 
 def run_study(
@@ -320,10 +321,10 @@ def read_study(folder: StrPath) -> StudyReport:
     Raises:
         DataError: the folder holds no study, nothing is finished, or a file is damaged.
     """
-    from prepose.studies.report.write import results_of
+    from prepose.studies.report.write import analysis_of
 
     path = _path(folder)
-    return StudyReport(path, results_of(path))
+    return StudyReport(path, analysis_of(path))
 
 
 def _path(path: StrPath) -> Path:

@@ -157,6 +157,13 @@ def synthesize(
             metavar="FILE", help="JSON table of the rig's joint names, for --motion (docs/worlds.md); repeatable."
         ),
     ] = None,
+    backgrounds: Annotated[
+        Path | None,
+        typer.Option(
+            help="Real backgrounds for most samples: a folder of images without people, or a store, of which what "
+            "surrounds the people is taken."
+        ),
+    ] = None,
 ) -> None:
     """Render synthetic people with exact ground truth into a dataset store."""
     from prepose.console import counted_progress, say
@@ -174,6 +181,7 @@ def synthesize(
             workers=workers,
             motion=motion or (),
             joint_names=joint_names or (),
+            backgrounds=backgrounds,
             progress=show,
         )
     say(f"{out}: " + ", ".join(f"{number:,} {split}" for split, number in counts.items()))

@@ -123,7 +123,7 @@ def report(
     Stores outside the study's folder are not opened without --stores; the images that its page already has are kept.
     """
     from prepose.console import say
-    from prepose.studies.report.write import write_report_of
+    from prepose.studies.quickstart.report import write_report_of
 
     say(f"open {write_report_of(folder, stores_in=stores)}")
 

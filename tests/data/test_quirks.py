@@ -12,8 +12,8 @@ from fakes_3dpw import fake_3dpw
 from fakes_flic import fake_flic
 from fakes_h36m import draw_lab, write_recordings
 from prepose.cli_data import data_app
-from prepose.data import coco_labels, flic_sides, length_unit, mpii_labels, threedpw_sequence
-from prepose.data.adapters import flic, lsp, mpii
+from prepose.data import coco_labels, flic_sides, length_unit, mpi_labels, mpii_labels, threedpw_sequence
+from prepose.data.adapters import flic, lsp, mpii, mupots_3d
 from prepose.data.h36m import frames
 from prepose.data.mpi_inf_3dhp import views
 from small_fakes import SMALL_FAKES, SmallFake
@@ -46,11 +46,14 @@ QUIRKS = [
      r"4 samples of misplaced recordings \(S9 Greeting 2, S9 SittingDown 2, S9 Waiting 1\) are kept, .*test-clean"),
     (frames.keep_or_drop_misplaced, S9, ("--split", "test-clean"),
      r"4 samples of misplaced recordings \(S9 Greeting 2, S9 SittingDown 2, S9 Waiting 1\) are left out"),
-    (views.univ_scale_of, STUDIO, ("--partial", "--split", "trainval"),
+    (mpi_labels.univ_scale_of, STUDIO, ("--partial", "--split", "trainval"),
      r"3D joints are annot3, true to the camera in mm; univ_annot3, .* 0\.90 to 0\.90 times their size"),
-    (views.univ_scale_of, TEST_SET, ("--split", "test"), r"univ_annot3, .* 1\.05 to 1\.05 times their size"),
+    (mpi_labels.univ_scale_of, TEST_SET, ("--split", "test"), r"univ_annot3, .* 1\.05 to 1\.05 times their size"),
     (views.notes_of, STUDIO, ("--partial", "--split", "trainval"), r"1 video is too short .*S6/Seq2 camera 2"),
     (views.notes_of, TEST_SET, ("--split", "test"), r"6 frames are not valid by the owners' valid_frame"),
+    (mupots_3d.forget_misplaced, BY_NAME["mupots-3d"], (),
+     r"2 2D joints lie beside their projected 3D joint by more than 0\.5% of the image .*TS1 spine 2"),
+    (mpi_labels.univ_scale_of, BY_NAME["mupots-3d"], (), r"univ_annot3, .* 0\.\d\d to 0\.\d\d times their size"),
     (threedpw_sequence.frames_with_a_camera, STREET, (), r"1 frames of people have a camera that the owners mark as"),
     (length_unit.length_unit, STREET, (), r"3D joints are in m, told from the length of legs"),
 ]  # fmt: skip

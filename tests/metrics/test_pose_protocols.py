@@ -2,7 +2,7 @@ import pytest
 
 from prepose.body.skeleton import Provenance, joint_map
 from prepose.body.skeletons import H36M_17, LSP_14, MPII_16, SMPL_24, get_skeleton
-from prepose.metrics.pose_protocols import H36M, MPI_INF_3DHP, OCCLUSION_PERSON, POSE, THREEDPW, WORLDS
+from prepose.metrics.pose_protocols import H36M, MPI_INF_3DHP, MUPOTS_3D, OCCLUSION_PERSON, POSE, THREEDPW, WORLDS
 
 BY_NAME = {row.name: row for row in POSE}
 
@@ -11,7 +11,7 @@ BY_NAME = {row.name: row for row in POSE}
 def test_the_truth_is_scored_where_it_is_exact(row):
     """Each row compares in the skeleton of its dataset's own labels."""
     owners = {"h36m": "h36m-17", "mpi-inf-3dhp": "mpi-inf-3dhp-17", "3dpw": "smpl-24", "lab": "mpii-16"}
-    owners["occlusion-person"] = "occlusion-person-15"
+    owners |= {"occlusion-person": "occlusion-person-15", "mupots-3d": "mpi-inf-3dhp-17"}
     assert row.skeleton == owners[row.datasets[0]]
 
 
@@ -45,7 +45,7 @@ def test_a_network_of_mpii_has_the_fourteen_joints_of_human36m_exactly():
     assert all(mapping.truly_labelled[H36M_17.index(joint)] for joint in row.scored_joints)
 
 
-@pytest.mark.parametrize("row", [*THREEDPW, *MPI_INF_3DHP], ids=lambda row: row.name)
+@pytest.mark.parametrize("row", [*THREEDPW, *MPI_INF_3DHP, *MUPOTS_3D], ids=lambda row: row.name)
 def test_what_is_accepted_is_what_some_network_has_only_near_by(row):
     target = get_skeleton(row.skeleton)
     provenance = {
@@ -69,8 +69,17 @@ def test_3dhp_groups_are_the_owners():
     assert [row.scale for row in MPI_INF_3DHP].count("true-root-depth-univ") == 2
 
 
+def test_mupots_has_the_joints_of_3dhp_and_a_mean_over_sequences():
+    for row in MUPOTS_3D:
+        assert row.scored_joints == MPI_INF_3DHP[0].scored_joints and row.groups == MPI_INF_3DHP[0].groups
+        assert (row.headline, row.also[0], row.averaging) == ("pck3d_150", "auc3d", "actions")
+        assert "all people" in row.source and "matched people" in row.source
+    assert [row.scale for row in MUPOTS_3D] == ["true-root-depth", "true-bone-lengths-univ"]
+    assert "pa_mpjpe_mm" in MUPOTS_3D[0].also
+
+
 def test_occlusion_is_told_apart():
-    for row in OCCLUSION_PERSON:
+    for row in (*OCCLUSION_PERSON, *MUPOTS_3D):
         groups = row.state_groups
         assert groups["visible"] == ("visible",)
         states = [state for group in groups.values() for state in group]

@@ -1,11 +1,17 @@
 """Trunks: every one has the strides and channels that it promises."""
 
+import json
+from pathlib import Path
+
 import pytest
 import torch
 
 from prepose.models.backbone import Backbone
 from prepose.models.backbones import BACKBONES
+from prepose.models.flops import flop_counter
 from prepose.models.resnet import RESNETS
+
+TABLE = json.loads((Path(__file__).parents[2] / "docs/backbones.json").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("name", BACKBONES)
@@ -37,3 +43,14 @@ def test_batch_norm_momentum_is_the_references(name: str) -> None:
     with torch.device("meta"):
         norms = [m for m in BACKBONES[name]().modules() if isinstance(m, torch.nn.BatchNorm2d)]
     assert norms and all(norm.momentum == 0.1 for norm in norms)
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_the_table_of_the_docs_states_what_a_backbone_costs(name: str) -> None:
+    with torch.device("meta"):
+        net = BACKBONES[name]().eval()
+    row = TABLE["backbones"][name]
+    assert row["parameters_m"] == pytest.approx(sum(p.numel() for p in net.parameters()) / 1e6, abs=0.005)
+    with flop_counter() as counter, torch.no_grad():
+        net(torch.zeros(1, 3, 128, 128, device="meta"))
+    assert row["gflop_128"] == pytest.approx(counter.get_total_flops() / 1e9, abs=0.005)

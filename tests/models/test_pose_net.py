@@ -167,9 +167,9 @@ def test_a_backbone_that_leaves_numbers_unset_is_refused(builder, names: str, mo
         build_pose_net(TOY)
 
 
-def test_published_weights_are_read_into_resnets_alone(monkeypatch) -> None:
+def test_a_backbone_without_published_weights_refuses_them(monkeypatch) -> None:
     add_backbone(monkeypatch, ToyTrunk)
-    with pytest.raises(RecipeError, match=r"'imagenet'.*toy"):
+    with pytest.raises(RecipeError, match=r"backbone toy: no published weights.*'imagenet'"):
         build_pose_net(TOY.model_copy(update={"weights": "imagenet"}))
 
 
@@ -191,7 +191,7 @@ def test_uint8_and_float_pixels_give_the_same() -> None:
 def test_pixels_are_normalised_by_imagenets_statistics() -> None:
     red = torch.zeros(1, 3, 32, 32, dtype=torch.uint8)
     red[:, 0] = 255
-    found = PixelStatistics()(red)[0, :, 0, 0]
+    found = PixelStatistics(ToyTrunk())(red)[0, :, 0, 0]
     torch.testing.assert_close(found, torch.tensor([(1 - 0.485) / 0.229, -0.456 / 0.224, -0.406 / 0.225]))
 
 
@@ -262,9 +262,10 @@ def test_a_crop_of_another_size_is_refused() -> None:
         build_pose_net(SMALL)(picture(96))
 
 
-def test_imagenet_weights_without_a_network_are_an_error_and_not_random() -> None:
+@pytest.mark.parametrize("weights", ["imagenet", "pretrained"])
+def test_published_weights_without_a_network_are_an_error_and_not_random(weights: str) -> None:
     with pytest.raises(RecipeError, match=r"microsoft/resnet-18 cannot be read.*connect to the network"):
-        build_pose_net(ModelSpec(backbone="resnet-18", weights="imagenet"))
+        build_pose_net(ModelSpec(backbone="resnet-18", weights=weights))
 
 
 def test_imagenet_weights_that_nobody_publishes_are_an_error() -> None:

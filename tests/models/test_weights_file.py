@@ -8,7 +8,15 @@ from safetensors.torch import save_file
 from torch import nn
 
 from prepose.errors import DataError
-from prepose.models.weights_file import FILE_NAME, Weights, is_weights_file, load_state, read_weights, write_weights
+from prepose.models.weights_file import (
+    FILE_NAME,
+    Weights,
+    is_weights_file,
+    load_state,
+    read_weights,
+    write_weights,
+)
+from prepose.specs.ledger import Ledger, TrainedOn
 
 WEIGHTS = Weights({"backbone": "resnet-18"}, ("a", "b"), {"x": torch.arange(6.0).view(2, 3), "n": torch.tensor(4)})
 
@@ -122,3 +130,26 @@ def test_the_header_is_json_that_any_tool_can_read(tmp_path) -> None:
     length = int.from_bytes(raw[:8], "little")
     header = json.loads(json.loads(raw[8 : 8 + length])["__metadata__"]["prepose"])
     assert header == {"format": "prepose-weights", "version": 1, "spec": WEIGHTS.spec, "joints": ["a", "b"]}
+
+
+LEDGER = Ledger(
+    datasets=(TrainedOn(dataset="lsp", split="train", samples=9, labels="2d", licence="research use"),),
+    pretrained=("imagenet",),
+)
+
+
+def test_the_ledger_is_kept(tmp_path) -> None:
+    path = write_weights(Weights(WEIGHTS.spec, WEIGHTS.joints, WEIGHTS.tensors, LEDGER), tmp_path)
+    assert read_weights(path).ledger == LEDGER
+
+
+def test_a_file_without_a_ledger_is_one_of_an_earlier_version(tmp_path) -> None:
+    path = write_weights(WEIGHTS, tmp_path)
+    assert read_weights(path).ledger is None
+
+
+def test_a_damaged_ledger_is_refused(tmp_path) -> None:
+    header = {"format": "prepose-weights", "version": 1, "spec": {}, "joints": [], "ledger": {"datasets": [{}]}}
+    save_file({"x": torch.ones(1)}, tmp_path / "a.safetensors", {"prepose": json.dumps(header)})
+    with pytest.raises(DataError, match=r"a\.safetensors: the header's ledger is damaged \(datasets\.0"):
+        read_weights(tmp_path / "a.safetensors")

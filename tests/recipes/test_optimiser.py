@@ -5,10 +5,11 @@ import pytest
 import torch
 from torch import nn
 
-from prepose.errors import DataError
+from prepose.errors import DataError, RecipeError
 from prepose.models.pose_net import PoseNet, build_pose_net
 from prepose.recipes.optimiser import (
     OPTIMISERS,
+    RATE_FACTOR,
     SCHEDULES,
     TRAINED,
     average_into,
@@ -69,6 +70,52 @@ def test_frozen_batch_norm_keeps_its_statistics_but_learns_its_weights(net: Pose
     moved = {name for name, tensor in net.state_dict().items() if not torch.equal(tensor, before[name])}
     assert not any("running" in name or "tracked" in name for name in moved)
     assert any(name.startswith("trunk") for name in moved)
+
+
+@pytest.mark.parametrize("groups", [0, 1, 3, 5])
+def test_frozen_groups_have_no_gradient_and_keep_their_statistics(net: PoseNet, groups: int) -> None:
+    chosen = stage(f"frozen_groups={groups}")
+    set_trained(net, chosen.trained, chosen.frozen_groups)
+    set_training_mode(net, chosen)
+    before = copy.deepcopy(net.state_dict())
+    step(net, make_optimiser(chosen, net))
+    moved = {name for name, tensor in net.state_dict().items() if not torch.equal(tensor, before[name])}
+    prefixes = ("trunk.resnet.embedder.", *(f"trunk.resnet.encoder.stages.{index}." for index in range(4)))
+    for index, prefix in enumerate(prefixes):
+        assert any(name.startswith(prefix) for name in moved) == (index >= groups), prefix
+        learns = {p.requires_grad for name, p in net.named_parameters() if name.startswith(prefix)}
+        assert learns == {index >= groups}
+    assert any(name.startswith("decoder.") for name in moved)
+
+
+def test_more_frozen_groups_than_the_backbone_has_are_refused(net: PoseNet, monkeypatch) -> None:
+    stages = net.trunk.stages()
+    monkeypatch.setattr(net.trunk, "stages", lambda: stages[:3])
+    chosen = stage("frozen_groups=4")
+    for act in (lambda: set_trained(net, "all", 4), lambda: set_training_mode(net, chosen)):
+        with pytest.raises(RecipeError, match=r"frozen_groups is 4, but backbone small-0\.7m has 3 groups"):
+            act()
+
+
+def test_the_backbone_learns_at_a_rate_of_its_own(net: PoseNet) -> None:
+    chosen = stage("backbone_rate=0.1", "optimiser=sgd", "momentum=0", "weight_decay=0", "learning_rate=0.5")
+    set_trained(net, chosen.trained)
+    optimiser = make_optimiser(chosen, net)
+    set_learning_rate(optimiser, 0.5)
+    trunk = {id(parameter) for parameter in net.trunk.parameters()}
+    rates = {id(p): group["lr"] for group in optimiser.param_groups for p in group["params"]}
+    assert len(rates) == len(list(net.parameters()))
+    assert [rate for key, rate in rates.items() if key in trunk] == pytest.approx([0.05] * len(trunk))
+    assert {rate for key, rate in rates.items() if key not in trunk} == {0.5}
+    assert {group.get(RATE_FACTOR, 1) for group in optimiser.param_groups} == {0.1, 1}
+    weight = net.trunk.resnet.embedder.embedder.convolution.weight
+    before = weight.detach().clone()
+    net.train()
+    image = torch.randint(0, 255, (4, 3, 64, 64), generator=torch.Generator().manual_seed(1)).to(torch.uint8)
+    net(image).heatmaps.square().mean().backward()
+    gradient = weight.grad.clone()
+    optimiser.step()
+    torch.testing.assert_close(weight.detach(), before - 0.05 * gradient)
 
 
 def one_weight() -> nn.Linear:

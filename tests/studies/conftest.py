@@ -1,4 +1,4 @@
-"""A comparison that is finished, once for the whole room, and copies of it to spoil."""
+"""A comparison that is finished, once for the whole package, and copies of it to spoil."""
 
 import shutil
 
@@ -7,9 +7,10 @@ import pytest
 from fakes_comparison import fake_comparison
 from fakes_study import CROSSED, fake_study, trial_id, write
 from prepose.studies.analysis.analyse import analyse
+from prepose.studies.analysis.study_analysis import to_json
 from prepose.studies.results.study_results import read_study
 
-IGNORED = shutil.ignore_patterns("*.safetensors", "report.html")
+IGNORED = shutil.ignore_patterns("*.safetensors", "*.sums.npz", "report.*")
 
 
 @pytest.fixture(scope="session")
@@ -57,3 +58,15 @@ def found(studied):
 def crossed_found(crossed):
     """The figures of `crossed`."""
     return analyse(read_study(crossed))
+
+
+@pytest.fixture(scope="session")
+def told(found):
+    """The same as results.json holds them; to change a copy of, and to read with `analysis_from`."""
+    return to_json(found)
+
+
+@pytest.fixture(scope="session")
+def crossed_told(crossed_found):
+    """Likewise."""
+    return to_json(crossed_found)

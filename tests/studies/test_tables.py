@@ -1,6 +1,6 @@
 import pytest
 
-from prepose.studies.tables import clearly_apart, flops_written, spread, spreads, written
+from prepose.studies.tables import clearly_apart, flops_written, spread
 
 
 def test_spread_is_the_sample_standard_deviation():
@@ -14,18 +14,6 @@ def test_one_seed_has_no_spread():
 @pytest.mark.parametrize("values", [[], [None, 1.0], [float("nan"), 1.0]])
 def test_what_was_not_scored_in_every_seed_has_no_mean(values):
     assert set(spread(values).values()) == {None}
-
-
-def test_spreads_go_by_name():
-    assert spreads([{"a": 1.0, "b": None}, {"a": 3.0, "b": 2.0}])["a"]["mean"] == 2.0
-
-
-@pytest.mark.parametrize(
-    ("values", "text"),
-    [([0.49, 0.52], "50 (49 to 52)"), ([0.5], "50"), ([None], "–")],
-)
-def test_numbers_as_text(values, text):
-    assert written(spread(values), factor=100.0) == text
 
 
 @pytest.mark.parametrize(("flops", "text"), [(1.5e15, "1.5 PFLOP"), (2e12, "2 TFLOP"), (3e3, "3e+03 FLOP")])

@@ -6,7 +6,6 @@ import pytest
 
 from prepose.errors import RecipeError
 from prepose.recipes.budget import training_flops
-from prepose.specs.recipe import Recipe
 from prepose.specs.study import Level, Study
 from prepose.studies.trials import arms_of, counted_flops, on_stores, stores_of, trials_of
 
@@ -57,17 +56,6 @@ def test_equal_images_are_equal_images() -> None:
     levels: list[dict[str, object]] = [{"name": "pretrained"}, {"name": "only-3d", "recipe": "only-3d"}]
     for arm in arms_of(study_of(levels, budget={"rule": "images", "amount": 9600})):
         assert arm.recipe.samples == 9600
-
-
-def test_equal_time_follows_the_measured_steps() -> None:
-    def step_seconds(recipe: Recipe) -> dict[str, float]:
-        return {stage.name: 0.5 if stage.name == "only-3d" else 0.25 for stage in recipe.stages}
-
-    levels: list[dict[str, object]] = [{"name": "pretrained"}, {"name": "only-3d", "recipe": "only-3d"}]
-    study = study_of(levels, budget={"rule": "seconds", "amount": 100})
-    pretrained, only_3d = arms_of(study, step_seconds=step_seconds)
-    assert pretrained.recipe.samples == 400 * 32
-    assert only_3d.recipe.samples == 200 * 32
 
 
 def test_a_shared_stage_counts_by_its_part() -> None:

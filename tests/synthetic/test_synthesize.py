@@ -1,11 +1,11 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from bvh_fake import write_bvh
 from deaths import killed_everywhere
-from prepose.data import store_files
 from prepose.data.store import describe_store, open_store, store_splits
 from prepose.errors import DataError, RecipeError
 from prepose.files import LOCK, locked
@@ -57,11 +57,11 @@ def test_an_interrupted_store_is_gone_on_with_and_ends_the_same(tmp_path, monkey
     write(tmp_path / "whole")
     calls = []
 
-    def stop_at_fifth(world, split, seed, index, size, *, clips=()):
+    def stop_at_fifth(world, split, seed, index, size, **named):
         calls.append((split, index))
         if len(calls) == 5:
             raise KeyboardInterrupt
-        return draw_sample(world, split, seed, index, size, clips=clips)
+        return draw_sample(world, split, seed, index, size, **named)
 
     monkeypatch.setattr(module, "draw_sample", stop_at_fifth)
     with pytest.raises(KeyboardInterrupt):
@@ -70,7 +70,7 @@ def test_an_interrupted_store_is_gone_on_with_and_ends_the_same(tmp_path, monkey
         open_store(tmp_path / "cut", "train")
     calls.clear()
     calls.append(("", 0))  # never stops again
-    monkeypatch.setattr(module, "draw_sample", lambda *a, clips=(): calls.append(a[1:4:2]) or draw_sample(*a))
+    monkeypatch.setattr(module, "draw_sample", lambda *a, **_: calls.append(a[1:4:2]) or draw_sample(*a))
     write(tmp_path / "cut")
     assert calls[1:] == [("train", 4), ("train", 5), ("train", 6), ("test", 0), ("test", 1), ("test", 2)]
     for split in COUNTS:
@@ -84,7 +84,7 @@ def test_killed_at_any_write_a_store_ends_the_same(tmp_path, monkeypatch, number
     counts = {"train": 3, "test": 1}
     monkeypatch.setattr(module, "_SHARD", 2)
     write(tmp_path / "whole", counts=counts)
-    real, writes = store_files._settle, []
+    real, writes = Path.replace, []
 
     def dies(aside, path):
         writes.append(path.name)
@@ -95,7 +95,7 @@ def test_killed_at_any_write_a_store_ends_the_same(tmp_path, monkeypatch, number
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(store_files, "_settle", dies)
+        patched.setattr(Path, "replace", dies)
         with pytest.raises(KeyboardInterrupt):
             write(tmp_path / "cut", counts=counts)
     if not (number == 12 and renamed):  # that was the last
@@ -108,7 +108,7 @@ def test_killed_at_any_write_a_store_ends_the_same(tmp_path, monkeypatch, number
 def test_a_complete_split_is_kept_when_another_is_still_missing(tmp_path, monkeypatch):
     write(tmp_path / "lab", counts={"train": 7})
     drawn = []
-    monkeypatch.setattr(module, "draw_sample", lambda *a, clips=(): drawn.append(a[1]) or draw_sample(*a))
+    monkeypatch.setattr(module, "draw_sample", lambda *a, **_: drawn.append(a[1]) or draw_sample(*a))
     write(tmp_path / "lab")
     assert drawn == ["test"] * 3
     with pytest.raises(DataError, match="complete"):

@@ -131,6 +131,25 @@ def read_mat_cells(path: Path, variables: Sequence[str]) -> dict[str, tuple[np.n
     return cells
 
 
+def read_mat_cell_structs(path: Path, variable: str) -> list[list[dict[str, np.ndarray]]]:
+    """A cell array of single structs in a MATLAB file (level 5), row by row: the fields of each, as arrays.
+
+    Raises:
+        DataError: the file is missing, truncated, foreign, of format 7.3, inflates beyond 1 GiB, has no such cell
+            array, or a cell holds something else.
+    """
+    listed = _listed_level_5(path)
+    if not any(one.name == variable and one.kind == "cell" and len(one.shape) == 2 for one in listed):
+        others = ", ".join(f"{printable(one.name)} ({one.kind})" for one in listed) or "nothing"
+        raise DataError(f"{path}: has no table of cells {variable!r}; it has {others}")
+    cells: np.ndarray = _loaded(path, variable, listed)
+    for place, cell in np.ndenumerate(cells):
+        if not isinstance(cell, np.ndarray) or cell.dtype.names is None or cell.size != 1:
+            where = ", ".join(str(index + 1) for index in place)
+            raise DataError(f"{path}: {variable}{{{where}}} is no struct; put an undamaged copy in its place")
+    return [[{name: cell[name].item() for name in cell.dtype.names} for cell in row] for row in cells]
+
+
 def records_of(value: Any) -> list[dict[str, Any]]:
     """The structs of a simplified MATLAB value: none of an empty one, one of a single struct, all of an array."""
     if isinstance(value, dict):

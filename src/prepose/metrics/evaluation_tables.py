@@ -106,6 +106,8 @@ def heading(evaluation: Evaluation) -> tuple[str, ...]:
     lines += _coverage(evaluation)
     if "projected_2d" in evaluation.facts:
         lines.append(f"true 2D joints are projected 3D joints, not labels, in {evaluation.facts['projected_2d']}")
+    if "trained_on" in evaluation.facts:
+        lines.append(f"trained on: {evaluation.facts['trained_on']}")
     if "approximate_joints" in evaluation.facts:
         lines.append(f"approximate, of the joints that count: {evaluation.facts['approximate_joints']}")
     return tuple(lines)

@@ -153,6 +153,43 @@ MPI_INF_3DHP = (
     ),
 )
 
+_MUPOTS_SOURCE = (
+    "Mehta et al., 'Single-Shot Multi-Person 3D Pose Estimation From Monocular RGB', 3DV 2018, sections 3.2 and 5.1, "
+    "and the authors' evaluation script: share of joints within 150 mm (3DPCK), and its mean over 0, 5, ... 150 mm "
+    "(AUC), of 14 joints relative to the pelvis; of each sequence (here the samples' action), then the mean of the "
+    "sequences, as papers have it since (the total of that paper's table 1 is another mean: 65.0, where its sequences"
+    " have 65.8). The script matches predicted people to labelled ones by 2D joints within 40 px and gives a figure "
+    "for all people, of whom one without a match has no correct joint, and one for the matched people alone. Here "
+    "each person's box is given and a pose predicted in it: everybody has a prediction, so that all people and "
+    "matched people are the same, and one figure stands for both. It can be compared with figures on true boxes alone"
+    " (there VNect's 61.1, AUC 27.6), not with those on detected people. The script asks for less than the threshold,"
+    " this for at most, so that a perfect prediction's AUC is 1. "
+)
+_MUPOTS_14 = replace(
+    _MPI_14,
+    name="mupots-3d-14-pck3d-true-root-depth",
+    source=_MUPOTS_SOURCE + "Poses as annot3 has them, true to the camera in mm, and predictions at the size "
+    "that they have there: unnormalised skeletons.",
+    datasets=("mupots-3d",),
+    subjects=(),
+    frames="people whom isValidFrame marks (the store holds no others)",
+    averaging="actions",
+    also=("auc3d", "pa_mpjpe_mm", "mpjpe_mm"),
+    state_groups=_BY_OCCLUSION,
+)
+MUPOTS_3D = (
+    _MUPOTS_14,
+    replace(
+        _MUPOTS_14,
+        name="mupots-3d-14-pck3d-true-bone-lengths-univ",
+        scale="true-bone-lengths-univ",
+        also=("auc3d",),
+        source=_MUPOTS_SOURCE + "As the script scores: truth at the size of univ_annot3, and every bone of the "
+        "prediction at its true length, from the pelvis outwards, so that directions of bones alone count. A network "
+        "without a spine has its neck at the true distance from the pelvis.",
+    ),
+)
+
 _3DPW_PA = Protocol(
     name="3dpw-14-pa-mpjpe",
     skeleton="smpl-24",
@@ -227,4 +264,4 @@ WORLDS = (
     ),
 )
 
-POSE = (*H36M, *MPI_INF_3DHP, *THREEDPW, *OCCLUSION_PERSON, *WORLDS)
+POSE = (*H36M, *MPI_INF_3DHP, *MUPOTS_3D, *THREEDPW, *OCCLUSION_PERSON, *WORLDS)

@@ -10,6 +10,7 @@ from prepose.errors import DataError, SkeletonMismatch
 from prepose.models.legacy_file import read_any_weights
 from prepose.models.pose_net import PoseNet, check_set, constructed, load_trunk
 from prepose.models.weights_file import Weights, load_state, write_weights
+from prepose.specs.ledger import Ledger
 from prepose.specs.model import ModelSpec
 
 
@@ -23,7 +24,7 @@ def save_weights(net: PoseNet, path: Path) -> Path:
     Returns:
         The file.
     """
-    return write_weights(Weights(net.spec.model_dump(), net.skeleton.joints, net.state_dict()), path)
+    return write_weights(Weights(net.spec.model_dump(), net.skeleton.joints, net.state_dict(), net.ledger), path)
 
 
 def load_weights(path: Path, *, skeleton: str | None = None) -> PoseNet:
@@ -61,6 +62,7 @@ def net_of(weights: Weights, path: Path) -> PoseNet:
     net = constructed(spec)
     load_state(net, weights.tensors, path)
     check_set(net)
+    net.ledger = weights.ledger
     return net
 
 
@@ -81,6 +83,7 @@ def load_into(net: PoseNet, path: Path, *, part: Literal["all", "trunk"] = "all"
             f"has {len(net.skeleton)} of {net.spec.skeleton}; take the trunk alone, or train in the same skeleton"
         )
     load_state(net, weights.tensors, path)
+    net.ledger = weights.ledger or Ledger(unrecorded=(str(path),))
 
 
 def _spec_of(weights: Weights, path: Path) -> ModelSpec:

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -113,6 +113,7 @@ class InvertedResidual(nn.Module):
 class EfficientNetLite(Backbone):
     """The convolutional part of an EfficientNet-Lite, without the last 1x1 convolution, which serves the classes."""
 
+    reads_files: ClassVar[bool] = True
     # The reference's input is (pixel - 127) / 128, of pixels in 0..255.
     pixel_mean = (127 / 255, 127 / 255, 127 / 255)
     pixel_std = (128 / 255, 128 / 255, 128 / 255)
@@ -160,7 +161,7 @@ class EfficientNetLite(Backbone):
 
     def load_pretrained(self, name: str, weights: str) -> None:
         """Fill it with the ImageNet weights of its pip package, or of a `.pth` file of the same form."""
-        path = _packaged(name, self.design) if weights == "imagenet" else Path(weights)
+        path = _packaged(name, self.design) if weights in ("imagenet", "pretrained") else Path(weights)
         if not path.is_file():
             raise DataError(
                 f'weights {weights!r}: no such file; give "random", "imagenet", a weights file of prepose or a .pth '

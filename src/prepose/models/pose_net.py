@@ -12,16 +12,19 @@ from torch.overrides import TorchFunctionMode
 from prepose.body.skeleton import Skeleton
 from prepose.body.skeletons import SKELETONS
 from prepose.errors import RecipeError
-from prepose.models.backbone import Backbone
+from prepose.models.auto_backbone import AutoVisionBackbone, published_config
+from prepose.models.backbone import Backbone, check_size
 from prepose.models.backbones import BACKBONES
 from prepose.models.heads import DECODERS, READOUTS, PoseOutput
 from prepose.models.legacy_file import is_legacy_file, read_any_weights
 from prepose.models.weights_file import is_weights_file, load_state
-from prepose.specs.model import ModelSpec
+from prepose.specs.ledger import Ledger
+from prepose.specs.model import HUB_PREFIX, ModelSpec
 
 __all__ = ["PixelStatistics", "PoseNet", "PoseOutput", "build_pose_net"]
 
 TRUNK_PARTS = ("trunk.", "pixels.")
+PUBLISHED = ("imagenet", "pretrained")
 
 
 class PixelStatistics(nn.Module):
@@ -45,12 +48,23 @@ class PoseNet(nn.Module):
 
     Source: Zhou et al., "Towards 3D Human Pose Estimation in the Wild", ICCV 2017, in the form of Xiao et al., ECCV
     2018: the depth head reads the same features as the heat-map head.
+
+    Attributes:
+        spec: What it is.
+        ledger: Which data its weights come from; None where that is not recorded.
     """
+
+    ledger: Ledger | None = None
 
     def __init__(self, spec: ModelSpec) -> None:
         super().__init__()
+        spec = _configured(spec)
         self.spec = spec
-        backbone = BACKBONES[spec.backbone]()
+        if spec.backbone_config is not None:
+            backbone = AutoVisionBackbone(spec.backbone, spec.backbone_config, spec.size)
+        else:
+            backbone = BACKBONES[spec.backbone]()
+            check_size(spec.backbone, spec.size, backbone.patch)
         self.pixels = PixelStatistics(backbone)
         self.trunk = backbone
         self.decoder = DECODERS[spec.decoder](backbone.channels, backbone.strides)
@@ -78,6 +92,13 @@ class PoseNet(nn.Module):
         return READOUTS[self.spec.readout](heatmaps, depth_maps, self.spec.size)
 
 
+def _configured(spec: ModelSpec) -> ModelSpec:
+    """The specification with the configuration of a backbone of `transformers`, read where it is not yet there."""
+    if not spec.backbone.startswith(HUB_PREFIX) or spec.backbone_config is not None:
+        return spec
+    return spec.model_copy(update={"backbone_config": published_config(spec.backbone)})
+
+
 def build_pose_net(spec: ModelSpec, *, seed: int = 0) -> PoseNet:
     """A network with its starting weights: the backbone's as the spec says, the rest random.
 
@@ -93,11 +114,17 @@ def build_pose_net(spec: ModelSpec, *, seed: int = 0) -> PoseNet:
     initialise(net, torch.Generator().manual_seed(seed))
     check_set(net)
     path = Path(spec.weights)
+    net.ledger = Ledger()
     if spec.weights == "random":
         return net
-    if spec.weights != "imagenet" and (is_weights_file(path) or is_legacy_file(path)):
-        load_trunk(net, path)
+    legacy = is_legacy_file(path)
+    published = spec.weights in PUBLISHED or (legacy and net.trunk.reads_files)
+    if not published and (legacy or is_weights_file(path)):
+        net.ledger = load_trunk(net, path) or Ledger(unrecorded=(spec.weights,))
     else:
+        origin = spec.backbone if spec.backbone.startswith(HUB_PREFIX) else "imagenet"
+        known = spec.weights in PUBLISHED
+        net.ledger = Ledger(pretrained=(origin,)) if known else Ledger(unrecorded=(spec.weights,))
         net.trunk.load_pretrained(spec.backbone, spec.weights)
     return net
 
@@ -114,15 +141,20 @@ def constructed(spec: ModelSpec, *, seed: int = 0) -> PoseNet:
         return PoseNet(spec)
 
 
-def load_trunk(net: PoseNet, path: Path) -> None:
+def load_trunk(net: PoseNet, path: Path) -> Ledger | None:
     """Fill the backbone, and the pixel statistics that it was trained with, from a weights file or legacy checkpoint.
+
+    Returns:
+        The file's ledger; None where it has none.
 
     Raises:
         DataError: the file cannot be read or holds another backbone.
     """
-    taken = {name: tensor for name, tensor in read_any_weights(path).tensors.items() if name.startswith(TRUNK_PARTS)}
+    weights = read_any_weights(path)
+    taken = {name: tensor for name, tensor in weights.tensors.items() if name.startswith(TRUNK_PARTS)}
     kept = {name: tensor for name, tensor in net.state_dict().items() if not name.startswith(TRUNK_PARTS)}
     load_state(net, kept | taken, path)
+    return weights.ledger
 
 
 def initialise(net: PoseNet, generator: torch.Generator) -> None:

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -13,6 +14,7 @@ from transformers import ResNetBackbone, ResNetConfig
 
 from prepose.errors import DataError, RecipeError
 from prepose.models.backbone import Backbone
+from prepose.models.published import published_state, read_published
 
 
 @dataclass(frozen=True)
@@ -76,8 +78,8 @@ class ResNet(Backbone):
         return ((self.resnet.embedder,), *((stage,) for stage in self.resnet.encoder.stages))
 
     def load_pretrained(self, name: str, weights: str) -> None:
-        """Fill it from the hub ("imagenet") or from a folder as `transformers` saves it."""
-        if weights == "imagenet":
+        """Fill it from the hub ("imagenet" or "pretrained") or from a folder as `transformers` saves it."""
+        if weights in ("imagenet", "pretrained"):
             if self.hub_id is None:
                 raise RecipeError(
                     f'backbone {name}: nobody publishes ImageNet weights of it; use weights "random" or a path'
@@ -90,13 +92,14 @@ class ResNet(Backbone):
                 f"weights {weights!r}: no weights file, and no folder with a config.json; "
                 'give "random", "imagenet", a weights file of prepose or a folder saved by transformers'
             )
-        wanted, found = self.resnet.config, _pretrained_config(source, name)
+        wanted, found = self.resnet.config, _pretrained_config(source)
         for field in ("layer_type", "embedding_size", "hidden_sizes", "depths", "downsample_in_bottleneck"):
             if getattr(found, field) != getattr(wanted, field):
                 raise DataError(
                     f"weights {source}: its {field} is {getattr(found, field)}, but {name} has {getattr(wanted, field)}"
                 )
-        self.resnet.load_state_dict(_pretrained_state(source, wanted, name))
+        load = partial(ResNetBackbone.from_pretrained, config=wanted, dtype=torch.float32)
+        self.resnet.load_state_dict(published_state(load, source, name))
 
 
 def config_of(design: ResNetDesign) -> ResNetConfig:
@@ -112,30 +115,8 @@ def config_of(design: ResNetDesign) -> ResNetConfig:
     return config
 
 
-def _pretrained_config(source: str, name: str) -> ResNetConfig:
-    try:
-        return ResNetConfig.from_pretrained(source)
-    except (OSError, ValueError) as error:
-        raise RecipeError(_unreachable(source, name)) from error
-
-
-def _pretrained_state(source: str, config: ResNetConfig, name: str) -> dict[str, Tensor]:
-    try:
-        loaded: Any = ResNetBackbone.from_pretrained(
-            source, config=config, output_loading_info=True, dtype=torch.float32
-        )
-    except (OSError, ValueError) as error:
-        raise RecipeError(_unreachable(source, name)) from error
-    net, info = loaded
-    # transformers fills what a file lacks with random numbers; here that is an error.
-    lacking = sorted(info["missing_keys"])
-    if lacking:
-        raise DataError(f"weights {source}: {len(lacking)} tensors of {name} are missing, such as {lacking[0]}")
-    return net.state_dict()
-
-
-def _unreachable(source: str, name: str) -> str:
-    return (
-        f"weights of {name}: {source} cannot be read, downloaded or found in the local cache; connect to the "
-        'network, give the path of a downloaded folder as weights, or set weights to "random"'
-    )
+def _pretrained_config(source: str) -> ResNetConfig:
+    data = read_published(source, "config.json")
+    if data is None:
+        raise DataError(f"weights {source}: no config.json there")
+    return ResNetConfig.from_dict(data)

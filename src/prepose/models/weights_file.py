@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from prepose.errors import DataError
 from prepose.files import write_whole
+from prepose.specs.ledger import Ledger, ledger_from_json
 
 FORMAT = "prepose-weights"
 VERSION = 1
@@ -31,11 +32,13 @@ class Weights:
         spec: The model's specification, as JSON data.
         joints: The names of the joints, in the order of the maps.
         tensors: Tensors by their names in the network.
+        ledger: Which data they come from; None where the file does not say.
     """
 
     spec: Mapping[str, Any]
     joints: tuple[str, ...]
     tensors: Mapping[str, Tensor]
+    ledger: Ledger | None = None
 
 
 def file_of(path: Path) -> Path:
@@ -52,6 +55,8 @@ def write_weights(weights: Weights, path: Path) -> Path:
     """Write the file aside, flush it to the disk and rename it; returns where it is."""
     target = file_of(path)
     header = {"format": FORMAT, "version": VERSION, "spec": dict(weights.spec), "joints": list(weights.joints)}
+    if weights.ledger is not None:
+        header["ledger"] = weights.ledger.model_dump(mode="json")
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.tensors.items()}
     return write_whole(target, save(tensors, metadata={"prepose": json.dumps(header)}))
 
@@ -71,7 +76,17 @@ def read_weights(path: Path) -> Weights:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
     except SafetensorError as error:
         raise DataError(f"weights {source}: truncated or not a safetensors file ({error}); {ADVICE}") from None
-    return Weights(header["spec"], tuple(header["joints"]), tensors)
+    return Weights(header["spec"], tuple(header["joints"]), tensors, _ledger(header, source))
+
+
+def _ledger(header: Mapping[str, Any], source: Path) -> Ledger | None:
+    """The header's ledger; None where it has none, as files of earlier versions."""
+    if "ledger" not in header:
+        return None
+    try:
+        return ledger_from_json(header["ledger"])
+    except ValueError as error:
+        raise DataError(f"weights {source}: the header's ledger is damaged ({error}); {ADVICE}") from None
 
 
 def _header(metadata: Mapping[str, str] | None, source: Path) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from prepose.predict.fit import check_fit
 from prepose.predict.lift import image_from_crop
 from prepose.predict.score import CropPredictions, score
 from prepose.predict.sizing import root_relative_truth, sizing_of
+from prepose.specs.ledger import trained_on
 from prepose.specs.model import ModelSpec
 
 Precision = Literal["fp32", "bf16"]
@@ -89,7 +90,8 @@ def evaluate(  # noqa: PLR0913 - the settings of one run of a network; all but t
                 progress(done, len(part))
     joints_crop, confidence, img_from_crop = (np.concatenate(parts) for parts in zip(*found, strict=True))
     predictions = CropPredictions(net.skeleton, joints_crop, confidence, img_from_crop, index, weights_digest(net))
-    return score(predictions, dataset, protocol, facts={"precision": precision, "device": str(place)})
+    facts = {"precision": precision, "device": str(place), "trained_on": trained_on(net.ledger)}
+    return score(predictions, dataset, protocol, facts=facts)
 
 
 def _arrays(output: PoseOutput, batch: PoseBatch) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

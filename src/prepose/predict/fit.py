@@ -12,7 +12,15 @@ from prepose.metrics.measures import TORSO_ENDS
 from prepose.metrics.protocols import Protocol, protocols_for
 from prepose.metrics.scale import REFERENCE_BONES
 from prepose.predict.lift import Cameras
-from prepose.predict.sizing import METRIC_RULES, RESCALING_RULES, detail_numbers, known, true_root_depth, truly_mapped
+from prepose.predict.sizing import (
+    METRIC_RULES,
+    RESCALING_RULES,
+    UNIV_RULES,
+    detail_numbers,
+    known,
+    true_root_depth,
+    truly_mapped,
+)
 
 _MOST_NAMED = 6
 
@@ -107,8 +115,15 @@ def unsizable(protocol: Protocol, dataset: PoseDataset, network: Skeleton) -> st
     if network.root is None:
         return f"a network of {network.name} has no root joint, so that it tells no depth, which {protocol.name} needs"
     if protocol.scale in METRIC_RULES:
-        return _lacking_camera(protocol, dataset, network)
-    return _lacking_bones(protocol, network)
+        reason = _lacking_camera(protocol, dataset, network)
+    else:
+        reason = _lacking_bones(protocol, network)
+    if reason is None and protocol.scale in UNIV_RULES:
+        there = np.isfinite(detail_numbers(dataset, "univ_scale")).all()
+        return (
+            None if there else f"samples have no univ_scale in their details, which the protocol {protocol.name} needs"
+        )
+    return reason
 
 
 def _lacking_camera(protocol: Protocol, dataset: PoseDataset, network: Skeleton) -> str | None:
@@ -124,8 +139,6 @@ def _lacking_camera(protocol: Protocol, dataset: PoseDataset, network: Skeleton)
             f"{lacking.sum()} of {len(lacking)} samples have 3D joints but no camera, which the protocol "
             f"{protocol.name} needs"
         )
-    if protocol.scale == "true-root-depth-univ" and not np.isfinite(detail_numbers(dataset, "univ_scale")).all():
-        return f"samples have no univ_scale in their details, which the protocol {protocol.name} needs"
     return None
 
 

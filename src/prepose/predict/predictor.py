@@ -21,6 +21,7 @@ from prepose.models.pose_net import PoseNet
 from prepose.predict.evaluate import ready, run_network, weights_digest
 from prepose.predict.lift import ASSUMED_FIELD_OF_VIEW_DEG, depth_by_bone_sum, image_from_crop, lift
 from prepose.predict.sizing import not_finite
+from prepose.specs.ledger import NOT_RECORDED, trained_on
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +42,7 @@ class Prediction:
         root_depth_rule: How it was found, in words.
         image: The photograph's name.
         weights: Digest of the weights.
+        trained_on: What the weights learnt from, in one line.
     """
 
     skeleton: Skeleton
@@ -56,6 +58,7 @@ class Prediction:
     root_depth_rule: str
     image: str = ""
     weights: str = ""
+    trained_on: str = NOT_RECORDED
 
     def __repr__(self) -> str:
         """Which photo and skeleton, and how confident; not the arrays."""
@@ -87,6 +90,7 @@ class Prediction:
             "box_xywh": _rounded(self.box_xywh, 3),
             "image": {"name": self.image, "width": self.size_wh[0], "height": self.size_wh[1]},
             "weights": self.weights,
+            "trained_on": self.trained_on,
         }
 
 
@@ -246,6 +250,7 @@ class Predictor:
             root_depth_rule=f"mean-person: bones of mpii-16 sum to {self.bone_sum_mm:g} mm",
             image=person.name,
             weights=self.weights,
+            trained_on=trained_on(self.net.ledger),
         )
 
 

@@ -80,7 +80,8 @@ def detail_numbers(dataset: PoseDataset, name: str) -> Float[np.ndarray, "N"]:
 
 METRIC_RULES = frozenset({"true-root-depth", "true-root-depth-univ"})
 # These bring poses to a size of their own: any size will do before.
-RESCALING_RULES = frozenset({"optimal-scale", "bone-sum-4000"})
+RESCALING_RULES = frozenset({"optimal-scale", "bone-sum-4000", "true-bone-lengths-univ"})
+UNIV_RULES = frozenset({"true-root-depth-univ", "true-bone-lengths-univ"})
 
 
 def root_relative_truth(dataset: PoseDataset, protocol: Protocol) -> Float[np.ndarray, "N T 3"]:
@@ -102,7 +103,7 @@ def at_root(poses: Float[np.ndarray, "N T 3"], protocol: Protocol) -> Float[np.n
 
 
 def _size_of_labels(dataset: PoseDataset, protocol: Protocol) -> Float[np.ndarray, "N"]:
-    if protocol.scale == "true-root-depth-univ":
+    if protocol.scale in UNIV_RULES:
         return detail_numbers(dataset, "univ_scale")
     return np.ones(len(dataset))
 
@@ -165,7 +166,9 @@ class Sizing:
         depth = np.where(self.cameras.known, factor, np.nan)
         # Joints that are all in one place have no size; relative to the root they are zeros, whatever the factor.
         pointlike = np.isnan(factor) & known(unit).all(axis=1)
-        return unit * np.where(pointlike, 1.0, factor)[:, None, None], depth
+        # Nor have directions of bones, whichever joints are known.
+        any_size = pointlike | (np.isnan(factor) & (self.protocol.scale == "true-bone-lengths-univ"))
+        return unit * np.where(any_size, 1.0, factor)[:, None, None], depth
 
     def _factor_to_mean_size(self, unit: Float[np.ndarray, "N J 3"]) -> Float[np.ndarray, "N"]:
         if self.protocol.scale in RESCALING_RULES and not joint_map(self.skeleton, MPII_16).truly_labelled.all():

@@ -3,6 +3,7 @@
 ```
 RUN/recipe.json        the recipe, every field
     environment.json   versions, machine, command line; one entry for each session
+    ledger.json        the datasets and pretrained weights that it learns from, with their terms
     log.csv            a row each `log_every` samples; tensorboard/ holds the same
     checkpoints/       the last two, to resume from
     weights/           best.safetensors (by the validation measure) and last.safetensors
@@ -104,7 +105,7 @@ def discard_unless_begun(run: Run) -> bool:
     """
     if checkpoints(run.checkpoints) or read_log(run.folder):
         return False
-    for name in ("environment.json", "log.csv", "recipe.json"):
+    for name in ("environment.json", "ledger.json", "log.csv", "recipe.json"):
         (run.folder / name).unlink(missing_ok=True)
     for folder in (run.folder / "tensorboard", run.checkpoints, run.best_weights.parent, run.evaluations):
         shutil.rmtree(folder, ignore_errors=True)

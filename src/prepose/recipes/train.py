@@ -34,6 +34,7 @@ from prepose.recipes.checkpoint import (
     restore_random_state,
 )
 from prepose.recipes.distributed import process_count, share_batch_norm
+from prepose.recipes.ledger import add_sources, write_ledger
 from prepose.recipes.log import RunLog
 from prepose.recipes.loop import Nets, Setting, train_stage
 from prepose.recipes.objective import loss_names
@@ -49,6 +50,7 @@ from prepose.recipes.run import (
 from prepose.recipes.sources import open_sources, unused_labels
 from prepose.recipes.stopping import stop_requests
 from prepose.recipes.validation import MEASURES, Validator
+from prepose.specs.ledger import terms_to_check
 from prepose.specs.recipe import Recipe, Stage
 
 PRECISIONS: Mapping[str, Literal["bf16-mixed", "32-true"]] = {"bf16": "bf16-mixed", "fp32": "32-true"}
@@ -184,10 +186,14 @@ def _carry_out(
     if start is None:
         _start_from(recipe, nets)
         start = Snapshot(Position(), None, None, random_state())
+    for net in filter(None, nets):
+        add_sources(net, recipe, sources)
     _check_progress(run, start)
     restore_random_state(start.random)
     _tell(console, _start_of(run, nets.net, start.position, fabric=fabric))
     _tell(console, unused_labels(recipe, sources))
+    if fabric.is_global_zero:
+        write_ledger(run, nets.net)
     log = RunLog(run.folder, log_columns(recipe), after_step=start.position.step) if fabric.is_global_zero else None
     try:
         with stop_requests() as stopping:
@@ -210,6 +216,7 @@ def _carry_out(
     if fabric.is_global_zero:
         _finish(run, nets.shown)
     _tell(console, _end_of(run, start.position))
+    _tell(console, filter(None, [terms_to_check(nets.net.ledger)]))
 
 
 def _check_progress(run: Run, start: Snapshot) -> None:

@@ -77,7 +77,8 @@ PositiveFactor = Annotated[Positive, _in_float32]
 Factor = Annotated[NonNegative, _in_float32]
 
 
-def _at_home(path: str) -> str:
+def at_home(path: str) -> str:
+    """A path with the user's home folder in place of `~`."""
     if not path.startswith("~"):
         return path
     try:
@@ -87,4 +88,4 @@ def _at_home(path: str) -> str:
 
 
 # Text that names a file or folder; `~` is the user's home folder, which no shell expands in `--set FIELD=~/PATH`.
-PathText = Annotated[str, AfterValidator(_at_home)]
+PathText = Annotated[str, AfterValidator(at_home)]

@@ -188,8 +188,8 @@ class Recipe(BaseModel):
         name: What the run is called in tables.
         summary: What it is, in a sentence or two.
         model: The network.
-        start: Run folder or weights file of a network of the same form, from all of whose weights training starts; None:
-            backbone as `model.weights` says, the rest random.
+        start: Run folder or weights file of a network of the same form: training starts from all of its weights; None:
+            from the backbone's as `model.weights` says, the rest random.
         sources: Datasets under the names that stages use.
         stages: In order; each starts from the weights that the one before ended with.
         validation: How the best weights are chosen; None: the last are the best.

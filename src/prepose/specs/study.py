@@ -31,7 +31,7 @@ def _number(value: Any) -> Any:
 Count = Annotated[int, BeforeValidator(_number), Field(gt=0, le=10**9)]
 Seed = Annotated[int, BeforeValidator(_number), Field(ge=0, lt=2**63)]
 Times = Annotated[Positive, BeforeValidator(_number), Field(le=10**6)]
-MOST = {"flops": 1e27, "images": 1e12, "seconds": 1e9}
+MOST = {"flops": 1e27, "images": 1e12}
 
 
 class StoreSpec(BaseModel):
@@ -127,14 +127,14 @@ class Budget(BaseModel):
     """What every trial has to spend.
 
     Attributes:
-        rule: `flops`: training FLOPs, pre-training included; `images`: samples seen; `seconds`: time of training as
-            measured on this machine before the study starts; `none`: every recipe is as long as it says.
+        rule: `flops`: training FLOPs, pre-training included; `images`: samples seen; `none`: every recipe is as long as
+            it says.
         amount: In the rule's unit; None for `none`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    rule: Literal["flops", "images", "seconds", "none"] = "flops"
+    rule: Literal["flops", "images", "none"] = "flops"
     amount: Annotated[Positive, BeforeValidator(_number)] | None = None
 
     @model_validator(mode="after")

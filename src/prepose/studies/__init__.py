@@ -3,9 +3,9 @@
 A study is a question as plain data (`prepose.specs.study`); `trials` spells out its arms at one budget. `run` carries
 it out on one of the `engines`.
 
-The report, all without torch: `results` reads what the trials left, `statistics` tells how far a mean may be off and
-what an arm is worth in compute, `analysis` makes every figure, `report` writes page, Markdown, tables and JSON.
-docs/statistics.md has the formulas and their coverage.
+The report, all without torch: `results` reads what the trials left, `statistics` computes intervals, tests and compute
+ratios, `analysis` computes every number of the report (`study_analysis` has their types), `report` writes page,
+Markdown, tables and JSON. docs/statistics.md has the formulas and their coverage.
 
-`quickstart` is the built-in comparison that needs no study; `pages` is what its page and a study's share.
+`quickstart` is a study that ships with a short page of its own; `pages` is what all pages share.
 """

@@ -22,11 +22,12 @@ from prepose.files import inside, write_whole
 from prepose.metrics.evaluation import Evaluation
 from prepose.metrics.evaluation_files import load_evaluation, read_description
 from prepose.metrics.protocol import IN_MM_OR_PX
+from prepose.studies.analysis.study_analysis import to_json
 from prepose.studies.analysis.wording import NONE, difference, direction, figure, interval, measure, p_value
 from prepose.studies.pages.parts import render
 from prepose.studies.results.error_groups import KINDS, breakdown_measure, group_masks
 from prepose.studies.results.reduced import clusters_of_evaluation
-from prepose.studies.statistics.interval import ALPHA, Interval, combined, holm, plain, t_interval, t_p_value
+from prepose.studies.statistics.interval import ALPHA, Interval, combined, holm, t_interval, t_p_value
 from prepose.studies.statistics.scores import Clusters, arm_scores
 from prepose.studies.statistics.uncertainty import cluster_part, effective_clusters
 
@@ -114,8 +115,8 @@ class NetworksCompared:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
-        rows = [{**plain(each), "verdict": each.verdict} for each in self.differences]
-        return {**plain(self), "differences": rows}
+        rows = [{**to_json(each), "verdict": each.verdict} for each in self.differences]
+        return {**to_json(self), "differences": rows}
 
     def to_dataframe(self) -> "pd.DataFrame":
         """One row for each number; needs pandas."""
@@ -123,7 +124,7 @@ class NetworksCompared:
 
         rows = []
         for each in self.differences:
-            row = plain(each)
+            row = to_json(each)
             ends = row.pop("interval") or {"low": None, "high": None}
             rows.append({**row, **ends, "verdict": each.verdict})
         return pd.DataFrame(rows)
@@ -352,13 +353,12 @@ def _table(title: str, rows: list[Difference]) -> Table:
 
 def cells_of(each: Difference) -> tuple[str, ...]:
     """A row as text: label, mean, baseline's mean, difference, interval, p-value."""
-    ends = None if each.interval is None else plain(each.interval)
     return (
         each.label.replace("_", " "),
         figure(each.mean, each.measure, unit=each.measure not in IN_MM_OR_PX or each.kind == "overall"),
         figure(each.baseline_mean, each.measure, unit=False),
         difference(each.difference, each.measure),
-        interval(ends, each.measure, plus=True) or NONE,
+        interval(each.interval, each.measure, plus=True) or NONE,
         p_value(each.p_value).removeprefix("p = ").removeprefix("p "),
     )
 

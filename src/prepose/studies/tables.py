@@ -1,6 +1,6 @@
 """Numbers over seeds: means, spreads, and how they are written."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TypedDict
 
 import numpy as np
@@ -22,22 +22,6 @@ def spread(values: Sequence[float | None]) -> Spread:
     known = np.array(values, dtype=float)
     std = float(known.std(ddof=1)) if len(known) > 1 else None
     return Spread(mean=float(known.mean()), std=std, low=float(known.min()), high=float(known.max()))
-
-
-def spreads(rows: Sequence[Mapping[str, float | None]]) -> dict[str, Spread]:
-    """The same for each figure of rows that have one key set."""
-    return {name: spread([row[name] for row in rows]) for name in rows[0]}
-
-
-def written(value: Spread, *, factor: float = 1.0, digits: int = 0) -> str:
-    """`123 (119 to 126)`, mean with the lowest and the highest seed; `123` for a single seed, or a dash.
-
-    A standard deviation of two seeds says next to nothing, and rounds to 0 where they happen to agree.
-    """
-    if value["mean"] is None or value["low"] is None or value["high"] is None:
-        return "–"
-    mean, low, high = (f"{each * factor:.{digits}f}" for each in (value["mean"], value["low"], value["high"]))
-    return mean if value["std"] is None else f"{mean} ({low} to {high})"
 
 
 def number_of(number: int, noun: str) -> str:

@@ -16,8 +16,6 @@ from prepose.specs.study import Level, Study
 
 ID_LENGTH = 12
 
-StepSeconds = Callable[[Recipe], Mapping[str, float]]
-
 
 @dataclass(frozen=True)
 class Arm:
@@ -55,12 +53,8 @@ class PlannedTrial:
     folder: str
 
 
-def arms_of(study: Study, *, step_seconds: StepSeconds | None = None) -> tuple[Arm, ...]:
+def arms_of(study: Study) -> tuple[Arm, ...]:
     """Every combination of levels that the study runs, with its recipe at the study's budget.
-
-    Args:
-        study: The study.
-        step_seconds: Measures the time of a step of each stage of a recipe; needed for the budget rule `seconds`.
 
     Raises:
         RecipeError: a level changes a field that its recipe does not have, or gives it a wrong value; the budget
@@ -73,7 +67,7 @@ def arms_of(study: Study, *, step_seconds: StepSeconds | None = None) -> tuple[A
         try:
             recipe = _recipe_of(study, levels)
             shared_by = _merged(levels, recipe)
-            recipe = _at_budget(study, recipe, levels, shared_by=shared_by, step_seconds=step_seconds)
+            recipe = _at_budget(study, recipe, levels, shared_by)
             _check_stores(study, recipe)
         except RecipeError as error:
             raise RecipeError(f"study {study.name!r}, arm {name!r}: {error}") from None
@@ -218,14 +212,7 @@ def _merged(levels: tuple[Level, ...], recipe: Recipe) -> dict[str, int]:
     return merged
 
 
-def _at_budget(
-    study: Study,
-    recipe: Recipe,
-    levels: tuple[Level, ...],
-    *,
-    shared_by: Mapping[str, int],
-    step_seconds: StepSeconds | None,
-) -> Recipe:
+def _at_budget(study: Study, recipe: Recipe, levels: tuple[Level, ...], shared_by: Mapping[str, int]) -> Recipe:
     factor = 1.0
     for level in levels:
         factor *= level.budget
@@ -234,14 +221,8 @@ def _at_budget(
     amount = factor * study.budget.amount
     if study.budget.rule == "flops":
         return with_budget(recipe, amount, shared_by=shared_by)
-    if study.budget.rule == "images":
-        prices = {stage.name: float(recipe.batch_size) for stage in recipe.stages}
-        unit = "images"
-    else:
-        if step_seconds is None:
-            raise ValueError("the budget rule 'seconds' needs step_seconds")
-        prices, unit = dict(step_seconds(recipe)), "seconds"
-    return scaled(recipe, {name: price / shared_by.get(name, 1) for name, price in prices.items()}, amount, unit=unit)
+    prices = {stage.name: recipe.batch_size / shared_by.get(stage.name, 1) for stage in recipe.stages}
+    return scaled(recipe, prices, amount, unit="images")
 
 
 def counted_flops(arm: Arm) -> float:

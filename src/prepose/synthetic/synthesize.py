@@ -14,6 +14,7 @@ from prepose.data.sample import PoseSample
 from prepose.data.store import StoreDescription, describe_store, finished_samples, write_store
 from prepose.errors import PoseError, RecipeError
 from prepose.files import LOCK, locked
+from prepose.synthetic.backgrounds import Backgrounds, open_backgrounds
 from prepose.synthetic.bvh import JointNames, MotionClip, poses_from_bvh, read_joint_names
 from prepose.synthetic.worlds import VISIT, draw_sample, find_world
 from prepose.worker import map_in_order
@@ -39,6 +40,7 @@ class Order:
         size: Side of the pictures, px.
         motion: BVH files that half of the poses are taken from.
         joint_names: What rigs unknown to prepose call their joints, in those files.
+        backgrounds: Folder or store that most backgrounds are taken from; None for none.
     """
 
     world: str
@@ -47,10 +49,15 @@ class Order:
     size: int
     motion: tuple[str, ...] = ()
     joint_names: tuple[JointNames, ...] = ()
+    backgrounds: Path | None = None
 
     def clips(self) -> tuple[MotionClip, ...]:
         """The clips, read from their files."""
         return tuple(poses_from_bvh(path, names=self.joint_names) for path in self.motion)
+
+    def scenery(self) -> Backgrounds | None:
+        """The backgrounds, opened."""
+        return None if self.backgrounds is None else open_backgrounds(self.backgrounds)
 
 
 def synthesize(  # noqa: PLR0913 - what to draw, where to, how
@@ -63,6 +70,7 @@ def synthesize(  # noqa: PLR0913 - what to draw, where to, how
     workers: int = 1,
     motion: Sequence[Path] = (),
     joint_names: Sequence[Path] = (),
+    backgrounds: Path | None = None,
     progress: Progress | None = None,
 ) -> None:
     """Draw samples of a world and write them to a store; go on where the same command was interrupted.
@@ -76,16 +84,18 @@ def synthesize(  # noqa: PLR0913 - what to draw, where to, how
         workers: Processes; the samples are the same for any number of them.
         motion: BVH files that half of the poses are taken from.
         joint_names: JSON tables of what rigs unknown to prepose call their joints (`bvh.read_joint_names`).
+        backgrounds: Folder of images without people, or a store, whose surroundings of people are taken: the real
+            background of most samples.
         progress: Called with (samples that are there, samples of all splits).
 
     Raises:
         RecipeError: the world or a split is unknown, or a number is out of range.
-        DataError: `out` holds something else, or all of this already; another process writes to it; or a motion file
-            or a table cannot be read.
+        DataError: `out` holds something else, or all of this already; another process writes to it; or a motion file,
+            a table or a background cannot be read.
         PoseError: a worker process died.
     """
     paths, tables = tuple(str(path) for path in motion), tuple(read_joint_names(path) for path in joint_names)
-    orders = {split: Order(world, split, seed, size, paths, tables) for split in counts}
+    orders = {split: Order(world, split, seed, size, paths, tables, backgrounds) for split in counts}
     _check(orders, counts, workers)
     if tables and not paths:
         raise RecipeError("--joint-names names the joints of motion files, and no --motion is given")
@@ -102,21 +112,33 @@ def synthesize(  # noqa: PLR0913 - what to draw, where to, how
 
 def describe(order: Order, count: int) -> StoreDescription:
     """How a store names what an order of `count` samples draws."""
+    scenery = order.scenery()
     return StoreDescription(
         name=order.world,
         skeleton=PREPOSE_27,
-        licence="CC0-1.0",
+        licence="CC0-1.0" if scenery is None else _terms(scenery),
         citation=f"prepose {__version__}, synthetic world {order.world!r}",
         made_by={"command": "synthesize", **_plain(order), "samples": count, "version": __version__},
     )
 
 
+def _terms(scenery: Backgrounds) -> str:
+    terms = "" if scenery.people is None else f": {scenery.people.name}, {scenery.people.licence}"
+    return f"CC0-1.0 but for the backgrounds, which keep the terms of their images{terms}"
+
+
 def _plain(order: Order) -> Mapping[str, object]:
-    """As it comes back from JSON; without tables it is as it was before there were any."""
+    """As it comes back from JSON; without tables and backgrounds it is as it was before there were any."""
     plain = asdict(replace(order, joint_names=()))
+    del plain["backgrounds"]
+    scenery = order.scenery()
+    images = {} if scenery is None else {"backgrounds": {"images": len(scenery), "digest": scenery.digest}}
     tables = {"joint_names": [dict(table.joints) for table in order.joint_names]} if order.joint_names else {}
     return (
-        {key: value for key, value in plain.items() if key != "joint_names"} | {"motion": list(order.motion)} | tables
+        {key: value for key, value in plain.items() if key != "joint_names"}
+        | {"motion": list(order.motion)}
+        | tables
+        | images
     )
 
 
@@ -186,8 +208,9 @@ def _shifted(progress: Progress, before: int, total: int) -> Callable[[int, int 
 
 def _drawn(order: Order, first: int, last: int, clips: tuple[MotionClip, ...]) -> Iterator[PoseSample]:
     world = find_world(order.world)
+    scenery = order.scenery()
     for index in range(first, last):
-        yield draw_sample(world, order.split, order.seed, index, order.size, clips=clips)
+        yield draw_sample(world, order.split, order.seed, index, order.size, clips=clips, backgrounds=scenery)
 
 
 def _drawn_by_many(order: Order, first: int, last: int, workers: int) -> Iterator[PoseSample]:

@@ -22,6 +22,8 @@ from prepose.camera.camera import Camera
 from prepose.camera.crop import Crop
 from prepose.data.sample import PoseSample
 from prepose.errors import RecipeError, unknown_name
+from prepose.synthetic.backgrounds import SHARE as BACKGROUND_SHARE
+from prepose.synthetic.backgrounds import Backgrounds, before
 from prepose.synthetic.boxes import body_box, head_box
 from prepose.synthetic.bvh import MotionClip
 from prepose.synthetic.lab import FLOOR_HALF, LAB_ACTIONS, LAB_SEED, lab_cameras, lab_scene
@@ -95,11 +97,19 @@ class World:
 
 
 class Setting(NamedTuple):
-    """Where a model is, which camera (of the whole frame) looks on, and what else there is to tell."""
+    """Where a model is, which camera (of the whole frame) looks on, and what else there is to tell.
+
+    Attributes:
+        scene: What is about; the meshes of things at the person come first.
+        camera: The camera.
+        facts: What was drawn, for the record.
+        near: How many of the scene's meshes are at the person: a seat, and what stands in front.
+    """
 
     scene: Scene
     camera: Camera
     facts: dict[str, object]
+    near: int
 
 
 def _named_actions() -> Mapping[str, tuple[str, ...]]:
@@ -115,7 +125,8 @@ def _anywhere(generator: np.random.Generator, world: World, model: Model) -> Set
     things = draw_occluders(generator, model.joints_world, skin_points, camera=view.centre, target=wanted)
     facts: dict[str, object] = {"field_of_view": view.field_of_view, "occluders": len(things)}
     seat = _seat(generator, model)
-    return Setting(replace(scene, meshes=(*seat, *things, *scene.meshes)), view.camera, facts)
+    whole = replace(scene, meshes=(*seat, *things, *scene.meshes))
+    return Setting(whole, view.camera, facts, near=len(seat) + len(things))
 
 
 def _seat(generator: np.random.Generator, model: Model) -> Thing:
@@ -133,7 +144,10 @@ def _in_the_lab(generator: np.random.Generator, world: World, model: Model) -> S
     # The same kind of seat every time, as a laboratory has.
     seat = _seat(np.random.default_rng(LAB_SEED), model)
     return Setting(
-        replace(scene, meshes=(*seat, *scene.meshes)), camera, {"field_of_view": field_of_view, "occluders": 0}
+        replace(scene, meshes=(*seat, *scene.meshes)),
+        camera,
+        {"field_of_view": field_of_view, "occluders": 0},
+        near=len(seat),
     )
 
 
@@ -195,8 +209,15 @@ def find_world(name: str) -> World:
     return WORLDS[name]
 
 
-def draw_sample(
-    world: World, split: str, seed: int, index: int, size_px: int, *, clips: tuple[MotionClip, ...] = ()
+def draw_sample(  # noqa: PLR0913 - what defines a sample
+    world: World,
+    split: str,
+    seed: int,
+    index: int,
+    size_px: int,
+    *,
+    clips: tuple[MotionClip, ...] = (),
+    backgrounds: Backgrounds | None = None,
 ) -> PoseSample:
     """One sample: always the same one for the same arguments.
 
@@ -207,8 +228,10 @@ def draw_sample(
         index: Which sample of the series, from 0.
         size_px: Side of the picture.
         clips: Motion capture that half of the poses are taken from, where there is any.
+        backgrounds: Real images of which most samples' backgrounds are taken, where there are any.
 
     Raises:
+        DataError: a background cannot be read.
         ValueError: the split has no people, or index, seed or size are out of range.
     """
     if split not in world.people:
@@ -220,7 +243,7 @@ def draw_sample(
     visitor = np.random.default_rng([*key, 0, index // VISIT]).integers(len(numbers))
     generator = np.random.default_rng([*key, 1, index])
     model = _draw_model(generator, world, person(world.name, numbers[int(visitor)]), clips)
-    sample = _photograph(generator, world, model, size_px)
+    sample = _photograph(generator, world, model, size_px, backgrounds)
     return replace(sample, frame=index, source=f"{world.name}/{split}, seed {seed}, sample {index}")
 
 
@@ -237,7 +260,9 @@ def _draw_model(generator: np.random.Generator, world: World, who: Person, clips
     return model_of(who, turned_pose(pose, float(generator.uniform(-np.pi, np.pi)), where), action)
 
 
-def _photograph(generator: np.random.Generator, world: World, model: Model, size_px: int) -> PoseSample:
+def _photograph(
+    generator: np.random.Generator, world: World, model: Model, size_px: int, backgrounds: Backgrounds | None
+) -> PoseSample:
     setting = world.place(generator, world, model)
     whole = setting.camera
     square, cut = draw_square(
@@ -252,6 +277,11 @@ def _photograph(generator: np.random.Generator, world: World, model: Model, size
     tracer = build_tracer([*model.meshes, *setting.scene.meshes])
     picture = render(tracer, camera=camera, lights=setting.scene.lights, background=setting.scene.background)
     sensor = draw_sensor(generator, world.severity)
+    light, real = picture.image, backgrounds is not None and generator.random() < BACKGROUND_SHARE
+    if backgrounds is not None and real:
+        nearest = len(model.meshes) + setting.near
+        shown = (picture.mesh_index >= 0) & (picture.mesh_index < nearest)
+        light = before(light, shown, backgrounds.draw(generator, size_px))
     joints_cam = camera.cam_from_world(model.joints_world)
     joints_img = camera.project(joints_cam)
     skin_img = camera.project(camera.cam_from_world(model.points_world))
@@ -259,7 +289,7 @@ def _photograph(generator: np.random.Generator, world: World, model: Model, size
         model.joints_world, camera, tracer, stature=model.who.proportions.height, num_own=len(model.meshes)
     )
     return PoseSample(
-        image=encode(expose(picture.image, sensor, generator), sensor),
+        image=encode(expose(light, sensor, generator), sensor),
         skeleton=PREPOSE_27,
         box_xywh=body_box(np.concatenate([skin_img, joints_img]), camera.size_wh),
         joints_img=joints_img,
@@ -269,7 +299,9 @@ def _photograph(generator: np.random.Generator, world: World, model: Model, size
         head_box_xywh=head_box(model.joints_world, camera),
         subject=model.who.name,
         action=model.action,
-        details=json.dumps(_facts(model, setting, square, sensor) | {"truncated": cut}),
+        details=json.dumps(
+            _facts(model, setting, square, sensor) | {"truncated": cut} | ({"background": "photo"} if real else {})
+        ),
     )
 
 

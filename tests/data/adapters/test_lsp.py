@@ -144,7 +144,7 @@ def test_the_other_dataset_is_recognised(tmp_path, generator):
         lsp(tmp_path / "extended", "train", partial=False)
 
 
-@pytest.mark.parametrize(("find", "split"), [(lsp, "validation"), (lsp_extended, "test")])
+@pytest.mark.parametrize(("find", "split"), [(lsp, "validation"), (lsp_extended, "dev")])
 def test_a_split_that_does_not_exist_is_named(tmp_path, find, split):
     with pytest.raises(DataError, match=f"has no split '{split}'; it has train"):
         find(tmp_path, split, partial=False)

@@ -1,10 +1,8 @@
 import numpy as np
 import pytest
 
-from fake_people import fake_camera, fake_posed
 from fakes_3dhp import calibration_text, fake_recording
-from prepose.body.skeletons import MPI_INF_3DHP_17
-from prepose.data.mpi_inf_3dhp.calibration import camera_of, fit_pinhole, read_calibration
+from prepose.data.mpi_inf_3dhp.calibration import camera_of, read_calibration
 from prepose.errors import DataError
 from prepose.synthetic.rig import draw_proportions
 
@@ -79,21 +77,6 @@ def test_an_enormous_or_binary_file_is_refused(path):
     path.write_bytes(b"x" * (2**20 + 1))
     with pytest.raises(DataError, match=r"has 1,048,577 bytes, far too many"):
         read_calibration(path)
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_the_pinhole_of_the_labels_is_found(seed):
-    generator = np.random.default_rng(seed)
-    camera = fake_camera(generator)
-    joints = camera.cam_from_world(np.stack([fake_posed(generator, MPI_INF_3DHP_17) for _ in range(3)]))
-    places = camera.project(joints)
-    joints[1, 2] = np.nan
-    found = fit_pinhole(joints, places, (160, 120), "TS1")
-    np.testing.assert_allclose(found.K, camera.K, atol=1e-6)
-    with pytest.raises(DataError, match="TS1: no camera sees its 3D joints at its 2D joints"):
-        fit_pinhole(joints, -places, (160, 120), "TS1")
-    with pytest.raises(DataError, match="TS1: only 0 joints are before the camera"):
-        fit_pinhole(-joints, places, (160, 120), "TS1")
 
 
 def test_a_camera_that_is_described_twice_is_refused(path):

@@ -7,7 +7,7 @@ import pytest
 
 from fake_people import fake_camera, fake_posed
 from prepose.body.skeletons import MPI_INF_3DHP_17 as SKELETON
-from prepose.data.mpi_inf_3dhp.views import BROKEN, UNSEEN, View, checked, inside, misses, notes_of, univ_scale_of
+from prepose.data.mpi_inf_3dhp.views import BROKEN, UNSEEN, View, checked, inside, misses, notes_of
 from prepose.errors import DataError
 
 FRAMES = 8
@@ -99,10 +99,3 @@ def test_counts_of_all_views_are_added_up(view):
     assert notes[1] == "projected 3D joints meet the 2D joints to 0.00 px (median)"
     assert "at 0.95 to 0.95 times their size" in notes[2]
     assert len(notes_of([replace(view, univ_scale=float("nan"))])) == 1
-
-
-@pytest.mark.parametrize("scale", [0.8, 1.0, 1.3])
-def test_the_scale_of_univ_poses_is_found_wherever_they_stand(view, scale):
-    univ = scale * view.joints_cam + [10, 20, 30]
-    assert univ_scale_of(view.joints_cam, univ, SKELETON.root_index) == pytest.approx(scale)
-    assert np.isnan(univ_scale_of(np.zeros((2, 17, 3)), np.zeros((2, 17, 3)), SKELETON.root_index))

@@ -21,7 +21,7 @@ def test_a_comparison_is_made_for_each_set_and_each_combination_of_unnamed_level
     results, (first, second) = carried_out(crossed)
     # 2 worlds x 2 budgets, but for the arm that was left out, on 3 sets.
     assert len(first.tests) == len(second.tests) == 3 * 3
-    where = [tuple(test.where.values()) for test in first.tests if test.set_name == "lab"]
+    where = [tuple(test.where.values()) for test in first.tests if test.set == "lab"]
     assert where == [("lab-3d", "half"), ("lab-3d", "whole"), ("wild-3d", "whole")]
     planned = results.study.comparisons[0]
     assert next(pair[1:] for pair in pairs_of(results, planned)) == (
@@ -34,9 +34,7 @@ def test_a_difference_is_that_of_the_evaluations_means(studied):
     results, (planned,) = carried_out(studied)
     for test in planned.tests:
         means = [
-            np.mean(
-                [load_evaluation(t.evaluation_file(test.set_name)).overall()["mpjpe_mm"] for t in results.of_arm(arm)]
-            )
+            np.mean([load_evaluation(t.evaluation_file(test.set)).overall()["mpjpe_mm"] for t in results.of_arm(arm)])
             for arm in (test.arm, test.baseline)
         ]
         assert test.result is not None

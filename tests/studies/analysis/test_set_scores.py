@@ -39,14 +39,16 @@ def spoil(folder, change):
 
 def test_other_samples_are_refused(own_study):
     path = spoil(own_study, lambda each: replace(each, index=each.index[::-1].copy()))
-    with pytest.raises(DataError, match=r"holds other samples than trial [0-9a-f]{12}, or another truth") as caught:
+    with pytest.raises(
+        DataError, match=r"holds other samples than trial [0-9a-f]{12}, or other ground truth"
+    ) as caught:
         set_scores(read_study(own_study), "lab")
     assert path.parent.parent.name in str(caught.value)
 
 
-def test_another_truth_is_refused(own_study):
+def test_other_ground_truth_is_refused(own_study):
     spoil(own_study, lambda each: replace(each, truth_mm=each.truth_mm + np.float32(0.5)))
-    with pytest.raises(DataError, match="figures on different samples do not stand side by side"):
+    with pytest.raises(DataError, match=r"or other ground truth for them"):
         set_scores(read_study(own_study), "lab")
 
 

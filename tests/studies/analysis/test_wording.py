@@ -5,6 +5,9 @@ import pytest
 from prepose.metrics.protocol import MEASURE_TEXTS
 from prepose.specs.study import Comparison, Metric
 from prepose.studies.analysis import wording
+from prepose.studies.statistics.interval import Interval
+
+INF = float("inf")
 
 
 def test_every_measure_has_its_words():
@@ -27,19 +30,19 @@ def test_the_better_direction_is_the_studys(metric):
         (wording.figure(None, "pck2d"), "–"),
         (wording.difference(-12.44, "mpjpe_mm"), "−12.4 mm"),
         (wording.difference(0.031, "pck2d"), "+3.1 points"),
-        (wording.interval({"low": -3.14, "high": 2.0}, "mpjpe_mm", plus=True), "−3.1 to +2.0"),
-        (wording.interval({"low": 0.5, "high": 0.625}, "auc3d"), "50.0 to 62.5"),
-        (wording.interval({"low": 0.5, "high": None}, "auc3d"), "50.0 to ∞"),
+        (wording.interval(Interval(-3.14, 2.0), "mpjpe_mm", plus=True), "−3.1 to +2.0"),
+        (wording.interval(Interval(0.5, 0.625), "auc3d"), "50.0 to 62.5"),
+        (wording.interval(Interval(0.5, INF), "auc3d"), "50.0 to ∞"),
         (wording.interval(None, "auc3d"), ""),
         (wording.signed(-0.04, 1), "0.0"),
         (wording.signed(0.04, 1), "0.0"),
         (wording.times(2.304), "2.30"),
         (wording.times(0.8512), "0.85"),
         (wording.times(14.23), "14.2"),
-        (wording.ratio_interval({"low": 1.8, "high": 3.12}), "1.80 to 3.12"),
-        (wording.ratio_interval({"low": 0.0, "high": 3.12}), "at most 3.12"),
-        (wording.ratio_interval({"low": 1.8, "high": None}), "at least 1.80"),
-        (wording.ratio_interval({"low": None, "high": None}), "anything"),
+        (wording.ratio_interval(Interval(1.8, 3.12)), "1.80 to 3.12"),
+        (wording.ratio_interval(Interval(0.0, 3.12)), "at most 3.12"),
+        (wording.ratio_interval(Interval(1.8, INF)), "at least 1.80"),
+        (wording.ratio_interval(Interval(0.0, INF)), "anything"),
         (wording.p_value(0.0312), "p = 0.031"),
         (wording.p_value(0.0002), "p < 0.001"),
         (wording.p_value(None), "–"),

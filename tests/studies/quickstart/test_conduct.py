@@ -175,18 +175,10 @@ def test_killed_before_any_change_of_its_own_files_it_is_run_when_asked_again(si
     """Worlds and trials have tests of their own for it; here they cost nothing."""
     monkeypatch.setattr(quickstart, "draw_worlds", lambda *_, **__: None)
     monkeypatch.setattr(quickstart, "run_study", lambda study, out, **_: StudyEnd(out, 6, {}, {}))
-    monkeypatch.setattr(quickstart, "read_study", lambda out: None)
-    monkeypatch.setattr(quickstart, "summarise", lambda results, seconds: {"seconds": seconds})
     monkeypatch.setattr(quickstart, "write_report", lambda out: write_whole(out / "report.html", "page"))
 
     def check(out):
-        names = ["quickstart.json", "report.html", "report.json", "study.json"]
+        names = ["quickstart.json", "report.html", "study.json"]
         assert sorted(path.name for path in out.iterdir()) == names
 
     assert killed_everywhere(lambda out: run_quickstart(out, "quick"), tmp_path, check) > 10
-
-
-def test_a_quickstart_of_an_earlier_version_is_left_alone(tmp_path):
-    (tmp_path / "quickstart.json").write_text("{}")
-    with pytest.raises(DataError, match="holds a quickstart of an earlier version; choose another --out"):
-        run_quickstart(tmp_path)

@@ -55,7 +55,30 @@ def test_another_case_shows_other_poses(tab):
         tab.value(f"document.querySelectorAll('button.strip')[{number}].click()")
         titles.append(tab.value("document.getElementById('viewer-title').textContent"))
         traces = tab.value("document.getElementById('pose').data.map(trace => [trace.name, trace.x])")
-        assert {name.split(" (")[0] for name, _ in traces} == {"truth", "only-3d", "mixed", "pretrain-finetune"}
+        assert {name.split(" (")[0] for name, _ in traces} == {"ground truth", "only-3d", "mixed", "pretrain-finetune"}
         assert all(np.isfinite(x).all() for _, x in traces)
     assert titles[0] != titles[1]
+    assert tab.errors == []
+
+
+def test_a_curve_and_a_set_are_chosen(tab):
+    first = "document.getElementById('curve').data[1].y[0]"
+    before = tab.value(first)
+    tab.value("document.querySelector('button[data-error=wild]').click()")
+    assert tab.value(first) == before + 100
+    tab.value("document.querySelector('button[data-set=occluded]').click()")
+    shown = (
+        "[...document.querySelectorAll('[data-of-set]')].filter(part => !part.hidden).map(part => part.dataset.ofSet)"
+    )
+    assert set(tab.value(shown)) == {"occluded"}
+    assert tab.errors == []
+
+
+def test_nothing_is_wider_than_the_screen(tab):
+    wider = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    for width in (1100, 390):
+        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 700}
+        tab.ask("Emulation.setDeviceMetricsOverride", **size)
+        tab.next_frame()
+        tab.wait_for(f"{wider} <= 0")
     assert tab.errors == []

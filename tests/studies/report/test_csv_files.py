@@ -20,9 +20,9 @@ def test_every_table_is_written(tables):
     assert set(tables) == set(TABLES)
 
 
-def test_every_figure_stands_in_the_file_with_every_digit(tables, crossed_found):
+def test_every_figure_stands_in_the_file_with_every_digit(tables, crossed_told):
     rows = iter(tables["figures"])
-    for each in crossed_found["sets"]:
+    for each in crossed_told["sets"]:
         for arm, on_set in each["arms"].items():
             for measure, figure in on_set["measures"].items():
                 row = next(rows)
@@ -35,8 +35,8 @@ def test_every_figure_stands_in_the_file_with_every_digit(tables, crossed_found)
     assert next(rows, None) is None
 
 
-def test_comparisons_are_told_test_by_test(tables, crossed_found):
-    tests = [(each, test) for each in crossed_found["comparisons"] for test in each["tests"]]
+def test_comparisons_are_told_test_by_test(tables, crossed_told):
+    tests = [(each, test) for each in crossed_told["comparisons"] for test in each["tests"]]
     assert len(tables["comparisons"]) == len(tests) == 18
     for row, (each, test) in zip(tables["comparisons"], tests, strict=True):
         result = test["result"]
@@ -49,13 +49,13 @@ def test_comparisons_are_told_test_by_test(tables, crossed_found):
         assert row["baseline_trials"].split() == test["baseline_trials"]
 
 
-def test_parts_groups_curves_and_matrix_are_whole(tables, crossed_found):
-    sets = crossed_found["sets"]
+def test_parts_groups_curves_and_matrix_are_whole(tables, crossed_told):
+    sets = crossed_told["sets"]
     arms = [arm for each in sets for arm in each["arms"].values()]
     assert len(tables["parts"]) == sum(len(arm["parts"]) + len(arm["variants"]) for arm in arms)
     assert len(tables["groups"]) == sum(len(rows) for arm in arms for rows in arm["groups"].values())
     assert len(tables["confidence"]) == sum(len(arm["confidence"]["bins"]) for arm in arms)
-    seeds = [seed for arm in crossed_found["curves"] for seed in arm["seeds"]]
+    seeds = [seed for arm in crossed_told["curves"] for seed in arm["seeds"]]
     assert len(tables["curves"]) == sum(len(seed["images"]) for seed in seeds) == 6 * 31
     assert float(tables["curves"][0]["validation_mpjpe_mm"]) == seeds[0]["errors"]["validation"][0]
     assert len(tables["matrix"]) == 5 * 2 * 3 and {row["at_home"] for row in tables["matrix"]} == {"True", "False"}

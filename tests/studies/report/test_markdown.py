@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 
 from prepose.studies.report.markdown import along, as_markdown
 from prepose.studies.report.tables_of_page import main_table
@@ -10,11 +11,11 @@ def rows_under(text, title):
     return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
 
 
-def test_every_answer_is_told_with_its_outcome(crossed_found):
+def test_every_answer_is_told_with_its_outcome(crossed_found, crossed_told):
     text = as_markdown(crossed_found)
-    for each in crossed_found["comparisons"]:
+    for each in crossed_told["comparisons"]:
         assert f"- **{each['statement']}: {each['outcome']}.** {each['answer']}" in text
-    for line in crossed_found["caution"]:
+    for line in crossed_told["caution"]:
         assert f"> {line}" in text
 
 
@@ -37,9 +38,9 @@ def test_all_rows_of_a_table_have_its_columns(crossed_found):
     assert text.count("\n## ") == len(set(re.findall(r"\n## .*", text))), "a heading twice"
 
 
-def test_every_test_is_a_row(crossed_found):
+def test_every_test_is_a_row(crossed_found, crossed_told):
     _, _, *rows = rows_under(as_markdown(crossed_found), "Planned comparisons")
-    tests = [test for each in crossed_found["comparisons"] for test in each["tests"]]
+    tests = [test for each in crossed_told["comparisons"] for test in each["tests"]]
     assert [row[1] for row in rows] == [test["place"] for test in tests]
     assert [row[-1] for row in rows] == [test["result"]["adjusted_verdict"] for test in tests]
     assert {row[6] for row in rows if row[-1] == "too few seeds"} == {"–"}
@@ -53,11 +54,11 @@ def test_trials_that_are_not_done_and_the_way_to_the_numbers_are_told(crossed_fo
 
 
 def test_what_holds_a_bar_does_not_break_its_table(found):
-    spoiled = {**found, "arms": [{**found["arms"][0], "name": "a|b"}, *found["arms"][1:]]}
+    spoiled = replace(found, arms=(replace(found.arms[0], name="a|b"), *found.arms[1:]))
     assert r"| a\|b |" in as_markdown(spoiled)
 
 
-def test_it_is_said_along_what_a_ratio_was_read():
-    each = {"along": "training", "error_of": "validation", "basis": "counted"}
+def test_it_is_said_along_what_a_ratio_was_read(found):
+    each = replace(found.compute[0], along="training", error_of="validation", basis="counted")
     assert along(each, {}) == "held-out validation, along training, shared stages divided"
-    assert along({**each, "along": "budgets", "error_of": "lab"}, {"lab": "the lab"}) == "the lab, over budgets"
+    assert along(replace(each, along="budgets", error_of="lab"), {"lab": "the lab"}) == "the lab, over budgets"

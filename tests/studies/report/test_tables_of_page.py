@@ -2,6 +2,7 @@ import copy
 
 import pytest
 
+from prepose.studies.analysis.study_analysis import analysis_from
 from prepose.studies.report.tables_of_page import costs_table, group_tables, main_table, matrix_tables, parts_tables
 
 
@@ -12,13 +13,13 @@ def test_the_main_table_has_every_arm_on_every_set(found):
     assert table.columns == ["MPJPE, mm", "PA-MPJPE, mm", "PCK 2D, %"] * 2
     assert all(len(row.cells) == len(table.columns) for row in table.rows)
     for row in table.rows[2:]:
-        for place, each in enumerate(found["sets"]):
-            figure = each["arms"][row.arm]["measures"]["mpjpe_mm"]
+        for place, each in enumerate(found.sets):
+            figure = each.arms[row.arm].measures["mpjpe_mm"]
             cell = row.cells[3 * place]
-            assert cell.text == f"{figure['mean']:.1f}"
-            assert cell.note == f"{figure['interval']['low']:.1f} to {figure['interval']['high']:.1f}"
-            share = each["arms"][row.arm]["measures"]["pck2d"]
-            assert row.cells[3 * place + 2].text == f"{100 * share['mean']:.1f}"
+            assert cell.text == f"{figure.mean:.1f}"
+            assert cell.note == f"{figure.interval.low:.1f} to {figure.interval.high:.1f}"
+            share = each.arms[row.arm].measures["pck2d"]
+            assert row.cells[3 * place + 2].text == f"{100 * share.mean:.1f}"
 
 
 def test_the_best_mean_of_each_column_is_marked_once(crossed_found):
@@ -33,17 +34,17 @@ def test_the_best_mean_of_each_column_is_marked_once(crossed_found):
 
 def test_baselines_belong_to_no_arm(found):
     row = main_table(found).rows[0]
-    variants = found["sets"][0]["arms"]["only-3d"]["variants"]
-    assert row.arm == "" and row.cells[0].text == f"{variants['mean-pose']['mean']:.1f}"
+    variants = found.sets[0].arms["only-3d"].variants
+    assert row.arm == "" and row.cells[0].text == f"{variants['mean-pose'].mean:.1f}"
     assert [cell.text for cell in row.cells[1:3]] == ["–", "–"]
 
 
-def test_a_baseline_that_differs_between_arms_is_a_range(found):
+def test_a_baseline_that_differs_between_arms_is_a_range(found, told):
     """Arms that learn from other samples have another mean training pose."""
-    other = copy.deepcopy(found)
+    other = copy.deepcopy(told)
     other["sets"][0]["arms"]["only-3d"]["variants"]["mean-pose"]["mean"] = 200.04
-    low = found["sets"][0]["arms"]["pretrained"]["variants"]["mean-pose"]["mean"]
-    assert main_table(other).rows[0].cells[0].text == f"{low:.1f} to 200.0"
+    low = found.sets[0].arms["pretrained"].variants["mean-pose"].mean
+    assert main_table(analysis_from(other)).rows[0].cells[0].text == f"{low:.1f} to 200.0"
 
 
 def test_parts_add_up_in_what_is_shown(found):
@@ -62,8 +63,8 @@ def test_groups_leave_out_the_root_and_keep_the_rest(found):
     joints = tables["lab", "MPJPE by joint"]
     assert len(joints.rows) == 15 and "pelvis" not in [row.head for row in joints.rows]
     row = next(row for row in joints.rows if row.head == "l wrist")
-    known = found["sets"][0]["arms"]["pretrained"]["groups"]["joint"]["l_wrist"]
-    assert row.cells[0].text == f"{known['mean']:.1f}" and row.cells[0].note.startswith("±")
+    known = found.sets[0].arms["pretrained"].groups["joint"]["l_wrist"]
+    assert row.cells[0].text == f"{known.mean:.1f}" and row.cells[0].note.startswith("±")
 
 
 def test_costs_are_told_with_their_units(crossed_found):
@@ -77,8 +78,8 @@ def test_costs_are_told_with_their_units(crossed_found):
 
 def test_a_matrix_stands_as_a_table(crossed_found):
     tables = list(matrix_tables(crossed_found))
-    assert len(tables) == len(crossed_found["matrices"]) == 5
-    table, matrix = tables[0], crossed_found["matrices"][0]
+    assert len(tables) == len(crossed_found.matrices) == 5
+    table, matrix = tables[0], crossed_found.matrices[0]
     assert list(table.columns) == ["lab test", "wild test", "occluded test"]
-    assert [row.head for row in table.rows] == list(matrix["rows"])
-    assert table.rows[0].cells[0].text == f"{matrix['cells'][0][0]['figure']['mean']:.1f}"
+    assert [row.head for row in table.rows] == list(matrix.rows)
+    assert table.rows[0].cells[0].text == f"{matrix.cells[0][0].figure.mean:.1f}"

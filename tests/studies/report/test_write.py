@@ -7,8 +7,9 @@ import pytest
 
 from fakes_study import THREE_WORLDS, Fake, fake_study, write
 from prepose.errors import DataError
+from prepose.studies.quickstart.report import write_report_of
 from prepose.studies.report.csv_files import TABLES
-from prepose.studies.report.write import as_lines, write_report_of, write_study_report
+from prepose.studies.report.write import as_lines, write_study_report
 
 VOID = {"meta", "link", "img", "br", "hr", "input"}
 LATIN = re.compile(r"[^\x00-\x7f–−×·±→∞]")
@@ -57,8 +58,8 @@ def page(folder):
     return Page((folder / "report.html").read_text(encoding="utf-8"))
 
 
-def test_the_report_is_a_page_a_text_tables_and_all_figures(folder, crossed_found):
-    assert json.loads((folder / "results.json").read_text()) == json.loads(json.dumps(crossed_found))
+def test_the_report_is_a_page_a_text_tables_and_all_figures(folder, crossed_told):
+    assert json.loads((folder / "results.json").read_text()) == crossed_told
     assert {path.stem for path in (folder / "tables").glob("*.csv")} == set(TABLES)
     assert (folder / "report.md").read_text(encoding="utf-8").startswith("# fake\n")
     assert not list(folder.rglob("*.part"))
@@ -79,15 +80,15 @@ def test_the_page_needs_nothing_from_elsewhere(page):
     assert not re.search(r"\bfetch\(|XMLHttpRequest|import\(|https?://|WebSocket|\.src\s*=", page.scripts["code"])
 
 
-def test_the_page_says_what_the_figures_say(page, crossed_found):
-    for each in crossed_found["comparisons"]:
+def test_the_page_says_what_the_figures_say(page, crossed_told):
+    for each in crossed_told["comparisons"]:
         assert each["statement"] in page.text and each["answer"] in page.text
-    for each in crossed_found["compute"]:
+    for each in crossed_told["compute"]:
         assert each["sentence"] in page.text
-    for each in crossed_found["sets"]:
+    for each in crossed_told["sets"]:
         for arm in each["arms"].values():
             assert f"{arm['measures']['mpjpe_mm']['mean']:.1f}" in page.text
-    assert all(trial["id"] in page.text for trial in crossed_found["trials"])
+    assert all(trial["id"] in page.text for trial in crossed_told["trials"])
     assert "out of memory: <killed>" in page.text and "store lab is not in the study's folder" in page.text
 
 
@@ -165,14 +166,20 @@ def test_a_published_study_is_rendered_again_without_its_trials(tmp_path):
     ("name", "content", "told"),
     [
         ("results.json", '{"format": 1}', r"results\.json: format 1, expected 2"),
-        ("results.json", '{"format": 2}', r"results\.json, report\.html: damaged \(KeyError"),
+        ("results.json", '{"format": 2}', r"results\.json: is damaged \(prepose: Field required"),
+        ("results.json", {"arms.0.train_flops": "many"}, r"results\.json: is damaged \(arms\.0\.train_flops: .*number"),
         ("results.json", "{", r"results\.json: is damaged"),
-        ("report.html", "<html>", r"damaged \(ValueError: no data in the page\)"),
+        ("report.html", "<html>", r"report\.html: is damaged \(no data in the page\); restore it"),
+        ("report.html", '<script id="data" type="application/json">{}</script>', r"damaged \(bones: Field required\);"),
     ],
 )
 def test_a_damaged_published_study_is_refused_and_left_alone(own_study, name, content, told):
     write_study_report(own_study)
     shutil.rmtree(own_study / "trials")
+    if isinstance(content, dict):
+        values = json.loads((own_study / name).read_text())
+        values["arms"][0]["train_flops"] = content["arms.0.train_flops"]
+        content = json.dumps(values)
     (own_study / name).write_text(content)
     before = (own_study / "report.html").read_bytes()
     with pytest.raises(DataError, match=told):
@@ -221,6 +228,8 @@ def test_a_study_without_comparisons_is_reported(tmp_path):
 
 def test_a_quickstart_is_reported_by_the_same_verb(own_comparison, tmp_path):
     assert write_report_of(own_comparison) == own_comparison / "report.html"
+    with pytest.raises(DataError, match=f"is a quickstart.*leave out --stores {tmp_path}"):
+        write_report_of(own_comparison, stores_in=tmp_path)
     with pytest.raises(DataError, match="holds no study"):
         write_report_of(tmp_path)
 

@@ -6,7 +6,7 @@ import pytest
 from fakes_study import PROTOCOL, Fake, fake_evaluation
 from prepose.metrics.calibration import calibration_in_image
 from prepose.models.heads import CONFIDENCE_RADIUS as RADIUS_OF_THE_READ_OUT
-from prepose.studies.results.confidence import CONFIDENCE_RADIUS, FIGURES, MEANS, bins_together, calibration_of
+from prepose.studies.results.confidence import CONFIDENCE_RADIUS, FIGURES, ConfidenceBin, bins_together, calibration_of
 
 EVALUATIONS = [
     fake_evaluation("lab", PROTOCOL, Fake(), noise=40, generator=np.random.default_rng(seed), dataset="lab")
@@ -32,19 +32,21 @@ def test_a_network_without_confidence_has_no_calibration():
 def test_seeds_together_weigh_every_joint_alike():
     found = [calibration_of(each) for each in EVALUATIONS]
     bins = bins_together(found)
-    assert len(bins) == 10 and sum(each["num_joints"] for each in bins) == sum(each["num_joints"] for each in found)
+    assert len(bins) == 10 and sum(each.num_joints for each in bins) == sum(each["num_joints"] for each in found)
     pairs = [(each.confidence, each.errors_px) for each in EVALUATIONS]
     known = [~np.isnan(wrong) for _, wrong in pairs]
     for name, side in (("confidence", 0), ("error", 1)):
         joints = np.concatenate([pair[side][mask] for pair, mask in zip(pairs, known, strict=True)])
-        total = sum(each[name] * each["num_joints"] for each in bins) / len(joints)
+        total = sum(getattr(each, name) * each.num_joints for each in bins) / len(joints)
         assert total == pytest.approx(joints.mean(), rel=1e-5)
 
 
 def test_a_seed_with_fewer_bins_ends_sooner():
-    one = {"bins": [{"num_joints": 3, **dict.fromkeys(MEANS, 1.0)}, {"num_joints": 1, **dict.fromkeys(MEANS, 2.0)}]}
-    other = {"bins": [{"num_joints": 1, **dict.fromkeys(MEANS, 5.0)}]}
-    assert bins_together([one, other]) == [
-        {"num_joints": 4, **dict.fromkeys(MEANS, 2.0)},
-        {"num_joints": 1, **dict.fromkeys(MEANS, 2.0)},
-    ]
+    def seed(*bins):
+        names = ("num_joints", "confidence", "error", "share_well_placed")
+        return {"bins": [dict(zip(names, (count, mean, mean, mean), strict=True)) for count, mean in bins]}
+
+    assert bins_together([seed((3, 1.0), (1, 2.0)), seed((1, 5.0))]) == (
+        ConfidenceBin(4, 2.0, 2.0, 2.0),
+        ConfidenceBin(1, 2.0, 2.0, 2.0),
+    )

@@ -61,10 +61,10 @@ def test_a_trial_that_was_not_measured_on_a_set_is_left_out_there(own_study):
         ({"dataset": "other"}, "dataset 'other' against dataset 'lab'"),
     ],
 )
-def test_figures_of_unlike_measurements_do_not_stand_side_by_side(own_study, change, message):
+def test_trials_that_were_measured_differently_are_refused(own_study, change, message):
     path = headers(own_study)[1]
     write(path, json.loads(path.read_text()) | change)
-    with pytest.raises(DataError, match=f"{message}; figures of unlike protocols do not stand side by side"):
+    with pytest.raises(DataError, match=f"measured unlike trial .*: {message};"):
         read_study(own_study)
 
 

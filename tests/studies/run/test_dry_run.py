@@ -44,7 +44,7 @@ def test_the_whole_is_shared_by_the_places(found, tmp_path):
     assert not any(trial["done"] for trial in found.trials) and not list(tmp_path.iterdir())
 
 
-def test_memory_is_what_was_measured_and_the_pictures_kept(tmp_path):
+def test_memory_is_what_was_measured_and_the_cache_of_images(tmp_path):
     many = {"world": "lab", "counts": {"train": 30_000, "validation": 8, "test": 8}, "size": 64}
     stores = {"wild": small_study().stores["wild"].model_dump(), "lab": many}
     found = forecast(small_study(stores=stores), tmp_path, settings=SETTINGS, engine=one_second_a_step)
@@ -59,7 +59,7 @@ def test_it_is_printed_and_goes_through_json(found):
     print_forecast(found, console)
     text = console.file.getvalue()
     assert "small: 2 arms x 2 seeds" in text and "pretrained" in text and "0.75 M" in text
-    assert "4 trials, 0 done; 2 side by side on cpu, 1 thread each: about" in text and "counted" not in text
-    assert "after 64 samples are drawn" in text and "Memory: the peak" in text
+    assert "4 trials, 0 done; 2 in parallel on cpu, 1 thread each: about" in text and "counted" not in text
+    assert "after 64 samples are rendered" in text and "Memory: the peak" in text
     again = json.loads(json.dumps(found.as_json(), allow_nan=False))
     assert [arm["arm"] for arm in again["arms"]] == ["pretrained", "only-3d"] and len(again["trials"]) == 4

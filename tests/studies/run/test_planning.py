@@ -1,4 +1,4 @@
-"""Tests for planning: lengths, what each trial may use, and measured budgets that stay what they were."""
+"""Tests for planning: lengths, and what each trial may use."""
 
 import json
 from dataclasses import replace
@@ -7,82 +7,42 @@ import pytest
 
 from fake_studies import small_study
 from prepose.errors import RecipeError
-from prepose.studies.engines.local import Outcome, cores
+from prepose.specs.reading import study_from
+from prepose.studies.engines.local import cores
 from prepose.studies.run import planning as study_planning
 from prepose.studies.run.folder import keep_plan
-from prepose.studies.run.planning import RunSettings, checked_arms, default_jobs, picture_px, plan_study
-from prepose.studies.run.step_speed import StepCost, step_key
-from prepose.studies.run.stores import store_folders
+from prepose.studies.run.planning import RunSettings, default_jobs, image_px, plan_study
+from prepose.studies.run.step_speed import step_key
+from prepose.studies.trials import arms_of
 
 CPU = RunSettings(jobs=2, accelerator="cpu")
 
 
-def no_engine(*_, **__):
-    raise AssertionError("nothing needs to be measured")
-
-
-def pretending(seconds):
-    """An engine that pretends to have measured."""
-    asked = []
-
-    def engine(jobs, *, resources, tick, on_done):
-        asked.extend(jobs)
-        stage_of = {job.name: job.arguments[1].name for job in jobs}
-        return {name: Outcome(StepCost(seconds[stage], 10**9)) for name, stage in stage_of.items()}
-
-    return engine, asked
-
-
-SECONDS = {"pretrain": 0.25, "finetune": 0.5, "geometry": 0.5, "only-3d": 0.5}
-
-
-def test_flops_and_images_need_no_measurement(tmp_path):
-    planned = plan_study(small_study(), tmp_path, settings=CPU, engine=no_engine)
+def test_a_plan_says_how_long_trials_are_and_what_they_may_use(tmp_path):
+    planned = plan_study(small_study(), tmp_path, settings=CPU)
     assert [trial.recipe.samples for trial in planned.trials] == [80] * 4
     assert (planned.resources.at_once, planned.side_by_side) == (2, 2)
     assert planned.machine.threads == planned.resources.threads == max(1, cores() // 2)
-    assert "step_seconds" not in planned.as_json()
-
-
-def test_a_budget_of_seconds_is_measured_once_for_each_folder(tmp_path):
-    study = small_study(budget={"rule": "seconds", "amount": 20})
-    engine, asked = pretending(SECONDS)
-    planned = plan_study(study, tmp_path, settings=CPU, engine=engine)
-    assert len(asked) == 4, "four kinds of stage"
-    for arm in planned.arms:
-        spent = sum(SECONDS[stage.name] * arm.recipe.steps(stage) for stage in arm.recipe.stages)
-        assert spent == pytest.approx(20, abs=0.25)
-    keep_plan(tmp_path, planned.as_json(), extend=False)
-    again = plan_study(study, tmp_path, settings=CPU, engine=no_engine)
-    assert [trial.id for trial in again.trials] == [trial.id for trial in planned.trials]
-    assert again.as_json() == planned.as_json()
-
-
-def test_what_could_not_be_measured_is_told(tmp_path):
-    study = small_study(budget={"rule": "seconds", "amount": 0.1})
-    engine, _ = pretending(SECONDS)
-    with pytest.raises(RecipeError, match=r"0\.1 seconds are too few for one batch"):
-        plan_study(study, tmp_path, settings=CPU, engine=engine)
 
 
 def test_threads_and_device_stay_what_they_were(tmp_path):
-    first = plan_study(small_study(), tmp_path, settings=replace(CPU, threads=3), engine=no_engine)
+    first = plan_study(small_study(), tmp_path, settings=replace(CPU, threads=3))
     keep_plan(tmp_path, first.as_json(), extend=False)
     assert json.loads((tmp_path / "plan.json").read_text())["machine"] == {"accelerator": "cpu", "threads": 3}
-    later = plan_study(small_study(), tmp_path, settings=RunSettings(jobs=1), engine=no_engine)
+    later = plan_study(small_study(), tmp_path, settings=RunSettings(jobs=1))
     assert (later.machine.threads, later.machine.accelerator, later.resources.at_once) == (3, "cpu", 1)
-    other = plan_study(small_study(), tmp_path, settings=RunSettings(jobs=1, threads=2), engine=no_engine)
+    other = plan_study(small_study(), tmp_path, settings=RunSettings(jobs=1, threads=2))
     assert other.machine.threads == 2
 
 
 def test_a_scale_reaches_the_trials(tmp_path):
-    planned = plan_study(small_study(), tmp_path, settings=replace(CPU, budget_scale=0.5), engine=no_engine)
+    planned = plan_study(small_study(), tmp_path, settings=replace(CPU, budget_scale=0.5))
     assert {trial.recipe.samples for trial in planned.trials} == {40}
 
 
-def test_a_trial_on_a_graphics_card_makes_its_batches_beside(tmp_path, monkeypatch):
+def test_a_trial_on_a_gpu_makes_its_batches_beside(tmp_path, monkeypatch):
     monkeypatch.setattr(study_planning, "found_accelerator", lambda: "cuda")
-    planned = plan_study(small_study(), tmp_path, settings=RunSettings(jobs=4, threads=2, gpus=0.25), engine=no_engine)
+    planned = plan_study(small_study(), tmp_path, settings=RunSettings(jobs=4, threads=2, gpus=0.25))
     assert (planned.machine.accelerator, planned.machine.workers, planned.resources.gpus) == ("cuda", 2, 0.25)
 
 
@@ -93,16 +53,21 @@ def test_jobs_are_as_many_as_cores_while_memory_lasts(monkeypatch):
     assert default_jobs(cuda=False) == 1
 
 
-def test_arms_are_checked_before_anything_is_measured(tmp_path):
-    study = small_study(budget={"rule": "seconds", "amount": 20}, changes=["nonsense=1"])
+def test_arms_are_planned_once(tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.setattr(study_planning, "arms_of", lambda study: calls.append(study) or arms_of(study))
+    plan_study(small_study(), tmp_path, settings=CPU)
+    assert len(calls) == 1
     with pytest.raises(RecipeError, match=r"arm 'pretrained': .*'nonsense'"):
-        checked_arms(study, store_folders(study, tmp_path, None))
+        plan_study(small_study(changes=["nonsense=1"]), tmp_path, settings=CPU)
+    with pytest.raises(RecipeError, match=r"rule: found 'seconds', expected 'flops', 'images' or 'none'"):
+        study_from(small_study().model_dump(mode="json") | {"budget": {"rule": "seconds", "amount": 20}}, "study.json")
 
 
-def test_pictures_are_as_large_as_the_largest_store_that_is_read(tmp_path):
+def test_images_are_as_large_as_the_largest_store_that_is_read(tmp_path):
     stores = small_study().model_dump()["stores"]
-    planned = plan_study(small_study(), tmp_path, settings=CPU, engine=no_engine)
+    planned = plan_study(small_study(), tmp_path, settings=CPU)
     recipe = planned.arms[0].recipe
-    assert picture_px(planned.study, recipe) == 64
-    assert picture_px(small_study(stores=stores | {"wild": {"path": "x"}}), recipe) == 256
+    assert image_px(planned.study, recipe) == 64
+    assert image_px(small_study(stores=stores | {"wild": {"path": "x"}}), recipe) == 256
     assert len({step_key(recipe, stage) for stage in recipe.stages}) == 3

@@ -10,7 +10,7 @@ from prepose.recipes.train import Machine
 from prepose.specs.overrides import override
 from prepose.studies.engines.local import Outcome, Resources
 from prepose.studies.run import step_speed
-from prepose.studies.run.step_speed import StepCost, costs_from_plain, measure_step, plain_costs, step_costs, step_key
+from prepose.studies.run.step_speed import StepCost, measure_step, step_costs, step_key
 from prepose.studies.trials import arms_of
 
 CPU = Machine(accelerator="cpu", threads=1)
@@ -23,7 +23,8 @@ def recipe():
 
 @pytest.fixture
 def quick(monkeypatch):
-    monkeypatch.setattr(step_speed, "MEASURED_SECONDS", 0.05)
+    monkeypatch.setattr(step_speed, "WARM_UP", 1)
+    monkeypatch.setattr(step_speed, "MEASURED", 2)
 
 
 def test_only_what_costs_time_makes_another_kind(recipe):
@@ -41,9 +42,7 @@ def test_only_what_costs_time_makes_another_kind(recipe):
 def test_each_kind_is_measured_on_real_steps(recipe, quick):
     only = arms_of(small_study())[1].recipe
     larger = override(only, ["batch_size=16"])
-    found = step_costs(
-        [only, larger, only], known={}, machine=CPU, resources=Resources(1, 1), picture_px=64, engine=at_once
-    )
+    found = step_costs([only, larger, only], machine=CPU, resources=Resources(1, 1), image_px=64, engine=at_once)
     # Which of the two is faster here depends on what else the machine does, and is not asked.
     assert set(found) == {step_key(each, each.stages[0]) for each in (only, larger)}
     for cost in found.values():
@@ -51,21 +50,20 @@ def test_each_kind_is_measured_on_real_steps(recipe, quick):
         assert 1e8 < cost.peak_memory_bytes < 1e11 and cost.peak_device_memory_bytes is None
 
 
-def test_a_step_takes_the_median_round_after_the_first(recipe, monkeypatch):
-    """The first round warms up, and the slowest was disturbed: neither counts."""
+def test_a_step_takes_the_median_after_the_first_ones(recipe, monkeypatch):
+    """The first steps warm up, and the slowest was disturbed: neither counts."""
     seen = []
 
     def run_at(each, out, *, machine):
-        seen.append((each.stages[0].samples, each.log_every))
-        rates = [40.0, 40.0] if out.name == "first" else [1.0, 32.0, 16.0, 2.0]
+        seen.append((each.stages[0].samples, each.log_every, machine.checkpoint_seconds))
+        rates = [1.0] * step_speed.WARM_UP + [32.0, 16.0, 2.0, 40.0, 16.0, 16.0, 40.0, 4.0, 16.0]
         out.mkdir()
         (out / "log.csv").write_text("samples_per_second\n" + "".join(f"{rate}\n" for rate in rates))
 
     monkeypatch.setattr(step_speed, "run_recipe", run_at)
     batch_of_8 = override(recipe, ["batch_size=8"])
     found = measure_step(batch_of_8, batch_of_8.stages[0], CPU, 64)
-    # 0.2 seconds a step at first, so that ten steps take the two seconds that a measurement takes.
-    assert seen == [(2 * 8, 8), (10 * 8, 2 * 8)]
+    assert seen == [((step_speed.WARM_UP + step_speed.MEASURED) * 8, 8, 3600.0)]
     assert found.seconds == 8 / 16.0
 
 
@@ -73,22 +71,15 @@ def pretending(jobs, *, resources, tick, on_done):
     return {job.name: Outcome(StepCost(1.0 + number, 10 + number)) for number, job in enumerate(jobs)}
 
 
-def test_as_many_are_measured_side_by_side_as_will_run(recipe):
+def test_as_many_are_measured_in_parallel_as_will_run(recipe):
     """Three kinds of stage on four places: two copies of each, whose mean counts."""
-    found = step_costs([recipe], known={}, machine=CPU, resources=Resources(4, 1), picture_px=64, engine=pretending)
+    found = step_costs([recipe], machine=CPU, resources=Resources(4, 1), image_px=64, engine=pretending)
     assert [cost.seconds for cost in found.values()] == [2.5, 3.5, 4.5]
     assert [cost.peak_memory_bytes for cost in found.values()] == [13, 14, 15]
-
-
-def test_what_is_known_is_not_measured_again(recipe):
-    known = {step_key(recipe, stage): StepCost(9.0, 1) for stage in recipe.stages[:2]}
-    found = step_costs([recipe], known=known, machine=CPU, resources=Resources(1, 1), picture_px=64, engine=pretending)
-    assert [cost.seconds for cost in found.values()] == [9.0, 9.0, 1.0]
-    assert costs_from_plain(plain_costs(found)) == found
 
 
 @pytest.mark.slow
 def test_a_step_that_cannot_be_done_is_told_with_its_stage(recipe, quick):
     diverging = override(recipe, ["*.learning_rate=1e9", "clip_norm=null"])
     with pytest.raises(RecipeError, match=r"^pretrain of pretrained \(.*\): .*no longer finite"):
-        step_costs([diverging], known={}, machine=CPU, resources=Resources(1, 1), picture_px=64, engine=at_once)
+        step_costs([diverging], machine=CPU, resources=Resources(1, 1), image_px=64, engine=at_once)

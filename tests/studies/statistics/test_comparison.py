@@ -1,5 +1,3 @@
-import json
-
 import numpy as np
 import pytest
 from scipy import stats
@@ -165,11 +163,3 @@ def test_an_arm_by_itself():
     figure = arm_figure(arm_scores("a", tables(80, seed=3), CLUSTERS))
     assert figure.mean in figure.interval and figure.deviation == pytest.approx(np.std(figure.seed_means, ddof=1))
     assert figure.interval.high - figure.interval.low > 20, "six people who differ by 20"
-
-
-def test_results_are_plain_json():
-    found = judged_together([made(tables(80), tables(90, seed=4))])[0]
-    values = json.loads(json.dumps(found.to_json(), allow_nan=False))
-    assert values["interval"] == {"low": found.interval.low, "high": found.interval.high}
-    assert values["arm"]["seeds"] == [0, 1, 2, 3] and values["adjusted_verdict"] == found.adjusted_verdict
-    assert json.loads(json.dumps(found.arm.to_json()))["name"] == "arm"

@@ -1,5 +1,3 @@
-import json
-
 import numpy as np
 import pytest
 
@@ -73,8 +71,3 @@ def test_two_seeds_have_no_interval():
     arms = [ArmCurves(each.name, {s: each.curves[s] for s in (0, 1)}) for each in crossing_curves(3, None)]
     found = crossing(*arms)
     assert found.flops is not None and found.interval is None and "tell no interval" in found.notes[0]
-
-
-def test_results_are_plain_json():
-    values = json.loads(json.dumps(crossing(*crossing_curves(3, None)).to_json(), allow_nan=False))
-    assert values["order"] == "overtakes" and len(values["range_flops"]) == 2

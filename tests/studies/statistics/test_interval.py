@@ -1,6 +1,4 @@
-import json
 import math
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -15,7 +13,6 @@ from prepose.studies.statistics.interval import (
     holm_levels,
     mean_uncertainty,
     minimum_detectable_effect,
-    plain,
     standardised,
     t_interval,
     t_p_value,
@@ -99,15 +96,3 @@ def test_the_minimum_detectable_effect_of_many_is_the_textbooks():
     """2.8 standard errors: 1.96 + 0.84."""
     assert minimum_detectable_effect(Uncertainty(2.0, 1e6)) == pytest.approx(2 * 2.8016, rel=1e-3)
     assert minimum_detectable_effect(Uncertainty(0.0, 2.0)) == 0
-
-
-def test_results_are_plain_json():
-    @dataclass(frozen=True)
-    class Result:
-        interval: Interval
-        seeds: tuple[int, ...]
-        parts: dict[str, float]
-
-    values = plain(Result(Interval(0.5, float("inf")), (1, 2), {"a": float("nan")}))
-    assert values == {"interval": {"low": 0.5, "high": None}, "seeds": [1, 2], "parts": {"a": None}}
-    json.dumps(values, allow_nan=False)

@@ -1,11 +1,10 @@
-"""The cameras: the owners' `camera.calibration` of training recordings; a pinhole fitted to the test set's labels."""
+"""The cameras of training recordings: the owners' `camera.calibration`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
 
 from prepose.arrays import Matrix3, Vector3
 from prepose.camera.camera import Camera
@@ -83,34 +82,6 @@ def camera_of(calibrated: Calibrated, picture_wh: tuple[int, int], name: str) ->
     except ValueError as error:
         raise DataError(f"{name}: its calibration cannot be used ({error})") from error
     return camera, calibrated.size_wh != picture_wh
-
-
-def fit_pinhole(
-    joints_cam: Float[np.ndarray, "N J 3"],
-    joints_img: Float[np.ndarray, "N J 2"],
-    picture_wh: tuple[int, int],
-    name: str,
-) -> Camera:
-    """The pinhole camera that sees 3D joints (mm) where the 2D joints are (px), by least squares.
-
-    Raises:
-        DataError: no camera does.
-    """
-    known = np.isfinite(joints_cam).all(axis=-1) & np.isfinite(joints_img).all(axis=-1) & (joints_cam[..., 2] > 0)
-    if known.sum() < 10:
-        raise DataError(f"{name}: only {known.sum()} joints are before the camera; no camera can be fitted to them")
-    rays, places = joints_cam[known][:, :2] / joints_cam[known][:, 2:], joints_img[known]
-    (fx, cx), (fy, cy) = (
-        np.linalg.lstsq(np.stack([rays[:, axis], np.ones(len(rays))], axis=1), places[:, axis], rcond=None)[0]
-        for axis in range(2)
-    )
-    K = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1.0]])
-    try:
-        return Camera(K, picture_wh, name=name)
-    except ValueError as error:
-        raise DataError(
-            f"{name}: no camera sees its 3D joints at its 2D joints ({error}); take the owners' files"
-        ) from error
 
 
 def check_extrinsics(views: Sequence[View], path: Path) -> float:

@@ -16,9 +16,9 @@ from prepose.body.skeletons import MPI_INF_3DHP_17, SPIN_24
 from prepose.camera.camera import Camera
 from prepose.data.archive import read_npz
 from prepose.data.image_source import size_of
-from prepose.data.mpi_inf_3dhp.calibration import fit_pinhole
 from prepose.data.mpi_inf_3dhp.test_set import NO_IMAGE, NO_LABEL
 from prepose.data.mpi_inf_3dhp.views import View, checked
+from prepose.data.mpi_labels import fit_pinhole
 from prepose.data.pairing import PICTURE_SUFFIXES
 from prepose.data.spin_joints import of_spin
 from prepose.data.unpickle import read_pickle

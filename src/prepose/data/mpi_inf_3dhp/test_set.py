@@ -8,9 +8,9 @@ from jaxtyping import Float
 
 from prepose.body.skeletons import MPI_INF_3DHP_17 as SKELETON
 from prepose.data.intake import hdf5_shapes, read_hdf5
-from prepose.data.mpi_inf_3dhp.calibration import fit_pinhole
 from prepose.data.mpi_inf_3dhp.pictures import FRAME, names_of, pictures_in
-from prepose.data.mpi_inf_3dhp.views import View, checked, univ_scale_of
+from prepose.data.mpi_inf_3dhp.views import View, checked
+from prepose.data.mpi_labels import fit_pinhole, univ_scale_of
 from prepose.errors import DataError
 
 RECORDINGS = ("TS1", "TS2", "TS3", "TS4", "TS5", "TS6")

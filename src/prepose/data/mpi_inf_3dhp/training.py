@@ -13,7 +13,8 @@ from prepose.body.skeletons import MPI_INF_3DHP_28
 from prepose.data.intake import check_file, mat_shapes, read_mat, read_mat_cells
 from prepose.data.mpi_inf_3dhp.calibration import Calibrated, camera_of, check_extrinsics, read_calibration
 from prepose.data.mpi_inf_3dhp.pictures import Pictures, check_length, find_pictures, names_of
-from prepose.data.mpi_inf_3dhp.views import View, checked, univ_scale_of
+from prepose.data.mpi_inf_3dhp.views import View, checked
+from prepose.data.mpi_labels import univ_scale_of
 from prepose.errors import DataError
 
 SEQUENCES = ("Seq1", "Seq2")

@@ -118,13 +118,6 @@ def _univ_note(views: Sequence[View]) -> tuple[str, ...]:
     )
 
 
-def univ_scale_of(true: Float[np.ndarray, "N J 3"], univ: Float[np.ndarray, "N J 3"], root: int) -> float:
-    """The size of poses that the owners brought to one height, in parts of the true size (median over joints)."""
-    sizes = [np.linalg.norm(joints - joints[:, root : root + 1], axis=-1) for joints in (true, univ)]
-    far = sizes[0] > 1e-6
-    return float(np.nanmedian(sizes[1][far] / sizes[0][far])) if far.any() else float("nan")
-
-
 def _finite(view: View, *, partial: bool) -> View:
     joints = np.concatenate([view.joints_cam, view.joints_img], axis=-1)
     good = np.asarray(np.isfinite(as_stored(joints)).all(axis=(1, 2)))

@@ -1,1 +1,1 @@
-"""The figures of a study: scores, comparisons, verdicts, worth in compute, in words."""
+"""The analysis of a study: scores, comparisons, verdicts, compute ratios, and their words."""

@@ -4,64 +4,22 @@ import itertools
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from prepose.errors import DataError
 from prepose.files import inside, read_object
 from prepose.specs.plan import Plan
 from prepose.specs.study import Factor, Study
 from prepose.studies.analysis.set_scores import SetScores, figure_of
+from prepose.studies.analysis.study_analysis import Matrix, MatrixCell
 from prepose.studies.results.study_results import StudyResults
 from prepose.studies.statistics.comparison import ArmFigure
-from prepose.studies.statistics.interval import plain
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One level on one set.
-
-    Attributes:
-        figure: Mean and interval; None where it was not measured.
-        at_home: Whether the set's samples come from a store that the 3D labels came from.
-    """
-
-    figure: ArmFigure | None
-    at_home: bool
-
-
-@dataclass(frozen=True)
-class Matrix:
-    """Levels of a factor (rows) on evaluation sets (columns) that are scored by one protocol.
-
-    Attributes:
-        factor: The factor.
-        where: Level of each other factor that has more than one.
-        measure: What the cells hold.
-        protocol: How every column is scored.
-        rows: Names of the levels.
-        columns: Names of the sets.
-        cells: Row by row.
-    """
-
-    factor: str
-    where: Mapping[str, str]
-    measure: str
-    protocol: str
-    rows: tuple[str, ...]
-    columns: tuple[str, ...]
-    cells: tuple[tuple[Cell, ...], ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return plain(self)
 
 
 def matrices(results: StudyResults, sets: Mapping[str, SetScores]) -> tuple[Matrix, ...]:
     """The matrices of a study: none unless the levels of a factor take their 3D labels from different stores.
 
-    Columns scored by unlike protocols do not stand in one matrix: each protocol with two sets or more has its own.
+    Sets under different protocols are not comparable: each protocol with two sets or more has a matrix of its own.
     """
     stores = {arm.name: labelled_stores(results, arm.name) for arm in results.arms}
     found = []
@@ -133,7 +91,7 @@ def _of_factor(
             columns=tuple(columns),
             cells=tuple(
                 tuple(
-                    Cell(_figure(scores, arm, protocol.headline), origin[name] in stores[arm])
+                    MatrixCell(_figure(scores, arm, protocol.headline), origin[name] in stores[arm])
                     for name, scores in columns.items()
                 )
                 for arm in there.values()

@@ -1,68 +1,50 @@
 """A study's planned comparisons, carried out: one test for each set and each combination of unnamed levels."""
 
 import itertools
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from prepose.specs.study import Comparison as PlannedComparison
 from prepose.studies.analysis.set_scores import SetScores
+from prepose.studies.analysis.study_analysis import ComparisonResult, PlannedTest
+from prepose.studies.analysis.verdicts import answer, outcome_of, sentence
 from prepose.studies.analysis.wording import direction
 from prepose.studies.results.study_results import StudyResults
-from prepose.studies.statistics.comparison import Comparison, compare, judged_together
+from prepose.studies.statistics.comparison import compare, judged_together
 from prepose.studies.statistics.scores import ArmScores
 from prepose.studies.statistics.uncertainty import effective_clusters
 
 
-@dataclass(frozen=True)
-class PlannedTest:
-    """One test of a planned comparison.
-
-    Attributes:
-        set_name: The evaluation set.
-        where: Level of each factor that the comparison does not name and that has more than one.
-        arm: Name of the arm.
-        baseline: Name of the arm it is compared with.
-        result: The outcome; None where it could not be made.
-        reason: Why not; empty where it could.
-    """
-
-    set_name: str
-    where: Mapping[str, str]
-    arm: str
-    baseline: str
-    result: Comparison | None = None
-    reason: str = ""
-
-
-@dataclass(frozen=True)
-class PlannedResult:
-    """A planned comparison with its tests."""
-
-    planned: PlannedComparison
-    tests: tuple[PlannedTest, ...]
-
-
-def planned_results(results: StudyResults, sets: Mapping[str, SetScores]) -> tuple[PlannedResult, ...]:
+def planned_results(results: StudyResults, sets: Mapping[str, SetScores]) -> tuple[ComparisonResult, ...]:
     """Every planned comparison of a study, its tests corrected together for being several.
 
     Args:
         results: The study.
         sets: set -> its scores; sets that nothing was measured on are missing.
     """
-    expanded = [(planned, list(_tests(results, planned))) for planned in results.study.comparisons]
-    carried_out = [
-        (i, _carried_out(test, planned.metric, sets, number=number))
-        for number, (i, planned, test) in enumerate(
-            (i, planned, test) for i, (planned, tests) in enumerate(expanded) for test in tests
-        )
+    comparisons = results.study.comparisons
+    numbers = itertools.count()
+    made = [
+        [_carried_out(test, planned.metric, sets, number=next(numbers)) for test in _tests(results, planned)]
+        for planned in comparisons
     ]
-    judged = iter(judged_together([test.result for _, test in carried_out if test.result is not None]))
-    final = [(i, test if test.result is None else replace(test, result=next(judged))) for i, test in carried_out]
-    return tuple(
-        PlannedResult(planned, tuple(test for place, test in final if place == i))
-        for i, (planned, _) in enumerate(expanded)
+    judged = iter(judged_together([test.result for tests in made for test in tests if test.result is not None]))
+    final = [[test if test.result is None else replace(test, result=next(judged)) for test in tests] for tests in made]
+    return tuple(_result(results, planned, tests) for planned, tests in zip(comparisons, final, strict=True))
+
+
+def _result(results: StudyResults, planned: PlannedComparison, tests: Sequence[PlannedTest]) -> ComparisonResult:
+    titles = {name: results.study.title_of(name) for name in results.study.sets}
+    return ComparisonResult(
+        statement=planned.statement,
+        arm=planned.arm,
+        baseline=planned.baseline,
+        metric=planned.metric,
+        outcome=outcome_of(tests),
+        answer=answer(tests, titles),
+        tests=tuple(replace(test, sentence=sentence(test)) for test in tests),
     )
 
 
@@ -80,13 +62,22 @@ def pairs_of(results: StudyResults, planned: PlannedComparison) -> Iterator[tupl
 def _tests(results: StudyResults, planned: PlannedComparison) -> Iterator[PlannedTest]:
     for set_name in planned.sets:
         for where, arm, baseline in pairs_of(results, planned):
-            yield PlannedTest(set_name, where, arm, baseline)
+            levels = f" ({', '.join(where.values())})" if where else ""
+            yield PlannedTest(
+                set=set_name,
+                where=where,
+                place=f"{results.study.title_of(set_name)}{levels}",
+                arm=arm,
+                baseline=baseline,
+                trials=results.trial_ids(arm, set_name),
+                baseline_trials=results.trial_ids(baseline, set_name),
+            )
 
 
 def _carried_out(test: PlannedTest, metric: str, sets: Mapping[str, SetScores], *, number: int) -> PlannedTest:
-    if test.set_name not in sets:
+    if test.set not in sets:
         return replace(test, reason="no trial was measured on this set")
-    scores = sets[test.set_name]
+    scores = sets[test.set]
     sides: list[ArmScores] = []
     for name in (test.arm, test.baseline):
         if name not in scores.arms:
@@ -95,7 +86,7 @@ def _carried_out(test: PlannedTest, metric: str, sets: Mapping[str, SetScores], 
             return replace(test, reason=f"{name} has no {metric} on this set: its labels do not give it")
         sides.append(scores.arms[name].measures[metric])
     if min(effective_clusters(side.weights) for side in sides) < 1 + 1e-6:
-        return replace(test, reason=f"all values of {metric} lie in one subject, which has no spread to tell")
+        return replace(test, reason=f"all values of {metric} lie in one subject, so there is no spread over people")
     result = compare(
         sides[0],
         sides[1],

@@ -19,12 +19,12 @@ Json = Mapping[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
-class ArmOnSet:
-    """One arm on one set.
+class ArmSums:
+    """One arm on one set, before intervals are made.
 
     Attributes:
         measures: measure -> its sums by seed and cluster; measures without a value in every seed are missing.
-        parts: part of MPJPE -> its sums; `scale` + `orientation` + `rest` is MPJPE. Empty without 3D truth.
+        parts: part of MPJPE -> its sums; `scale` + `orientation` + `rest` is MPJPE. Empty without 3D ground truth.
         variants: variant of `Evaluation.variants` -> sums of its MPJPE.
         groups: kind of group -> label -> the figure of each seed; NaN where it has none.
         group_measure: The measure that the groups show.
@@ -57,7 +57,7 @@ class SetScores:
     clusters: Clusters
     num_samples: int
     num_subjects: int
-    arms: Mapping[str, ArmOnSet]
+    arms: Mapping[str, ArmSums]
 
 
 def set_scores(results: StudyResults, set_name: str) -> SetScores:
@@ -75,7 +75,7 @@ def set_scores(results: StudyResults, set_name: str) -> SetScores:
         first = first or (trials[0], seeds[trials[0].seed])
         for trial in trials:
             _check_alike(trial, seeds[trial.seed], *first, set_name=set_name)
-        arms[arm.name] = _arm_on_set(arm.name, seeds)
+        arms[arm.name] = _arm_sums(arm.name, seeds)
     if first is None:
         raise ValueError(f"no trial was measured on {set_name!r}")
     facts = first[1].facts
@@ -103,8 +103,8 @@ def _reduced(trial: TrialResult, set_name: str) -> Reduced:
 def _check_alike(trial: TrialResult, found: Reduced, other: TrialResult, expected: Reduced, *, set_name: str) -> None:
     if found.facts["samples"] != expected.facts["samples"]:
         raise DataError(
-            f"{trial.evaluation_file(set_name)}: holds other samples than trial {other.id}, or another truth for them; "
-            "figures on different samples do not stand side by side: evaluate one of them again"
+            f"{trial.evaluation_file(set_name)}: holds other samples than trial {other.id}, or other ground truth for "
+            "them; numbers on different samples are not comparable: evaluate one of them again"
         )
     if found.facts["clusters"] != expected.facts["clusters"]:
         raise DataError(
@@ -113,7 +113,7 @@ def _check_alike(trial: TrialResult, found: Reduced, other: TrialResult, expecte
         )
 
 
-def _arm_on_set(arm: str, seeds: Mapping[int, Reduced]) -> ArmOnSet:
+def _arm_sums(arm: str, seeds: Mapping[int, Reduced]) -> ArmSums:
     each = list(seeds.values())
 
     def together(kind: str) -> dict[str, ArmScores]:
@@ -125,7 +125,7 @@ def _arm_on_set(arm: str, seeds: Mapping[int, Reduced]) -> ArmOnSet:
         return {name: ArmScores(arm, tuple(seeds), sums, counts) for name, (sums, counts) in stacks.items()}
 
     calibrations = [one.facts["calibration"] for one in each]
-    return ArmOnSet(
+    return ArmSums(
         measures=together("measures"),
         parts=together("parts"),
         variants=together("variants"),

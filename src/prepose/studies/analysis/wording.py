@@ -1,12 +1,13 @@
-"""How figures are written: measures with their units, differences with their sign, intervals, ratios."""
+"""How numbers are written: measures with their units, differences with their sign, intervals, ratios."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
 
 from prepose.metrics.protocol import IN_MM_OR_PX
 from prepose.studies.statistics.comparison import Direction
+from prepose.studies.statistics.interval import Interval
 
 NONE = "–"
 MINUS = "−"
@@ -18,7 +19,7 @@ class Measure:
 
     Attributes:
         title: What tables call it.
-        unit: Of a figure.
+        unit: Of a value.
         difference_unit: Of a difference of two.
         factor: Times the stored value.
         digits: After the point.
@@ -82,14 +83,14 @@ def difference(value: float, name: str) -> str:
     return f"{signed(value * shown.factor, shown.digits)} {shown.difference_unit}".rstrip()
 
 
-def interval(ends: Mapping[str, Any] | None, name: str, *, plus: bool = False) -> str:
+def interval(ends: Interval | None, name: str, *, plus: bool = False) -> str:
     """`168.2 to 174.4`, with signs where it is one of differences; empty where there is none."""
     if ends is None:
         return ""
     shown = measure(name)
     low, high = (
-        "∞" if end is None else signed(end * shown.factor, shown.digits, plus=plus)
-        for end in (ends["low"], ends["high"])
+        signed(end * shown.factor, shown.digits, plus=plus) if math.isfinite(end) else "∞"
+        for end in (ends.low, ends.high)
     )
     return f"{low} to {high}"
 
@@ -107,16 +108,11 @@ def times(ratio: float) -> str:
     return f"{ratio:.3g}" if ratio >= 10 else f"{ratio:.2f}"
 
 
-def ratio_interval(ends: Mapping[str, Any] | None) -> str:
-    """`1.8 to 3.1`, `at least 1.8`, `at most 3.1`; an open end is None. Empty where nothing bounds it."""
-    if ends is None:
-        return ""
-    low, high = ends["low"] or None, ends["high"]
-    if low is None and high is None:
-        return "anything"
-    if high is None:
-        return f"at least {times(low)}" if low is not None else ""
-    return f"at most {times(high)}" if low is None else f"{times(low)} to {times(high)}"
+def ratio_interval(ends: Interval) -> str:
+    """`1.8 to 3.1`, `at least 1.8`, `at most 3.1`, or `anything`."""
+    if not math.isfinite(ends.high):
+        return f"at least {times(ends.low)}" if ends.low > 0 else "anything"
+    return f"{times(ends.low)} to {times(ends.high)}" if ends.low > 0 else f"at most {times(ends.high)}"
 
 
 def p_value(value: float | None) -> str:

@@ -7,9 +7,9 @@ way has not. Only a study with a factor of budgets compares ends with ends.
 """
 
 import itertools
+import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float
@@ -18,50 +18,14 @@ from prepose.specs.plan import PlannedArm
 from prepose.specs.study import Comparison, Factor, Study
 from prepose.studies.analysis.planned import pairs_of
 from prepose.studies.analysis.set_scores import SetScores
+from prepose.studies.analysis.study_analysis import Along, Basis, Worth
 from prepose.studies.analysis.wording import direction, figure, ratio_interval, times
 from prepose.studies.results.learning_curves import LearningCurve
 from prepose.studies.results.study_results import StudyResults
-from prepose.studies.statistics.compute_ratio import ComputeRatio, RatioAt, compute_ratio
+from prepose.studies.statistics.compute_ratio import RatioAt, compute_ratio
 from prepose.studies.statistics.crossing import Crossing, crossing
 from prepose.studies.statistics.curves import ArmCurves, ErrorCurve
-from prepose.studies.statistics.interval import plain
 from prepose.studies.tables import flops_written
-
-Along = Literal["budgets", "training"]
-Basis = Literal["full", "counted"]
-
-
-@dataclass(frozen=True)
-class Worth:
-    """What one arm is worth against another.
-
-    Attributes:
-        statement: Of the planned comparison.
-        where: Level of each factor that the comparison does not name and that has more than one.
-        arm: Name of the arm; along budgets the levels they have in common.
-        baseline: Likewise.
-        along: `budgets`: each point a training of its own; `training`: validations along one training.
-        error_of: Along budgets the evaluation set; along training `validation` or a watched set.
-        measure: The error.
-        basis: `full`: all training FLOPs; `counted`: a stage that several trainings share counts by its part.
-        ratio: The ratio of compute.
-        crossing: Where the curves cross; None where they share no compute.
-    """
-
-    statement: str
-    where: Mapping[str, str]
-    arm: str
-    baseline: str
-    along: Along
-    error_of: str
-    measure: str
-    basis: Basis
-    ratio: ComputeRatio
-    crossing: Crossing | None
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values, with the sentence."""
-        return plain(self) | {"sentence": sentence(self)}
 
 
 def budget_factor(study: Study) -> Factor | None:
@@ -187,7 +151,7 @@ def _worth(
         max(arm.log_range[0], baseline.log_range[0]),
         min(arm.log_range[1], baseline.log_range[1]),
     )
-    yield Worth(
+    found = Worth(
         statement=planned.statement,
         where=where,
         arm=arm.name,
@@ -199,6 +163,7 @@ def _worth(
         ratio=compute_ratio(arm, baseline, generator=np.random.default_rng(0)),
         crossing=crossing(arm, baseline) if low < high else None,
     )
+    yield replace(found, sentence=sentence(found))
 
 
 def sentence(worth: Worth) -> str:
@@ -231,14 +196,13 @@ def _bounded(at: RatioAt) -> str:
 def _in_brackets(at: RatioAt) -> str:
     if at.interval is None:
         return " (too few seeds for an interval)"
-    ends = ratio_interval(plain(at.interval))
-    return f" (95 % interval {ends})" if ends else ""
+    return f" (95 % interval {ratio_interval(at.interval)})"
 
 
 def _crossing_interval(found: Crossing) -> str:
     if found.interval is None:
         return ""
-    ends = plain(found.interval)
-    low = flops_written(ends["low"]) if ends["low"] else "the start"
-    high = flops_written(ends["high"]) if ends["high"] is not None else "beyond the end"
+    ends = found.interval
+    low = flops_written(ends.low) if ends.low > 0 else "the start"
+    high = flops_written(ends.high) if math.isfinite(ends.high) else "beyond the end"
     return f" (95 % interval {low} to {high})"

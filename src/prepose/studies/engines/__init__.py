@@ -1,1 +1,1 @@
-"""Jobs side by side: processes of this machine, or a Ray cluster."""
+"""Jobs in parallel: processes of this machine, or a Ray cluster."""

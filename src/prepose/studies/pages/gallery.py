@@ -1,4 +1,4 @@
-"""Test pictures with what each arm made of them: best, median and worst, as small pictures and as poses."""
+"""Test images with the poses that each arm estimates: best, median and worst, as small images and in 3D."""
 
 import base64
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ JPEG_QUALITY = 82
 
 @dataclass(frozen=True)
 class Panel:
-    """A picture with one skeleton drawn on it."""
+    """An image with one skeleton drawn on it."""
 
     jpeg: str
     text: str
@@ -41,7 +41,7 @@ class ArmPose:
 
 @dataclass(frozen=True)
 class Case:
-    """One test sample: pictures in a row, poses to turn."""
+    """One test sample: images in a row, poses to rotate."""
 
     key: str
     rank: str
@@ -81,7 +81,7 @@ def cases_of(
 
     Args:
         name: The set's name.
-        dataset: Its pictures; `Evaluation.index` counts in it.
+        dataset: Its images; `Evaluation.index` counts in it.
         evaluations: arm -> its evaluation on the set; all score the same samples.
         colours: arm -> colour in the page.
         ranked_by: The arm whose error ranks the samples.
@@ -92,7 +92,7 @@ def cases_of(
     for number, (rank, sample) in enumerate(pick_ranks(errors[ranked_by], each=each)):
         first = evaluations[ranked_by]
         picture = decode_image(dataset.image_bytes(int(first.index[sample])))
-        panels = [_panel(picture, first, first.truth_img[sample], "", f"{rank} case of {name}: truth")]
+        panels = [_panel(picture, first, first.truth_img[sample], "", f"{rank} case of {name}: ground truth")]
         poses = []
         for arm, evaluation in evaluations.items():
             mm = float(errors[arm][sample])
@@ -131,13 +131,13 @@ def _enlarge(
 
 
 def jpeg_base64(picture: ImageRgb) -> str:
-    """An RGB picture as JPEG in base64, for a page that must stand alone."""
+    """An RGB image as JPEG in base64, for a page that must stand alone."""
     _, encoded = cv2.imencode(".jpg", picture[..., ::-1].copy(), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     return base64.b64encode(encoded.tobytes()).decode()
 
 
 def film_strip(dataset: PoseDataset, indices: Sequence[int], *, cell_px: int = 128) -> ImageRgb:
-    """Pictures side by side."""
+    """Images in a row."""
     cells = [
         cv2.resize(decode_image(dataset.image_bytes(i)), (cell_px, cell_px), interpolation=cv2.INTER_AREA)
         for i in indices

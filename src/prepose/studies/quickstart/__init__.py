@@ -1,1 +1,1 @@
-"""The built-in comparison: its plan, its trainings, its figures and its page."""
+"""The quickstart: a study of three arms, and its own short page."""

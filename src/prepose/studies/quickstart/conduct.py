@@ -13,25 +13,21 @@ from prepose.errors import DataError
 from prepose.files import LOCK, inside, is_left_over, locked, read_object, write_json
 from prepose.studies.engines.local import Outcome, values_of
 from prepose.studies.quickstart.plan import NAME, SIZES, quickstart_study
-from prepose.studies.quickstart.report import write_report
-from prepose.studies.quickstart.summary import summarise
-from prepose.studies.results.study_results import read_study
+from prepose.studies.quickstart.report import DAMAGED, seconds_of_steps, write_report
 from prepose.studies.run.conduct import run_study
 from prepose.studies.run.folder import claim_folder, definition
 from prepose.studies.run.planning import RunSettings
 from prepose.studies.run.stores import draw_worlds, store_folders
 from prepose.studies.trials import base_recipe
 
-DAMAGED = "choose another --out or delete the folder"
-
 
 def run_quickstart(out: Path, size: str = "standard", *, jobs: int = 2, console: Console | None = None) -> Path:
-    """Do the whole comparison, or go on where an interrupted one in the folder stopped.
+    """Run the whole comparison, or resume an interrupted one in the folder.
 
     Args:
         out: The folder.
         size: A name of `plan.SIZES`.
-        jobs: Processes side by side.
+        jobs: Trainings in parallel.
         console: Where progress is shown.
 
     Returns:
@@ -54,12 +50,11 @@ def run_quickstart(out: Path, size: str = "standard", *, jobs: int = 2, console:
     with _timed(out, "training and evaluation"):
         end = run_study(study, out, settings=RunSettings(jobs=jobs, accelerator="cpu", size=size), console=console)
     values_of({title: Outcome(failure=failure) for title, failure in end.failures.items()})
-    write_json(out / "report.json", summarise(read_study(out), _seconds(out)))
     return write_report(out)
 
 
 def _check_folder(out: Path, wanted: dict[str, Any]) -> None:
-    """See that the folder is free, or holds this quickstart, and say otherwise what it holds."""
+    """Check that the folder is free or holds this quickstart; the message says what else it holds."""
     path = inside(out, "study.json")
     if path.exists():
         there = read_object(path, advice=DAMAGED)
@@ -68,8 +63,6 @@ def _check_folder(out: Path, wanted: dict[str, Any]) -> None:
             name = study.get("name") if isinstance(study, dict) else "unknown"
             held = f"a quickstart of size {there.get('size')!r} or of" if name == NAME else f"study {name!r}, or"
             raise DataError(f"{out}: holds {held} another version, now {wanted['size']!r} is asked for; {DAMAGED}")
-    elif (out / "quickstart.json").exists():
-        raise DataError(f"{out}: holds a quickstart of an earlier version; {DAMAGED}")
     elif not all(map(is_left_over, out.iterdir())):
         raise DataError(f"{out}: is not empty and holds no quickstart; choose another --out")
 
@@ -81,15 +74,6 @@ def _timed(out: Path, name: str) -> Iterator[None]:
     try:
         yield
     finally:
-        seconds = _seconds(out)
+        seconds = seconds_of_steps(out)
         seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - begin
         write_json(inside(out, "quickstart.json"), {"seconds": seconds})
-
-
-def _seconds(out: Path) -> dict[str, float]:
-    """Step -> how long it has taken so far."""
-    path = inside(out, "quickstart.json")
-    seconds = read_object(path, advice=DAMAGED).get("seconds") if path.exists() else {}
-    if not isinstance(seconds, dict) or not all(isinstance(each, int | float) for each in seconds.values()):
-        raise DataError(f"{path}: is damaged (seconds); {DAMAGED}")
-    return seconds

@@ -7,9 +7,13 @@ from types import MappingProxyType
 from prepose.recipes.budget import training_flops
 from prepose.specs.builtin_recipes import recipe_named
 from prepose.specs.study import Budget, Comparison, EvaluationSet, Factor, Level, StoreSpec, Study
-from prepose.studies.quickstart.findings import QUESTION
 
 NAME = "quickstart"
+QUESTION = (
+    "Three ways to spend the same training compute on one small network: 3D labels from a lab alone (only-3d), the "
+    "same with images from the wild that have only 2D labels mixed in (mixed), and 2D labels first, both second "
+    "(pretrain-finetune). How well does each estimate a person's joints in 3D, in the lab and elsewhere?"
+)
 ARMS = ("only-3d", "mixed", "pretrain-finetune")
 PROTOCOL = "true-root-depth"
 TITLES: Mapping[str, str] = MappingProxyType({"lab": "lab test", "wild": "wild", "occluded": "occluded"})
@@ -22,7 +26,7 @@ class Size:
     Attributes:
         name: What the command line calls it.
         counts: world -> split -> samples.
-        stored_px: Side of the stored pictures.
+        stored_px: Side of the stored images.
         samples: Samples that the only-3d arm sees; the others are trained for as many FLOPs.
         seeds: One training of each arm for each.
         validate_every: Samples between two validations.

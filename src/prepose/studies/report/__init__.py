@@ -1,1 +1,1 @@
-"""A study's figures as a page, Markdown, tables and JSON, without torch."""
+"""A study's analysis as a page, Markdown, tables and JSON, without torch."""

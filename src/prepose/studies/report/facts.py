@@ -1,108 +1,99 @@
-"""What a reader needs to make a study's figures again: commits, machines, versions, seeds, protocols, the command."""
+"""What a reader needs to reproduce a study's numbers: commits, machines, versions, seeds, protocols, the command."""
 
 import shlex
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
 
+from prepose.studies.analysis.study_analysis import StudyAnalysis, StudyFacts, TrialSummary
 from prepose.studies.analysis.wording import counted, listed, seconds_written
 from prepose.studies.tables import flops_written
 
-Json = Mapping[str, Any]
 
-
-def facts(found: Json) -> list[tuple[str, str]]:
+def facts(found: StudyAnalysis) -> list[tuple[str, str]]:
     """Name and value of each fact."""
-    study, done = found["study"], [trial for trial in found["trials"] if trial["state"] == "done"]
+    study, done = found.study, found.done
     rows = [
-        ("commit", _distinct(done, "git_commit", "not from a repository")),
+        ("commit", listed([commit or "not from a repository" for commit in commits(found)])),
         ("machine", _machines(done)),
         ("software", _software(done)),
-        ("seeds", ", ".join(str(seed) for seed in study["seeds"])),
+        ("seeds", ", ".join(str(seed) for seed in study.seeds)),
         ("budget", _budget(study)),
-        ("trials", f"{len(done)} of {len(found['trials'])} done"),
+        ("trials", f"{len(done)} of {len(found.trials)} done"),
         ("compute", _compute(done)),
-        ("report by", f"prepose {found['prepose']}"),
+        ("report by", f"prepose {found.prepose}"),
     ]
     return [(name, value) for name, value in rows if value]
 
 
-def command(found: Json) -> str:
+def command(found: StudyAnalysis) -> str:
     """The command that runs the study, but for where it is written."""
-    study = found["study"]
-    if study["size"] is None:
+    study = found.study
+    if study.size is None:
         # A study from a file; what the folder keeps of it says all, its scale too.
         return "prepose study study.json --out DIR"
-    scale = "" if study["budget_scale"] == 1 else f" --budget-scale {study['budget_scale']:g}"
-    seeds, size = f" --seeds {len(study['seeds'])}", f" --size {shlex.quote(study['size'])}"
-    return f"prepose study {shlex.quote(study['name'])}{size}{seeds}{scale} --out DIR"
+    scale = "" if study.budget_scale == 1 else f" --budget-scale {study.budget_scale:g}"
+    seeds, size = f" --seeds {len(study.seeds)}", f" --size {shlex.quote(study.size)}"
+    return f"prepose study {shlex.quote(study.name)}{size}{seeds}{scale} --out DIR"
 
 
-def commits(found: Json) -> list[str]:
+def commits(found: StudyAnalysis) -> list[str]:
     """The commits that trials were run by."""
-    return list(dict.fromkeys(t["environment"]["git_commit"] or "" for t in found["trials"] if t["state"] == "done"))
+    return list(dict.fromkeys(trial.environment.git_commit or "" for trial in found.done))
 
 
-def protocols(found: Json) -> list[tuple[str, str]]:
+def protocols(found: StudyAnalysis) -> list[tuple[str, str]]:
     """Each protocol with the sets that are scored by it, and its source."""
     sets: dict[str, list[str]] = {}
     sources: dict[str, str] = {}
-    for each in found["sets"]:
-        name = each["protocol"]["name"]
-        sets.setdefault(name, []).append(
-            f"{each['title']} ({counted(each['num_samples'], 'sample')}; {each['resampled']})"
-        )
-        sources[name] = each["protocol"]["source"]
+    for each in found.sets:
+        name = each.protocol.name
+        sets.setdefault(name, []).append(f"{each.title} ({counted(each.num_samples, 'sample')}; {each.resampled})")
+        sources[name] = each.protocol.source
     return [(name, f"{'; '.join(titles)}. {sources[name]}") for name, titles in sets.items()]
 
 
-def unfinished(found: Json) -> list[tuple[str, str]]:
+def unfinished(found: StudyAnalysis) -> list[tuple[str, str]]:
     """Each trial that is not done, and why."""
     rows = []
-    for trial in found["trials"]:
-        name = f"{trial['arm']}, seed {trial['seed']} ({trial['id']})"
-        if trial["state"] == "failed":
-            failure = trial["failure"]
+    for trial in found.trials:
+        name = f"{trial.arm}, seed {trial.seed} ({trial.id})"
+        if trial.state == "failed":
+            failure = trial.failure or {}
             rows.append((name, f"{failure.get('kind', 'failed')}: {failure.get('message', 'no message')}"))
-        elif trial["state"] == "missing":
+        elif trial.state == "missing":
             rows.append((name, "not run yet"))
     return rows
 
 
-def _distinct(trials: list[Json], name: str, missing: str) -> str:
-    return listed(list(dict.fromkeys(trial["environment"][name] or missing for trial in trials)))
-
-
-def _machines(trials: list[Json]) -> str:
+def _machines(trials: Sequence[TrialSummary]) -> str:
     found = []
     for trial in trials:
-        where = trial["environment"]
-        gpus = f", {listed(where['gpus'])}" if where["gpus"] else ""
-        found.append(f"{where['cpu'] or 'an unknown processor'}, {counted(where['cpu_count'] or 0, 'core')}{gpus}")
+        where = trial.environment
+        gpus = f", {listed(where.gpus)}" if where.gpus else ""
+        found.append(f"{where.cpu or 'an unknown processor'}, {counted(where.cpu_count or 0, 'core')}{gpus}")
     return listed(list(dict.fromkeys(found)))
 
 
-def _software(trials: list[Json]) -> str:
+def _software(trials: Sequence[TrialSummary]) -> str:
     found = [
-        ", ".join(f"{name} {trial['environment'][name]}" for name in ("prepose", "torch", "python"))
-        for trial in trials
-        if trial["environment"]["prepose"]
+        f"prepose {where.prepose}, torch {where.torch}, python {where.python}"
+        for where in (trial.environment for trial in trials)
+        if where.prepose
     ]
     return listed(list(dict.fromkeys(found))) if found else ""
 
 
-def _budget(study: Json) -> str:
-    budget, scale = study["budget"], study["budget_scale"]
-    rule, amount = budget["rule"], budget.get("amount")
+def _budget(study: StudyFacts) -> str:
+    budget, scale = study.budget, study.budget_scale
+    rule, amount = budget.rule, budget.amount
     if amount is None:
         return "none: every recipe keeps its own length"
     written = flops_written(scale * amount) if rule == "flops" else f"{scale * amount:,.0f} {rule}"
-    kind = {"flops": "equal training FLOPs", "images": "equal images", "seconds": "equal training time"}[rule]
-    return f"{kind}, {written} per trial"
+    return f"equal {'training FLOPs' if rule == 'flops' else rule}, {written} per trial"
 
 
-def _compute(trials: list[Json]) -> str:
+def _compute(trials: Sequence[TrialSummary]) -> str:
     sums = {
-        name: sum(float(trial["costs"].get(name) or 0) for trial in trials)
+        name: sum(float(trial.costs.get(name) or 0) for trial in trials)
         for name in ("train_flops", "validation_flops", "evaluation_flops", "train_seconds", "validation_seconds",
                      "evaluation_seconds")
     }  # fmt: skip

@@ -1,8 +1,8 @@
 """A study's results as Markdown: the answers, the tables, what is needed to make them again."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
+from prepose.studies.analysis.study_analysis import ComparisonResult, PlannedTest, StudyAnalysis, Worth
 from prepose.studies.analysis.wording import NONE, difference, figure, interval, p_value, signed
 from prepose.studies.report.facts import command, facts, protocols, unfinished
 from prepose.studies.report.tables_of_page import (
@@ -15,21 +15,19 @@ from prepose.studies.report.tables_of_page import (
     parts_tables,
 )
 
-Json = Mapping[str, Any]
 
-
-def as_markdown(found: Json) -> str:
-    """The whole report but for curves and pictures."""
+def as_markdown(found: StudyAnalysis) -> str:
+    """The whole report but for curves and images."""
     return "\n".join(line.rstrip() for line in _lines(found)).rstrip() + "\n"
 
 
-def _lines(found: Json) -> Iterator[str]:
-    study = found["study"]
-    yield f"# {study['name']}"
-    yield from ("", study["question"], "", "## The answer", "")
-    for each in found["comparisons"]:
-        yield f"- **{each['statement']}: {each['outcome']}.** {each['answer']}"
-    for line in found["caution"]:
+def _lines(found: StudyAnalysis) -> Iterator[str]:
+    study = found.study
+    yield f"# {study.name}"
+    yield from ("", study.question, "", "## The answer", "")
+    for each in found.comparisons:
+        yield f"- **{each.statement}: {each.outcome}.** {each.answer}"
+    for line in found.caution:
         yield from ("", f"> {line}")
     yield from _wide(main_table(found))
     yield from _comparisons(found)
@@ -71,13 +69,13 @@ def _escaped(text: str) -> str:
     return " ".join(text.replace("|", "\\|").split())
 
 
-def _comparisons(found: Json) -> Iterator[str]:
-    if not found["comparisons"]:
+def _comparisons(found: StudyAnalysis) -> Iterator[str]:
+    if not found.comparisons:
         return
     yield from ("", "## Planned comparisons", "")
     heads = ("comparison", "where", "arm", "baseline", "difference", "95 % interval", "p (Holm)", "effect size",
              "minimum detectable", "verdict")  # fmt: skip
-    yield from _table(heads, [_test(each, test) for each in found["comparisons"] for test in each["tests"]])
+    yield from _table(heads, [_test(each, test) for each in found.comparisons for test in each.tests])
     yield from (
         "",
         "Difference: arm - baseline. Intervals by Student's t over trainings and test subjects. Effect size: the "
@@ -87,38 +85,37 @@ def _comparisons(found: Json) -> Iterator[str]:
     )
 
 
-def _test(each: Json, test: Json) -> list[str]:
-    head, found, metric = [each["statement"], test["place"]], test["result"], each["metric"]
+def _test(each: ComparisonResult, test: PlannedTest) -> list[str]:
+    head, found, metric = [each.statement, test.place], test.result, each.metric
     if found is None:
-        return [*head, test["arm"], test["baseline"], *[NONE] * 5, f"not run: {test['reason']}"]
-    size, least = found["effect_size"], found["minimum_detectable_effect"]
+        return [*head, test.arm, test.baseline, *[NONE] * 5, f"not run: {test.reason}"]
+    size, least = found.effect_size, found.minimum_detectable_effect
     return [
         *head,
-        f"{test['arm']}: {figure(found['arm']['mean'], metric)}",
-        f"{test['baseline']}: {figure(found['baseline']['mean'], metric)}",
-        difference(found["difference"], metric),
-        interval(found["interval"], metric, plus=True) or NONE,
-        p_value(found["adjusted_p_value"]),
+        f"{test.arm}: {figure(found.arm.mean, metric)}",
+        f"{test.baseline}: {figure(found.baseline.mean, metric)}",
+        difference(found.difference, metric),
+        interval(found.interval, metric, plus=True) or NONE,
+        p_value(found.adjusted_p_value),
         NONE if size is None else signed(size, 2),
         NONE if least is None else difference(least, metric).lstrip("+"),
-        found["adjusted_verdict"],
+        found.adjusted_verdict or NONE,
     ]
 
 
-def _compute(found: Json) -> Iterator[str]:
-    if not found["compute"]:
+def _compute(found: StudyAnalysis) -> Iterator[str]:
+    if not found.compute:
         return
     yield from ("", "## Compute ratio", "")
-    titles = {each["name"]: each["title"] for each in found["sets"]}
-    for each in found["compute"]:
-        yield f"- {along(each, titles)}: {each['sentence']}"
+    for each in found.compute:
+        yield f"- {along(each, found.titles)}: {each.sentence}"
 
 
-def along(each: Json, titles: Mapping[str, str]) -> str:
+def along(each: Worth, titles: Mapping[str, str]) -> str:
     """Along which curves a ratio of compute was read off."""
-    if each["along"] == "budgets":
-        where = f"{titles.get(each['error_of'], each['error_of'])}, over budgets"
+    if each.along == "budgets":
+        where = f"{titles.get(each.error_of, each.error_of)}, over budgets"
     else:
-        name = "held-out validation" if each["error_of"] == "validation" else f"held-out {each['error_of']}"
+        name = "held-out validation" if each.error_of == "validation" else f"held-out {each.error_of}"
         where = f"{name}, along training"
-    return f"{where}, shared stages divided" if each["basis"] == "counted" and each["along"] == "training" else where
+    return f"{where}, shared stages divided" if each.basis == "counted" and each.along == "training" else where

@@ -1,10 +1,11 @@
 """What a study's page says: its answers, comparisons, tables and facts, as the template names them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from prepose.studies.analysis.study_analysis import PlannedTest, StudyAnalysis
 from prepose.studies.analysis.wording import NONE, difference, figure, interval, measure, p_value, signed
 from prepose.studies.report.facts import command, commits, facts, protocols, unfinished
 from prepose.studies.report.markdown import along
@@ -15,10 +16,8 @@ from prepose.studies.report.tables_of_page import (
     main_table,
     matrix_tables,
     parts_tables,
-    titles_of,
 )
-
-Json = Mapping[str, Any]
+from prepose.studies.statistics.interval import Interval
 
 OUTCOME_KINDS = {
     "holds": "good", "better": "good", "holds in part": "part", "depends on where": "part", "the opposite holds": "bad",
@@ -27,21 +26,20 @@ OUTCOME_KINDS = {
 }  # fmt: skip
 
 
-def words(found: Json) -> dict[str, Any]:
-    """What the template names, but for pictures."""
-    study, colours = found["study"], colours_of(found)
-    first = next(trial for trial in found["trials"] if trial["state"] == "done")
+def words(found: StudyAnalysis) -> dict[str, Any]:
+    """What the template names, but for images."""
+    study, colours = found.study, colours_of(found)
     return {
-        "title": study["name"].replace("-", " "),
-        "question": study["question"],
+        "title": study.name.replace("-", " "),
+        "question": study.question,
         "eyebrow": " · ".join(
             filter(
                 None,
-                ("prepose study", study["size"] and f"{study['size']} size", (first["environment"]["date"] or "")[:10]),
+                ("prepose study", study.size and f"{study.size} size", (found.done[0].environment.date or "")[:10]),
             )
         ),
-        "caution": [*found["caution"], *_commit_caution(found)],
-        "answers": [{**each, "kind": OUTCOME_KINDS.get(each["outcome"], "none")} for each in found["comparisons"]],
+        "caution": [*found.caution, *_commit_caution(found)],
+        "answers": [(each, OUTCOME_KINDS.get(each.outcome, "none")) for each in found.comparisons],
         "forest": [*_forest(found)],
         "forest_notes": forest_notes(found),
         "compute": _compute(found),
@@ -50,13 +48,13 @@ def words(found: Json) -> dict[str, Any]:
         "matrix_tables": [*matrix_tables(found)],
         "parts_tables": [*parts_tables(found)],
         "group_tables": [*group_tables(found)],
-        "confidence": any(arm["confidence"] for each in found["sets"] for arm in each["arms"].values()),
-        "has_curves": any(seed["images"] for arm in found["curves"] for seed in arm["seeds"]),
-        "counted": any(arm["shared_by"] for arm in found["arms"]),
+        "confidence": any(arm.confidence for each in found.sets for arm in each.arms.values()),
+        "has_curves": any(seed.images for arm in found.curves for seed in arm.seeds),
+        "counted": any(arm.shared_by for arm in found.arms),
         "curve_errors": curve_errors(found),
         "level_factor": level_factor(found),
-        "budget_factor": study["budget_factor"],
-        "sets": found["sets"],
+        "budget_factor": study.budget_factor,
+        "sets": found.sets,
         "colours": colours,
         "styles": [
             {"name": name, "colour": colour, "strokes": STROKES[dash]}
@@ -66,11 +64,11 @@ def words(found: Json) -> dict[str, Any]:
         "facts": facts(found),
         "protocols": protocols(found),
         "command": command(found),
-        "trials": [trial for trial in found["trials"] if trial["state"] == "done"],
+        "trials": found.done,
     }
 
 
-def _commit_caution(found: Json) -> Iterator[str]:
+def _commit_caution(found: StudyAnalysis) -> Iterator[str]:
     known = commits(found)
     if len(known) > 1:
         yield f"The trials were run by {len(known)} commits ({', '.join(commit[:12] or 'none' for commit in known)})."
@@ -79,66 +77,65 @@ def _commit_caution(found: Json) -> Iterator[str]:
         yield "The code had uncommitted changes: the numbers cannot be reproduced from the commit alone."
 
 
-def _forest(found: Json) -> Iterator[dict[str, Any]]:
+def _forest(found: StudyAnalysis) -> Iterator[dict[str, Any]]:
     reach: dict[str, float] = {}
-    for each in found["comparisons"]:
-        for result in (test["result"] for test in each["tests"] if test["result"]):
-            ends = result["interval"] or {"low": result["difference"], "high": result["difference"]}
-            reach[each["metric"]] = max(reach.get(each["metric"], 0.0), *map(abs, ends.values()))
-    for each in found["comparisons"]:
-        scale = 1.04 * reach.get(each["metric"], 0.0) or 1.0
+    for each in found.comparisons:
+        for result in (test.result for test in each.tests if test.result):
+            ends = result.interval or Interval(result.difference, result.difference)
+            reach[each.metric] = max(reach.get(each.metric, 0.0), abs(ends.low), abs(ends.high))
+    for each in found.comparisons:
+        scale = 1.04 * reach.get(each.metric, 0.0) or 1.0
         notes = forest_notes(found)
         yield {
-            "statement": each["statement"],
-            "outcome": each["outcome"],
-            "kind": OUTCOME_KINDS.get(each["outcome"], "none"),
-            "measure": measure(each["metric"]).title,
-            "rows": [_forest_row(test, each["metric"], scale, notes=notes) for test in each["tests"]],
+            "statement": each.statement,
+            "outcome": each.outcome,
+            "kind": OUTCOME_KINDS.get(each.outcome, "none"),
+            "measure": measure(each.metric).title,
+            "rows": [_forest_row(test, each.metric, scale, notes=notes) for test in each.tests],
         }
 
 
-def forest_notes(found: Json) -> list[str]:
+def forest_notes(found: StudyAnalysis) -> list[str]:
     """What readers of the comparisons have to know, each once; rows refer to them by number."""
-    results = [test["result"] for each in found["comparisons"] for test in each["tests"]]
-    return list(dict.fromkeys(note for result in results if result for note in result["notes"]))
+    results = [test.result for each in found.comparisons for test in each.tests]
+    return list(dict.fromkeys(note for result in results if result for note in result.notes))
 
 
-def _forest_row(test: Json, metric: str, scale: float, *, notes: Sequence[str]) -> dict[str, Any]:
-    result = test["result"]
-    row: dict[str, Any] = {"place": test["place"], "arm": test["arm"], "baseline": test["baseline"]}
+def _forest_row(test: PlannedTest, metric: str, scale: float, *, notes: Sequence[str]) -> dict[str, Any]:
+    result = test.result
+    row: dict[str, Any] = {"place": test.place, "arm": test.arm, "baseline": test.baseline}
     if result is None:
-        return {**row, "verdict": "not run", "reason": test["reason"], "kind": "none", "mark": None}
-    ends, size, least = result["interval"], result["effect_size"], result["minimum_detectable_effect"]
+        return {**row, "verdict": "not run", "reason": test.reason, "kind": "none", "mark": None}
+    ends, size, least = result.interval, result.effect_size, result.minimum_detectable_effect
 
     def share(value: float) -> float:
         return round(50 + 50 * float(np.clip(value / scale, -1, 1)), 2)
 
     return {
         **row,
-        "verdict": result["adjusted_verdict"],
-        "kind": OUTCOME_KINDS.get(result["adjusted_verdict"], "none"),
+        "verdict": result.adjusted_verdict,
+        "kind": OUTCOME_KINDS.get(result.adjusted_verdict or "", "none"),
         "mark": {
-            "at": share(result["difference"]),
-            "low": None if ends is None else share(ends["low"]),
-            "width": None if ends is None else round(share(ends["high"]) - share(ends["low"]), 2),
+            "at": share(result.difference),
+            "low": None if ends is None else share(ends.low),
+            "width": None if ends is None else round(share(ends.high) - share(ends.low), 2),
         },
-        "difference": difference(result["difference"], metric),
+        "difference": difference(result.difference, metric),
         "interval": interval(ends, metric, plus=True) or NONE,
         "figures": [
-            figure(result["arm"]["mean"], metric),
-            f"against {figure(result['baseline']['mean'], metric, unit=False)}",
+            figure(result.arm.mean, metric),
+            f"against {figure(result.baseline.mean, metric, unit=False)}",
         ],
-        "p": p_value(result["adjusted_p_value"]),
+        "p": p_value(result.adjusted_p_value),
         "effect": NONE if size is None else signed(size, 2),
         "least": NONE if least is None else difference(least, metric).lstrip("+"),
-        "notes": [notes.index(note) + 1 for note in result["notes"]],
+        "notes": [notes.index(note) + 1 for note in result.notes],
     }
 
 
-def _compute(found: Json) -> list[dict[str, Any]]:
-    titles = titles_of(found)
+def _compute(found: StudyAnalysis) -> list[dict[str, Any]]:
     groups: dict[str, list[str]] = {}
-    for each in found["compute"]:
-        where = f" ({', '.join(each['where'].values())})" if each["where"] and each["along"] == "training" else ""
-        groups.setdefault(f"{each['statement']}", []).append(f"{along(each, titles)}{where}: {each['sentence']}")
+    for each in found.compute:
+        where = f" ({', '.join(each.where.values())})" if each.where and each.along == "training" else ""
+        groups.setdefault(f"{each.statement}", []).append(f"{along(each, found.titles)}{where}: {each.sentence}")
     return [{"statement": statement, "sentences": sentences} for statement, sentences in groups.items()]

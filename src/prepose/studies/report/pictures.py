@@ -1,4 +1,4 @@
-"""Test images of a study with what its arms made of them, where the stores are still there.
+"""Test images of a study with the poses that its arms estimate, where the stores are still there.
 
 A study may come from someone else, and then its files could name any folder of this machine. So a store is opened only
 in the study's own folder, or where the caller says that it is, never where a file of the study says so.
@@ -96,7 +96,7 @@ class _HeldPictures(BaseModel, frozen=True):
 
 
 def pictures_of_page(html: str, colours: Mapping[str, str]) -> Pictures:
-    """The pictures that a study's page holds, to render it again without its trials and stores.
+    """The images that a study's page holds, to render it again without its trials and stores.
 
     Args:
         html: The page, of this version's form.
@@ -123,15 +123,15 @@ def pictures_of_page(html: str, colours: Mapping[str, str]) -> Pictures:
 
 
 def pictures_of(
-    results: StudyResults, colours: Mapping[str, str], *, most_bytes: int, stores: Mapping[str, Path]
+    results: StudyResults, colours: Mapping[str, str], *, most_bytes: int, stores: Mapping[str, Path] | None
 ) -> Pictures:
     """Best, median and worst cases of each set, fewer where they would take more than `most_bytes`.
 
     Args:
         results: The study.
         colours: arm -> colour.
-        most_bytes: Of all pictures together, in base64.
-        stores: Folders of the study's stores that do not lie in its own folder.
+        most_bytes: Of all images together, in base64.
+        stores: Folders of the study's stores that do not lie in its own folder; None: no store lies elsewhere.
     """
     arms = shown_arms(results)
     seed, skeleton, gallery, notes, left = _shared_seed(results, arms), "", [], [], most_bytes
@@ -210,17 +210,16 @@ def shown_sets(results: StudyResults) -> list[str]:
 
 
 def _opened(
-    results: StudyResults, set_name: str, arms: Sequence[str], seed: int | None, stores: Mapping[str, Path]
+    results: StudyResults, set_name: str, arms: Sequence[str], seed: int | None, stores: Mapping[str, Path] | None
 ) -> tuple[PoseDataset, dict[str, Evaluation]]:
     each = results.sets[set_name]
-    folder = stores.get(each.store) or inside(results.folder, f"stores/{each.store}", named_by="study.json")
-    if not (folder / "store.json").is_file():
-        raise DataError(
-            f"store {each.store} is not in the study's folder, so its images cannot be shown; name the folder of the "
-            "stores: prepose report FOLDER --stores DIR"
-        )
+    named = (stores or {}).get(each.store)
+    folder = named or own_store(results, each.store)
+    if folder is None or not (folder / "store.json").is_file():
+        advice = "" if stores is None else "; name the folder of the stores: prepose report FOLDER --stores DIR"
+        raise DataError(f"store {each.store} is not in the study's folder, so its images cannot be shown{advice}")
     # What its own store names by path is another's word as well; a store that the caller names may hold images by path.
-    dataset = replace(open_store(folder, each.split), confined=each.store not in stores)
+    dataset = replace(open_store(folder, each.split), confined=named is None)
     evaluations = {}
     for arm in arms:
         trials = [trial for trial in results.measured(arm, set_name) if seed in (None, trial.seed)]
@@ -229,6 +228,16 @@ def _opened(
     if not evaluations or max(evaluation.index.max() for evaluation in evaluations.values()) >= len(dataset):
         raise DataError(f"{folder}: does not contain the evaluated samples, so its images cannot be shown")
     return dataset, evaluations
+
+
+def own_store(results: StudyResults, name: str) -> Path | None:
+    """The folder of a store that lies in the study's own folder; None where there is none.
+
+    Raises:
+        DataError: the name leads out of the study's folder, or a link is in the way.
+    """
+    folder = inside(results.folder, f"stores/{name}", named_by="study.json")
+    return folder if (folder / "store.json").is_file() else None
 
 
 def stores_below(study: Study, parent: Path) -> dict[str, Path]:

@@ -1,16 +1,19 @@
 """What a study's page draws: curves, budgets, matrices, parts and confidence as values for the script."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 
+from prepose.studies.analysis.study_analysis import Matrix, SetResult, StudyAnalysis
 from prepose.studies.analysis.wording import NONE, figure, interval, measure
 from prepose.studies.pages.colours import ARM_COLOURS
-from prepose.studies.report.tables_of_page import BASELINES, VARIANT_TITLES, titles_of
+from prepose.studies.report.tables_of_page import BASELINES, VARIANT_TITLES
+from prepose.studies.statistics.comparison import ArmFigure
+from prepose.studies.statistics.crossing import Crossing
+from prepose.studies.statistics.interval import Interval
 from prepose.studies.tables import flops_written
-
-Json = Mapping[str, Any]
 
 DASHES: Final = ("solid", "dash", "dot", "dashdot", "longdash")
 # The same in SVG, for a legend outside the plot.
@@ -22,16 +25,16 @@ FEWEST_LEVELS = 3
 TICKS_APART = 1.2
 
 
-def styles_of(found: Json) -> dict[str, tuple[str, str]]:
+def styles_of(found: StudyAnalysis) -> dict[str, tuple[str, str]]:
     """The colour and dash of each arm: colours tell levels that are compared, dashes those they are crossed with."""
     compared, varied = _compared(found), _varied(found)
     first = [name for name in varied if name in compared] or varied
     keys = {
-        arm["name"]: (
-            tuple(arm["levels"][name] for name in first),
-            tuple(arm["levels"][name] for name in varied if name not in first),
+        arm.name: (
+            tuple(arm.levels[name] for name in first),
+            tuple(arm.levels[name] for name in varied if name not in first),
         )
-        for arm in found["arms"]
+        for arm in found.arms
     }
     colours, dashes = (list(dict.fromkeys(key[side] for key in keys.values())) for side in (0, 1))
     styles = {}
@@ -42,67 +45,60 @@ def styles_of(found: Json) -> dict[str, tuple[str, str]]:
     return styles
 
 
-def colours_of(found: Json) -> dict[str, str]:
+def colours_of(found: StudyAnalysis) -> dict[str, str]:
     """The colour of each arm."""
     return {name: colour for name, (colour, _) in styles_of(found).items()}
 
 
-def _compared(found: Json) -> set[str]:
+def _compared(found: StudyAnalysis) -> set[str]:
     # A factor that both sides name at one level says where they are compared, not what is.
-    return {
-        name
-        for each in found["comparisons"]
-        for name, level in each["arm"].items()
-        if each["baseline"].get(name) != level
-    }
+    return {name for each in found.comparisons for name, level in each.arm.items() if each.baseline.get(name) != level}
 
 
-def _varied(found: Json) -> list[str]:
-    return [factor["name"] for factor in found["study"]["factors"] if len(factor["levels"]) > 1]
+def _varied(found: StudyAnalysis) -> list[str]:
+    return [factor.name for factor in found.study.factors if len(factor.levels) > 1]
 
 
-def curve_errors(found: Json) -> list[tuple[str, str]]:
+def curve_errors(found: StudyAnalysis) -> list[tuple[str, str]]:
     """The held-out errors that some arm has a curve of, with what the reader calls them."""
-    names = dict.fromkeys(name for arm in found["curves"] for seed in arm["seeds"] for name in seed["errors"])
+    names = dict.fromkeys(name for arm in found.curves for seed in arm.seeds for name in seed.errors)
     return [(name, "validation" if name == "validation" else f"held-out {name}") for name in names]
 
 
-def script_data(found: Json) -> dict[str, Any]:
+def script_data(found: StudyAnalysis) -> dict[str, Any]:
     """What the script draws, but for poses."""
     return {
         "arms": [{"name": name, "colour": colour, "dash": dash} for name, (colour, dash) in styles_of(found).items()],
-        "sets": [{"name": each["name"], "title": each["title"]} for each in found["sets"]],
+        "sets": [{"name": each.name, "title": each.title} for each in found.sets],
         "curves": _curves(found),
         "levels": [*_level_lines(found)],
         "budgets": [*_budget_curves(found)],
         "budget_ticks": _budget_ticks(found),
         "crossings": _crossings(found),
-        "matrices": [_matrix(each, titles_of(found)) for each in found["matrices"]],
-        "parts": {each["name"]: _parts(each) for each in found["sets"]},
-        "confidence": {each["name"]: _confidence(each) for each in found["sets"]},
+        "matrices": [_matrix(each, found.titles) for each in found.matrices],
+        "parts": {each.name: _parts(each) for each in found.sets},
+        "confidence": {each.name: _confidence(each) for each in found.sets},
     }
 
 
-def _curves(found: Json) -> dict[str, list[dict[str, Any]]]:
+def _curves(found: StudyAnalysis) -> dict[str, list[dict[str, Any]]]:
     """For each error, each arm's mean and range over seeds at the points that all its seeds have."""
     curves: dict[str, list[dict[str, Any]]] = {}
     for name, _ in curve_errors(found):
-        for arm in found["curves"]:
-            seeds = [seed for seed in arm["seeds"] if name in seed["errors"]]
-            length = min((len(seed["images"]) for seed in seeds), default=0)
-            errors = np.array([seed["errors"][name][:length] for seed in seeds], dtype=float).reshape(
-                len(seeds), length
-            )
+        for arm in found.curves:
+            seeds = [seed for seed in arm.seeds if name in seed.errors]
+            length = min((len(seed.images) for seed in seeds), default=0)
+            errors = np.array([seed.errors[name][:length] for seed in seeds], dtype=float).reshape(len(seeds), length)
             known = ~np.isnan(errors).any(axis=0) if length else np.zeros(0, bool)
             if not known.any():
                 continue
             axes = {
-                axis: _rounded(np.mean([seed[axis][:length] for seed in seeds], axis=0)[known], 4)
+                axis: _rounded(np.mean([getattr(seed, axis)[:length] for seed in seeds], axis=0)[known], 4)
                 for axis in ("images", "flops", "counted_flops", "seconds")
             }
             band = {"mean": errors.mean(axis=0), "low": errors.min(axis=0), "high": errors.max(axis=0)}
             shown = {key: _rounded(values[known], 5) for key, values in band.items()}
-            curves.setdefault(name, []).append({"arm": arm["arm"], **axes, **shown})
+            curves.setdefault(name, []).append({"arm": arm.arm, **axes, **shown})
     return curves
 
 
@@ -110,62 +106,62 @@ def _rounded(values: np.ndarray, digits: int) -> list[float]:
     return [float(f"{value:.{digits}g}") for value in values.tolist()]
 
 
-def level_factor(found: Json) -> str | None:
+def level_factor(found: StudyAnalysis) -> str | None:
     """The factor along whose levels errors are drawn: the longest that is not what arms are compared by, if any is."""
     compared, varied = _compared(found), _varied(found)
-    counts = {factor["name"]: len(factor["levels"]) for factor in found["study"]["factors"]}
+    counts = {factor.name: len(factor.levels) for factor in found.study.factors}
     longest = max([name for name in varied if name not in compared] or varied, key=counts.__getitem__, default=None)
     # Budgets have a plot of their own, against compute.
-    drawn = longest is not None and longest != found["study"]["budget_factor"] and counts[longest] >= FEWEST_LEVELS
+    drawn = longest is not None and longest != found.study.budget_factor and counts[longest] >= FEWEST_LEVELS
     return longest if drawn else None
 
 
-def _level_lines(found: Json) -> Iterator[dict[str, Any]]:
+def _level_lines(found: StudyAnalysis) -> Iterator[dict[str, Any]]:
     """Error at each level of a factor, for each set and combination of the other levels."""
     factor = level_factor(found)
     if factor is None:
         return
     styles, others = styles_of(found), [name for name in _varied(found) if name != factor]
-    for each in found["sets"]:
-        lines: dict[str, list[tuple[str, Json]]] = {}
-        for arm in found["arms"]:
-            row = each["arms"].get(arm["name"], {}).get("measures", {}).get(each["headline"])
+    for each in found.sets:
+        lines: dict[str, list[tuple[str, ArmFigure]]] = {}
+        for arm in found.arms:
+            row = each.figure(arm.name, each.headline)
             if row is not None:
-                lines.setdefault(" / ".join(arm["levels"][other] for other in others), []).append((arm["name"], row))
-        levels = {arm["name"]: arm["levels"][factor] for arm in found["arms"]}
+                lines.setdefault(" / ".join(arm.levels[other] for other in others), []).append((arm.name, row))
+        levels = {arm.name: arm.levels[factor] for arm in found.arms}
         for name, points in lines.items():
             colour, dash = styles[points[0][0]] if others else (ALONE, "solid")
-            style = {"set": each["name"], "name": name, "colour": colour, "dash": dash}
-            shown = _with_ends([row for _, row in points], each["headline"])
+            style = {"set": each.name, "name": name, "colour": colour, "dash": dash}
+            shown = _with_ends([row for _, row in points], each.headline)
             yield style | shown | {"levels": [levels[arm] for arm, _ in points]}
 
 
-def _budget_curves(found: Json) -> Iterator[dict[str, Any]]:
+def _budget_curves(found: StudyAnalysis) -> Iterator[dict[str, Any]]:
     """Error at the end of trainings of several budgets, for each set and combination of the other levels."""
-    factor = found["study"]["budget_factor"]
+    factor = found.study.budget_factor
     if factor is None:
         return
     styles = styles_of(found)
     others = [name for name in _varied(found) if name != factor]
-    for each in found["sets"]:
-        lines: dict[str, list[tuple[float, str, Json]]] = {}
-        for arm in found["arms"]:
-            row = each["arms"].get(arm["name"], {}).get("measures", {}).get(each["headline"])
+    for each in found.sets:
+        lines: dict[str, list[tuple[float, str, ArmFigure]]] = {}
+        for arm in found.arms:
+            row = each.figure(arm.name, each.headline)
             if row is not None:
-                name = " / ".join(arm["levels"][other] for other in others) or each["title"]
-                lines.setdefault(name, []).append((arm["counted_flops"], arm["name"], row))
+                name = " / ".join(arm.levels[other] for other in others) or each.title
+                lines.setdefault(name, []).append((arm.counted_flops, arm.name, row))
         drawn: list[str] = []
         for name, points in lines.items():
             colour = styles[points[0][1]][0]
             dash = DASHES[drawn.count(colour) % len(DASHES)]
             drawn.append(colour)
-            style = {"set": each["name"], "name": name, "colour": colour, "dash": dash}
+            style = {"set": each.name, "name": name, "colour": colour, "dash": dash}
             ordered = sorted(points, key=lambda point: point[0])
-            shown = _with_ends([row for _, _, row in ordered], each["headline"])
+            shown = _with_ends([row for _, _, row in ordered], each.headline)
             yield style | shown | {"flops": [flops for flops, _, _ in ordered]}
 
 
-def _budget_ticks(found: Json) -> list[dict[str, Any]]:
+def _budget_ticks(found: StudyAnalysis) -> list[dict[str, Any]]:
     """The budgets that the plot against compute has points at, as a reader writes them."""
     ticks: list[float] = []
     for flops in sorted({flops for line in _budget_curves(found) for flops in line["flops"]}):
@@ -175,19 +171,19 @@ def _budget_ticks(found: Json) -> list[dict[str, Any]]:
     return [{"flops": flops, "text": flops_written(flops)} for flops in ticks]
 
 
-def _with_ends(rows: Sequence[Json], name: str) -> dict[str, Any]:
+def _with_ends(rows: Sequence[ArmFigure], name: str) -> dict[str, Any]:
     """Means with their intervals, in the unit that readers see."""
     shown = measure(name)
-    ends = [row["interval"] or {"low": row["mean"], "high": row["mean"]} for row in rows]
+    ends = [row.interval or Interval(row.mean, row.mean) for row in rows]
     return {
         "axis": f"{shown.title}, {shown.unit}",
-        "mean": [shown.factor * row["mean"] for row in rows],
-        "low": [shown.factor * end["low"] for end in ends],
-        "high": [shown.factor * end["high"] for end in ends],
+        "mean": [shown.factor * row.mean for row in rows],
+        "low": [shown.factor * end.low for end in ends],
+        "high": [shown.factor * end.high for end in ends],
     }
 
 
-def _crossings(found: Json) -> list[dict[str, Any]]:
+def _crossings(found: StudyAnalysis) -> list[dict[str, Any]]:
     """Where budget curves cross within the budgets, as far as seeds tell; as words of a vertical line.
 
     A crossing that may as well lie before the first budget or behind the last is told in words alone: a line would say
@@ -195,70 +191,66 @@ def _crossings(found: Json) -> list[dict[str, Any]]:
     """
     return [
         {
-            "set": each["error_of"],
-            "flops": each["crossing"]["flops"],
-            "text": f"{each['arm']} {each['crossing']['order']} {each['baseline']}",
+            "set": each.error_of,
+            "flops": each.crossing.flops,
+            "text": f"{each.arm} {each.crossing.order} {each.baseline}",
         }
-        for each in found["compute"]
-        if each["along"] == "budgets" and _is_bounded(each["crossing"])
+        for each in found.compute
+        if each.along == "budgets" and each.crossing is not None and _is_bounded(each.crossing)
     ]
 
 
-def _is_bounded(crossing: Json | None) -> bool:
-    interval = crossing["interval"] if crossing else None
-    return interval is not None and bool(interval["low"]) and interval["high"] is not None
+def _is_bounded(crossing: Crossing) -> bool:
+    ends = crossing.interval
+    return ends is not None and ends.low > 0 and math.isfinite(ends.high)
 
 
-def _matrix(each: Json, titles: Mapping[str, str]) -> dict[str, Any]:
-    shown = measure(each["measure"])
-    cells = [[cell["figure"] for cell in row] for row in each["cells"]]
+def _matrix(each: Matrix, titles: Mapping[str, str]) -> dict[str, Any]:
+    shown = measure(each.measure)
+    cells = [[cell.figure for cell in row] for row in each.cells]
     return {
-        "title": ", ".join(each["where"].values()),
-        "factor": each["factor"],
+        "title": ", ".join(each.where.values()),
+        "factor": each.factor,
         "axis": f"{shown.title}, {shown.unit}",
-        "rows": each["rows"],
-        "columns": [titles[name] for name in each["columns"]],
-        "values": [[None if cell is None else shown.factor * cell["mean"] for cell in row] for row in cells],
-        "texts": [[_matrix_text(cell, each["measure"]) for cell in row] for row in cells],
-        "home": [[cell["at_home"] for cell in row] for row in each["cells"]],
+        "rows": each.rows,
+        "columns": [titles[name] for name in each.columns],
+        "values": [[None if cell is None else shown.factor * cell.mean for cell in row] for row in cells],
+        "texts": [[_matrix_text(cell, each.measure) for cell in row] for row in cells],
+        "home": [[cell.at_home for cell in row] for row in each.cells],
     }
 
 
-def _matrix_text(cell: Json | None, name: str) -> str:
+def _matrix_text(cell: ArmFigure | None, name: str) -> str:
     if cell is None:
         return NONE
-    ends = interval(cell["interval"], name)
-    return f"<b>{figure(cell['mean'], name, unit=False)}</b>" + (f"<br>{ends}" if ends else "")
+    ends = interval(cell.interval, name)
+    return f"<b>{figure(cell.mean, name, unit=False)}</b>" + (f"<br>{ends}" if ends else "")
 
 
-def _parts(each: Json) -> list[dict[str, Any]]:
+def _parts(each: SetResult) -> list[dict[str, Any]]:
     return [
         {
             "arm": name,
-            "parts": {part: round(row["mean"], 2) for part, row in arm["parts"].items()},
+            "parts": {part: round(row.mean, 2) for part, row in arm.parts.items()},
             "variants": {
-                VARIANT_TITLES.get(variant, variant): round(row["mean"], 2) for variant, row in arm["variants"].items()
+                VARIANT_TITLES.get(variant, variant): round(row.mean, 2) for variant, row in arm.variants.items()
             },
-            "baselines": [VARIANT_TITLES[variant] for variant in BASELINES if variant in arm["variants"]],
+            "baselines": [VARIANT_TITLES[variant] for variant in BASELINES if variant in arm.variants],
         }
-        for name, arm in each["arms"].items()
-        if arm["parts"]
+        for name, arm in each.arms.items()
+        if arm.parts
     ]
 
 
-def _confidence(each: Json) -> list[dict[str, Any]]:
+def _confidence(each: SetResult) -> list[dict[str, Any]]:
     return [
         {
             "arm": name,
-            "confidence": _column(arm["confidence"]["bins"], "confidence"),
-            "error": _column(arm["confidence"]["bins"], "error"),
-            "share": _column(arm["confidence"]["bins"], "share_well_placed"),
-            "order": arm["confidence"]["rank_correlation"]["mean"],
+            "confidence": [round(one.confidence, 4) for one in arm.confidence.bins],
+            "error": [round(one.error, 4) for one in arm.confidence.bins],
+            "share": [round(one.share_well_placed, 4) for one in arm.confidence.bins],
+            "order": arm.confidence.rank_correlation.mean,
         }
-        for name, arm in each["arms"].items()
-        if arm["confidence"]
+        for name, arm in each.arms.items()
+        if arm.confidence
     ]
-
-
-def _column(bins: Sequence[Json], name: str) -> list[float]:
-    return [round(each[name], 4) for each in bins]

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from prepose.studies.analysis.study_analysis import Costs, OverSeeds, SetResult, StudyAnalysis
 from prepose.studies.analysis.wording import (
     NONE,
     bytes_written,
@@ -15,14 +16,13 @@ from prepose.studies.analysis.wording import (
     signed,
 )
 from prepose.studies.results.error_groups import KINDS
+from prepose.studies.statistics.comparison import ArmFigure
 from prepose.studies.tables import flops_written
-
-Json = Mapping[str, Any]
 
 # Beside the headline measure of a set, at most these are shown; the CSV files have them all.
 BESIDE = ("pa_mpjpe_mm", "pck2d", "pck2d_box", "pckh_50")
 MOST_BESIDE = 2
-# Nine columns of figures and more are wider than a page.
+# Nine columns of numbers and more are wider than a page.
 MOST_SETS_BESIDE = 2
 PART_TITLES = {"scale": "scale", "orientation": "orientation", "rest": "rest (PA)"}
 VARIANT_TITLES = {
@@ -44,7 +44,7 @@ KIND_TITLES = {
 
 @dataclass(frozen=True)
 class Cell:
-    """A figure, with its interval in small print."""
+    """A number, with its interval in small print."""
 
     text: str
     note: str = ""
@@ -83,37 +83,32 @@ class WideTable:
     set_name: str = ""
 
 
-def titles_of(found: Json) -> dict[str, str]:
-    """What the reader calls each set."""
-    return {each["name"]: each["title"] for each in found["sets"]}
-
-
-def main_table(found: Json) -> WideTable:
+def main_table(found: StudyAnalysis) -> WideTable:
     """Every arm on every set: the headline measure and one or two beside it, with intervals."""
-    beside = MOST_BESIDE if len(found["sets"]) <= MOST_SETS_BESIDE else 1
-    measures = {each["name"]: _shown(each, beside) for each in found["sets"]}
+    beside = MOST_BESIDE if len(found.sets) <= MOST_SETS_BESIDE else 1
+    measures = {each.name: _shown(each, beside) for each in found.sets}
     rows = [*_baseline_rows(found, measures)]
-    for arm in found["arms"]:
+    for arm in found.arms:
         cells = [
-            _figure_cell(each["arms"].get(arm["name"], {}).get("measures", {}), name, _best(each, name))
-            for each in found["sets"]
-            for name in measures[each["name"]]
+            _figure_cell(each.figure(arm.name, name), name, best_mean(each, name))
+            for each in found.sets
+            for name in measures[each.name]
         ]
-        rows.append(Row(arm["name"], arm["name"], cells))
+        rows.append(Row(arm.name, arm.name, cells))
     return WideTable(
         title="Error on every test set",
         note="Mean over seeds; below it the 95 % interval over trainings and test subjects. Bold: the best mean. "
         "Baselines use no network.",
         label="trained",
-        groups=[(each["title"], len(measures[each["name"]])) for each in found["sets"]],
-        columns=[_column(name) for each in found["sets"] for name in measures[each["name"]]],
+        groups=[(each.title, len(measures[each.name])) for each in found.sets],
+        columns=[_column(name) for each in found.sets for name in measures[each.name]],
         rows=rows,
     )
 
 
-def _shown(each: Json, most: int) -> list[str]:
-    there = {name for arm in each["arms"].values() for name in arm["measures"]}
-    headline = each["headline"] if each["headline"] in there else next(iter(sorted(there)), each["headline"])
+def _shown(each: SetResult, most: int) -> list[str]:
+    there = {name for arm in each.arms.values() for name in arm.measures}
+    headline = each.headline if each.headline in there else next(iter(sorted(there)), each.headline)
     beside = [name for name in BESIDE if name in there and name != headline]
     return [headline, *beside[:most]]
 
@@ -123,56 +118,56 @@ def _column(name: str) -> str:
     return f"{shown.title}, {shown.unit}".rstrip(", ")
 
 
-def _best(each: Json, name: str) -> float | None:
-    means = [arm["measures"][name]["mean"] for arm in each["arms"].values() if name in arm["measures"]]
+def best_mean(each: SetResult, name: str) -> float | None:
+    """The best arm's mean of a measure; None with fewer than two arms."""
+    means = [arm.measures[name].mean for arm in each.arms.values() if name in arm.measures]
     if len(means) < 2:
         return None
     return min(means) if direction(name) == "lower" else max(means)
 
 
-def _figure_cell(figures: Json, name: str, best: float | None = None) -> Cell:
-    if name not in figures:
+def _figure_cell(row: ArmFigure | None, name: str, best: float | None = None) -> Cell:
+    if row is None:
         return Cell(NONE)
-    row = figures[name]
-    return Cell(figure(row["mean"], name, unit=False), interval(row["interval"], name), row["mean"] == best)
+    return Cell(figure(row.mean, name, unit=False), interval(row.interval, name), row.mean == best)
 
 
-def _baseline_rows(found: Json, measures: Mapping[str, Sequence[str]]) -> Iterator[Row]:
+def _baseline_rows(found: StudyAnalysis, measures: Mapping[str, Sequence[str]]) -> Iterator[Row]:
     for variant in BASELINES:
         cells = []
-        for each in found["sets"]:
-            means = [arm["variants"][variant]["mean"] for arm in each["arms"].values() if variant in arm["variants"]]
+        for each in found.sets:
+            means = [arm.variants[variant].mean for arm in each.arms.values() if variant in arm.variants]
             cells += [
-                Cell(_range(means, name) if means and name == "mpjpe_mm" else NONE) for name in measures[each["name"]]
+                Cell(_range(means, name) if means and name == "mpjpe_mm" else NONE) for name in measures[each.name]
             ]
         if any(cell.text != NONE for cell in cells):
             yield Row("", VARIANT_TITLES[variant], cells)
 
 
 def _range(means: Sequence[float], name: str) -> str:
-    """One figure; from the lowest to the highest where arms have other training poses, and so another mean of them."""
+    """One number; from the lowest to the highest where arms have other training poses, and so another mean of them."""
     low, high = (figure(end, name, unit=False) for end in (min(means), max(means)))
     return low if low == high else f"{low} to {high}"
 
 
-def costs_table(found: Json) -> WideTable:
+def costs_table(found: StudyAnalysis) -> WideTable:
     """What each arm cost."""
     rows = []
-    for arm in found["arms"]:
-        costs = arm["costs"]
+    for arm in found.arms:
+        costs = arm.costs
         texts = [
-            f"{len(arm['done'])} of {len(arm['trials'])}",
-            f"{arm['parameters']:,}",
-            f"{arm['images']:,}",
-            flops_written(arm["train_flops"]),
-            flops_written(arm["counted_flops"]),
-            _or_none(costs["validation_flops"], flops_written),
-            _or_none(costs["evaluation_flops"], flops_written),
-            _or_none(costs["train_seconds"], seconds_written),
+            f"{len(arm.done)} of {len(arm.trials)}",
+            f"{arm.parameters:,}",
+            f"{arm.images:,}",
+            flops_written(arm.train_flops),
+            flops_written(arm.counted_flops),
+            _or_none(costs.validation_flops, flops_written),
+            _or_none(costs.evaluation_flops, flops_written),
+            _or_none(costs.train_seconds, seconds_written),
             _or_none(_memory(costs), bytes_written),
-            _or_none(costs["energy_joules"], lambda joules: f"{joules / 3600:.1f} Wh"),
+            _or_none(costs.energy_joules, lambda joules: f"{joules / 3600:.1f} Wh"),
         ]
-        rows.append(Row(arm["name"], arm["name"], [Cell(text) for text in texts]))
+        rows.append(Row(arm.name, arm.name, [Cell(text) for text in texts]))
     return WideTable(
         title="Costs of each arm",
         note="One trial, mean over finished trials. FLOPs are forward and backward passes, pre-training included; "
@@ -186,36 +181,36 @@ def costs_table(found: Json) -> WideTable:
     )  # fmt: skip
 
 
-def _memory(costs: Json) -> float | None:
-    return costs["peak_device_memory_bytes"] or costs["peak_memory_bytes"]
+def _memory(costs: Costs) -> float | None:
+    return costs.peak_device_memory_bytes or costs.peak_memory_bytes
 
 
 def _or_none(value: float | None, write: Any) -> str:
     return NONE if value is None else write(value)
 
 
-def parts_tables(found: Json) -> Iterator[WideTable]:
-    """What the error is made of, for each set with truth in 3D."""
-    for each in found["sets"]:
-        arms = {name: arm for name, arm in each["arms"].items() if arm["parts"]}
+def parts_tables(found: StudyAnalysis) -> Iterator[WideTable]:
+    """What the error is made of, for each set with 3D ground truth."""
+    for each in found.sets:
+        arms = {name: arm for name, arm in each.arms.items() if arm.parts}
         if not arms:
             continue
-        named: dict[str, None] = dict.fromkeys(name for arm in arms.values() for name in arm["variants"])
+        named: dict[str, None] = dict.fromkeys(name for arm in arms.values() for name in arm.variants)
         variants = [name for name in named if name not in BASELINES]
         rows = [
             Row(
                 name,
                 name,
                 [
-                    _figure_cell(arm["measures"], "mpjpe_mm"),
-                    *(_mm_cell(arm["parts"].get(part)) for part in PART_TITLES),
-                    *(_mm_cell(arm["variants"].get(variant)) for variant in variants),
+                    _figure_cell(arm.measures.get("mpjpe_mm"), "mpjpe_mm"),
+                    *(_figure_cell(arm.parts.get(part), "mpjpe_mm") for part in PART_TITLES),
+                    *(_figure_cell(arm.variants.get(variant), "mpjpe_mm") for variant in variants),
                 ],
             )
             for name, arm in arms.items()
         ]
         yield WideTable(
-            title=f"Parts of the error: {each['title']}",
+            title=f"Parts of the error: {each.title}",
             note="mm. MPJPE is the sum of what the best scale removes (scale), what the best rotation, shift and scale "
             "remove beyond it (orientation), and the rest, which is PA-MPJPE. Then MPJPE with a part of the "
             "prediction replaced.",
@@ -223,72 +218,61 @@ def parts_tables(found: Json) -> Iterator[WideTable]:
             groups=[("MPJPE", 1), ("its parts", len(PART_TITLES)), ("instead of the prediction", len(variants))],
             columns=["", *PART_TITLES.values(), *(VARIANT_TITLES.get(name, name) for name in variants)],
             rows=rows,
-            set_name=each["name"],
+            set_name=each.name,
         )
 
 
-def _mm_cell(row: Json | None) -> Cell:
-    return Cell(NONE) if row is None else _figure_cell({"mpjpe_mm": row}, "mpjpe_mm")
-
-
-def group_tables(found: Json) -> Iterator[WideTable]:
+def group_tables(found: StudyAnalysis, kinds: Sequence[str] = KINDS) -> Iterator[WideTable]:
     """Errors by joint, state, share hidden and action, for each set: groups down, arms across."""
-    for each in found["sets"]:
-        for kind in KINDS:
-            arms = {name: arm for name, arm in each["arms"].items() if kind in arm["groups"]}
+    for each in found.sets:
+        for kind in kinds:
+            arms = {name: arm for name, arm in each.arms.items() if kind in arm.groups}
             if not arms:
                 continue
-            name = next(iter(arms.values()))["group_measure"]
+            name = next(iter(arms.values())).group_measure
             # The root's error is 0 by definition.
             labels = dict.fromkeys(
-                label for arm in arms.values() for label, row in arm["groups"][kind].items() if any(row["seed_means"])
+                label for arm in arms.values() for label, row in arm.groups[kind].items() if any(row.seed_means)
             )
             rows = [
                 Row(
                     "",
                     label.replace("_", " "),
-                    [_group_cell(arm["groups"][kind].get(label), name) for arm in arms.values()],
+                    [_group_cell(arm.groups[kind].get(label), name) for arm in arms.values()],
                 )
                 for label in labels
             ]
             yield WideTable(
-                title=f"{measure(name).title} {KIND_TITLES[kind]}: {each['title']}",
+                title=f"{measure(name).title} {KIND_TITLES[kind]}: {each.title}",
                 note=f"{measure(name).unit}; mean over seeds ± half the 95 % interval over seeds alone.",
                 label="",
                 groups=(),
                 columns=list(arms),
                 rows=rows,
-                set_name=each["name"],
+                set_name=each.name,
             )
 
 
-def _group_cell(row: Json | None, name: str) -> Cell:
-    if row is None or row["mean"] is None:
+def _group_cell(row: OverSeeds | None, name: str) -> Cell:
+    if row is None or row.mean is None:
         return Cell(NONE)
-    ends, shown = row["interval"], measure(name)
-    half = (
-        "" if ends is None else f"±{signed((ends['high'] - ends['low']) / 2 * shown.factor, shown.digits, plus=False)}"
-    )
-    return Cell(figure(row["mean"], name, unit=False), half)
+    ends, shown = row.interval, measure(name)
+    half = "" if ends is None else f"±{signed((ends.high - ends.low) / 2 * shown.factor, shown.digits, plus=False)}"
+    return Cell(figure(row.mean, name, unit=False), half)
 
 
-def matrix_tables(found: Json) -> Iterator[WideTable]:
+def matrix_tables(found: StudyAnalysis) -> Iterator[WideTable]:
     """Train x test, one table for each combination of the other levels."""
-    titles = titles_of(found)
-    for each in found["matrices"]:
-        where = f" ({', '.join(each['where'].values())})" if each["where"] else ""
+    for each in found.matrices:
+        where = f" ({', '.join(each.where.values())})" if each.where else ""
         rows = []
-        for level, cells in zip(each["rows"], each["cells"], strict=True):
-            shown = [
-                _figure_cell({} if c["figure"] is None else {each["measure"]: c["figure"]}, each["measure"])
-                for c in cells
-            ]
-            rows.append(Row("", level, shown))
+        for level, cells in zip(each.rows, each.cells, strict=True):
+            rows.append(Row("", level, [_figure_cell(cell.figure, each.measure) for cell in cells]))
         yield WideTable(
-            title=f"{each['factor']} × test set{where}",
-            note=f"{_column(each['measure'])}, protocol {each['protocol']}, with 95 % intervals.",
-            label=each["factor"],
+            title=f"{each.factor} × test set{where}",
+            note=f"{_column(each.measure)}, protocol {each.protocol}, with 95 % intervals.",
+            label=each.factor,
             groups=(),
-            columns=[titles[name] for name in each["columns"]],
+            columns=[found.titles[name] for name in each.columns],
             rows=rows,
         )

@@ -1,4 +1,4 @@
-"""A study's report: results.json with every figure, tables/*.csv, report.md and one self-contained report.html.
+"""A study's report: results.json with every number, tables/*.csv, report.md and one self-contained report.html.
 
 Reads what the trials left, needs no torch and no network.
 """
@@ -9,12 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from prepose.errors import DataError
 from prepose.files import inside, read_object, read_regular_file, write_whole
 from prepose.specs.study import Study
-from prepose.studies.analysis.analyse import FORMAT, analyse
+from prepose.studies.analysis.analyse import analyse
+from prepose.studies.analysis.study_analysis import FORMAT, StudyAnalysis, analysis_from, to_json
 from prepose.studies.pages.parts import render
-from prepose.studies.quickstart.report import write_report
 from prepose.studies.report.csv_files import write_csv_files
 from prepose.studies.report.markdown import as_markdown
 from prepose.studies.report.page import words
@@ -27,25 +29,6 @@ MOST_BYTES = 2_900_000
 NO_PICTURES = Pictures((), None, [], [], [], "")
 
 
-def write_report_of(folder: Path, *, stores_in: Path | None = None) -> Path:
-    """Write the page of whatever the folder holds: a study, or a quickstart.
-
-    Args:
-        folder: What a study or the quickstart wrote.
-        stores_in: Where a study's stores are, if not in its folder.
-
-    Raises:
-        DataError: it holds neither; see also `write_study_report` and `report.write_report`.
-    """
-    if (folder / "report.json").is_file():
-        if stores_in is not None:
-            raise DataError(
-                f"{folder}: is a quickstart, whose stores are in its folder; leave out --stores {stores_in}"
-            )
-        return write_report(folder)
-    return write_study_report(folder, stores_in=stores_in)
-
-
 def write_study_report(
     folder: Path, *, stores: Mapping[str, Path] | None = None, stores_in: Path | None = None
 ) -> Path:
@@ -55,7 +38,7 @@ def write_study_report(
     images that it has.
 
     A study that was published without its trials (`results/` of this project) is rendered from its results.json, with
-    the pictures that its page holds.
+    the images that its page holds.
 
     Args:
         folder: The study's folder.
@@ -76,10 +59,11 @@ def write_study_report(
     results = read_study(folder)
     folders = {**(stores or {}), **({} if stores_in is None else _named_stores(results.study, stores_in))}
     found = analyse(results)
-    write_whole(folder / "results.json", as_lines(found))
+    write_whole(folder / "results.json", as_lines(to_json(found)))
     _write_tables(folder, found)
-    room = MOST_BYTES - len(_page(found, NO_PICTURES))
-    return write_whole(folder / "report.html", _page(found, _pictures(results, found, folders, most_bytes=room)))
+    # Encoded as the file is written: half of a surrogate pair has no UTF-8.
+    left = MOST_BYTES - len(_page(found, NO_PICTURES).encode("utf-8", errors="backslashreplace"))
+    return write_whole(folder / "report.html", _page(found, _pictures(results, found, folders, most_bytes=left)))
 
 
 def _named_stores(study: Study, stores_in: Path) -> dict[str, Path]:
@@ -90,9 +74,7 @@ def _named_stores(study: Study, stores_in: Path) -> dict[str, Path]:
     return named
 
 
-def _pictures(
-    results: StudyResults, found: Mapping[str, Any], stores: Mapping[str, Path], *, most_bytes: int
-) -> Pictures:
+def _pictures(results: StudyResults, found: StudyAnalysis, stores: Mapping[str, Path], *, most_bytes: int) -> Pictures:
     """Images from the stores, or those that the page has already, whichever are of more sets."""
     colours, page = colours_of(found), inside(results.folder, "report.html")
     drawn = pictures_of(results, colours, most_bytes=most_bytes, stores=stores)
@@ -107,7 +89,7 @@ def _pictures(
     return replace(held, note=f"kept from the earlier report; {drawn.note}")
 
 
-def results_of(folder: Path) -> dict[str, Any]:
+def analysis_of(folder: Path) -> StudyAnalysis:
     """Every number of a study's report, from its trials, or from results.json where it was published without them.
 
     Raises:
@@ -120,44 +102,55 @@ def _is_published(folder: Path) -> bool:
     return not (folder / "trials").is_dir() and (folder / "results.json").is_file()
 
 
-def _published(file: Path) -> dict[str, Any]:
-    found = read_object(file, advice="restore it; without trials/ it cannot be computed again")
-    if found.get("format") != FORMAT:
+def _published(file: Path) -> StudyAnalysis:
+    values = read_object(file, advice="restore it; without trials/ it cannot be computed again")
+    if values.get("format") != FORMAT:
         raise DataError(
-            f"{file}: format {found.get('format')!r}, expected {FORMAT}: another version of prepose wrote it, and "
+            f"{file}: format {values.get('format')!r}, expected {FORMAT}: another version of prepose wrote it, and "
             "without trials/ it cannot be computed again; render it with that version"
         )
-    return found
+    try:
+        return analysis_from(values)
+    except ValidationError as error:
+        raise DataError(
+            f"{file}: is damaged ({_fault(error)}); restore it; without trials/ it cannot be computed again"
+        ) from error
+
+
+def _fault(error: ValueError) -> str:
+    """In one line: where a field is at fault, the first one and what it needs."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors(include_url=False)[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
 
 
 def _write_published(folder: Path) -> Path:
-    """Render the report of a study that was published without its trials: results.json and the page's pictures."""
-    file, page = inside(folder, "results.json"), inside(folder, "report.html")
-    found = _published(file)
-    try:
-        pictures = replace(NO_PICTURES, note="the study was published without them")
-        if page.is_file():
+    """Render the report of a study that was published without its trials: results.json and the page's images."""
+    found, page = _published(inside(folder, "results.json")), inside(folder, "report.html")
+    pictures = replace(NO_PICTURES, note="the study was published without them")
+    if page.is_file():
+        try:
             pictures = pictures_of_page(read_regular_file(page).decode(), colours_of(found))
-        text = _page(found, pictures)
-        _write_tables(folder, found)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(
-            f"{file}, {page.name}: damaged ({type(error).__name__}: {error}); restore them, or remove {page.name} to "
-            "render the report without pictures"
-        ) from error
+        except ValueError as error:
+            raise DataError(
+                f"{page}: is damaged ({_fault(error)}); restore it, or remove it to render the report without images"
+            ) from error
+    text = _page(found, pictures)
+    _write_tables(folder, found)
     return write_whole(page, text)
 
 
-def _write_tables(folder: Path, found: Mapping[str, Any]) -> None:
+def _write_tables(folder: Path, found: StudyAnalysis) -> None:
     write_csv_files(found, inside(folder, "tables"))
     write_whole(folder / "report.md", as_markdown(found))
 
 
-def _page(found: Mapping[str, Any], pictures: Pictures) -> str:
+def _page(found: StudyAnalysis, pictures: Pictures) -> str:
     return render("study.html.j2", "study.js", words(found) | pictures.words(), script_data(found) | pictures.data())
 
 
-def as_lines(found: Mapping[str, Any]) -> str:
+def as_lines(values: dict[str, Any]) -> str:
     """JSON with a line for each arm, set, trial and comparison: quick to write, and a difference of two can be read."""
 
     def spelt(value: Any) -> str:
@@ -165,4 +158,4 @@ def as_lines(found: Mapping[str, Any]) -> str:
             return json.dumps(value, allow_nan=False)
         return "[\n" + ",\n".join(json.dumps(each, allow_nan=False) for each in value) + "\n]"
 
-    return "{\n" + ",\n".join(f"{json.dumps(name)}: {spelt(value)}" for name, value in found.items()) + "\n}\n"
+    return "{\n" + ",\n".join(f"{json.dumps(name)}: {spelt(value)}" for name, value in values.items()) + "\n}\n"

@@ -1,6 +1,7 @@
 """Whether an arm knows how wrong it is: its confidence beside its errors in the image, seed by seed and together."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,18 @@ CONFIDENCE_RADIUS = 0.1
 
 Json = Mapping[str, Any]
 
-# Figures of a whole calibration, and what a bin holds beside its number of joints.
+# What is known of a whole calibration.
 FIGURES = ("expected_calibration_error", "overconfidence", "rank_correlation", "ordering")
-MEANS = ("confidence", "error", "share_well_placed")
+
+
+@dataclass(frozen=True)
+class ConfidenceBin:
+    """Joints of about one confidence: their number, and means over them; `error` in px, the others shares of 1."""
+
+    num_joints: int
+    confidence: float
+    error: float
+    share_well_placed: float
 
 
 def calibration_of(evaluation: Evaluation) -> dict[str, Any] | None:
@@ -26,7 +36,7 @@ def calibration_of(evaluation: Evaluation) -> dict[str, Any] | None:
     return calibration_in_image(evaluation, CONFIDENCE_RADIUS).to_json()
 
 
-def bins_together(calibrations: Sequence[Json]) -> list[dict[str, int | float]]:
+def bins_together(calibrations: Sequence[Json]) -> tuple[ConfidenceBin, ...]:
     """The bins of several seeds as one: the first bin of each, the second of each, and so on, weighted by joints.
 
     Every seed's bins hold about equally many joints, so that the bins of one rank are the same part of each seed's
@@ -36,6 +46,9 @@ def bins_together(calibrations: Sequence[Json]) -> list[dict[str, int | float]]:
     for rank in range(max(len(each["bins"]) for each in calibrations)):
         bins = [each["bins"][rank] for each in calibrations if rank < len(each["bins"])]
         weights = [each["num_joints"] for each in bins]
-        means = {name: float(np.average([each[name] for each in bins], weights=weights)) for name in MEANS}
-        together.append({"num_joints": int(sum(weights)), **means})
-    return together
+        confidence, error, share = (
+            float(np.average([each[name] for each in bins], weights=weights))
+            for name in ("confidence", "error", "share_well_placed")
+        )
+        together.append(ConfidenceBin(int(sum(weights)), confidence, error, share))
+    return tuple(together)

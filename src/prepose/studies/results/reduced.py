@@ -2,7 +2,7 @@
 
 A reduction is a thousandth of its evaluation and is kept beside it (`SET.sums.npz`), so that a report of hundreds of
 trials reads each evaluation once in its life. It names the digest of the arrays it was made from: of another
-evaluation, or of another version of prepose, it is made anew.
+evaluation, or of another version of prepose, it is computed again.
 """
 
 import hashlib
@@ -42,7 +42,7 @@ class Reduced:
     Attributes:
         sums: `measures`, `parts` (of MPJPE; they add up to it) or `variants` (their MPJPE) -> name -> sums of the
             scored values, and how many there were.
-        facts: Everything else, as plain values: `samples` (digest of samples and truth), `num_samples`,
+        facts: Everything else, as plain values: `samples` (digest of samples and ground truth), `num_samples`,
             `num_subjects`, `clusters` (`count`, `kind`, `text`), `group_measure`, `groups` (kind -> label -> sum and
             count), `calibration` (None where there is none).
     """
@@ -73,7 +73,7 @@ def keep_reduction(path: Path) -> None:
     """Reduce an evaluation that was just saved, so that the first report of its study need not.
 
     Args:
-        path: The evaluation's JSON file. One of a single sample tells no spread and is left to the report to refuse.
+        path: The evaluation's JSON file. One of a single sample has no spread and is left to the report to refuse.
     """
     said = read_object(path, advice="evaluate again")
     if said["num_samples"] > 1:

@@ -1,7 +1,7 @@
 """What a study's trials left in its folder, read without torch: evaluations as they are asked for, costs, failures.
 
-Figures stand side by side only where they were measured alike: within an evaluation set every trial must have been
-scored by one protocol on the same samples; anything else is refused. Trials that are missing or failed are listed.
+Only results under one protocol are comparable: within an evaluation set every trial must have been scored by the same
+protocol on the same samples; anything else is refused. Trials that are missing or failed are listed.
 """
 
 import json
@@ -21,7 +21,7 @@ from prepose.specs.study import EvaluationSet, Study
 
 State = Literal["done", "failed", "missing"]
 
-# What must be the same for two evaluations to stand side by side.
+# What must be the same for two evaluations to be comparable.
 _ALIKE = ("protocol", "dataset", "split", "num_samples")
 COST_NUMBERS = (
     "train_flops", "counted_flops", "validation_flops", "evaluation_flops", "images_seen", "train_seconds",
@@ -93,6 +93,10 @@ class StudyResults:
     def measured(self, arm: str, set_name: str) -> tuple[TrialResult, ...]:
         """The trials of an arm that were measured on a set."""
         return tuple(trial for trial in self.of_arm(arm) if set_name in trial.headers)
+
+    def trial_ids(self, arm: str, set_name: str) -> tuple[str, ...]:
+        """The names of those."""
+        return tuple(trial.id for trial in self.measured(arm, set_name))
 
     @cached_property
     def arms(self) -> tuple[PlannedArm, ...]:
@@ -244,7 +248,7 @@ def _check_alike(results: StudyResults) -> None:
             if unlike:
                 raise DataError(
                     f"{trial.evaluation_file(name)}: measured unlike trial {first.id}: {_told(unlike[0], header)} "
-                    f"against {_told(unlike[0], expected)}; figures of unlike protocols do not stand side by side: "
+                    f"against {_told(unlike[0], expected)}; trials measured in different ways are not comparable: "
                     "evaluate one of them again"
                 )
 

@@ -21,7 +21,7 @@ LOOKED_AT = 1000
 
 
 def check_stores(study: Study, arms: Sequence[Arm], folders: Mapping[str, Path]) -> None:
-    """See that the stores which the study does not draw are there, and have 3D labels where arms learn from them.
+    """Check that the stores which the study does not render are there, and have 3D labels where arms learn from them.
 
     Raises:
         DataError: a store or split is missing or not complete.
@@ -48,7 +48,7 @@ def check_stores(study: Study, arms: Sequence[Arm], folders: Mapping[str, Path])
 
 
 def check_sets(study: Study, arms: Sequence[Arm], folders: Mapping[str, Path]) -> None:
-    """See that every set can be scored as the study says, for every network, and gives what comparisons are about.
+    """Check that every set can be scored as the study says, for every network, and gives what comparisons are about.
 
     Raises:
         DataError: a set, its protocol and a network do not fit.

@@ -1,4 +1,4 @@
-"""Running a study: its folder, its worlds, its trials; and resuming where an earlier session stopped."""
+"""Carrying a study out: its folder, its worlds, its trials; and resuming where an earlier session stopped."""
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +12,6 @@ from prepose.files import LOCK, inside, locked
 from prepose.models.flops import count_parameters
 from prepose.recipes.budget import training_flops
 from prepose.recipes.run import environment
-from prepose.specs.reading import at_scale
 from prepose.specs.study import Study
 from prepose.studies.engines.local import Engine, Failure, Job, Outcome, cores, run_jobs
 from prepose.studies.run.checks import check_sets
@@ -26,8 +25,8 @@ from prepose.studies.run.folder import (
 )
 from prepose.studies.run.live_table import Expected, live_table
 from prepose.studies.run.other_studies import check_others, take_over
-from prepose.studies.run.planning import DEFAULT_SETTINGS, Planned, RunSettings, check_device, checked_arms, plan_study
-from prepose.studies.run.stores import draw_worlds, store_folders
+from prepose.studies.run.planning import DEFAULT_SETTINGS, Planned, RunSettings, check_device, machine_of, plan_study
+from prepose.studies.run.stores import draw_worlds
 from prepose.studies.run.trial_work import TrialOrder, carry_out, is_done, placed_set
 from prepose.studies.tables import flops_written, number_of
 from prepose.studies.trials import base_recipe, counted_flops, on_stores
@@ -68,25 +67,25 @@ def run_study(
         console: Where progress is shown.
 
     Raises:
-        RecipeError: an arm cannot be run, or a cluster not be reached, found before anything is drawn.
+        RecipeError: an arm cannot be run, or a cluster not be reached, found before anything is rendered.
         DataError: the folder holds something else, or a store does not fit, found before anything is trained.
         KeyboardInterrupt: Ctrl-C or SIGTERM; what is finished is kept, trainings have saved their state.
     """
     console = console or Console(quiet=True)
-    scaled = at_scale(study, settings.budget_scale)
     check_device(settings.accelerator, cluster=settings.cluster)
-    checked_arms(scaled, store_folders(scaled, out, settings.stores))
+    planned = plan_study(study, out, settings=settings)
     check_others(settings.trials_of)
     with locked(out / LOCK, f"is running the study in {out}"):
         wanted = definition(study, base_recipe(study), size=settings.size, budget_scale=settings.budget_scale)
         claim_folder(out, wanted, extend=settings.extend)
-        planned = plan_study(study, out, settings=settings, engine=engine)
-        # The folder may have been begun on another machine.
+        # The folder may have been begun on another machine, or by another process since it was looked at.
+        machine, resources = machine_of(out, settings)
+        planned = replace(planned, machine=machine, resources=resources)
         check_device(planned.machine.accelerator, cluster=planned.cluster)
         keep_plan(out, planned.as_json(), extend=settings.extend)
         note_session(out, environment())
         if planned.cluster:
-            # Without jobs it only sees whether it could carry any out, before minutes are spent on drawing.
+            # Without jobs it only checks whether it could run any, before minutes are spent on rendering.
             reached = replace(planned.resources, shared=(out,))
             engine((), resources=reached, tick=lambda running: None, on_done=lambda name, outcome: None)
         with split_progress(console) as show:

@@ -1,8 +1,9 @@
-"""What a study would take: trials, operations, memory and time, from a few steps of each kind and without a trial."""
+"""What a study would take: trials, FLOPs, memory and time, from a few steps of each kind and without a trial."""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,13 @@ from prepose.data.store import open_store
 from prepose.files import inside
 from prepose.metrics.protocols import get_protocol
 from prepose.models.flops import count_flops, count_parameters
-from prepose.recipes.budget import stage_cost, training_flops
-from prepose.specs.recipe import Recipe, Stage, ValidationSpec
+from prepose.recipes.budget import training_flops
+from prepose.specs.recipe import Recipe
 from prepose.specs.study import Study
 from prepose.studies.engines.local import Engine, run_jobs
 from prepose.studies.run.other_studies import check_others, done_elsewhere
-from prepose.studies.run.planning import DEFAULT_SETTINGS, Planned, RunSettings, picture_px, plan_study, seconds_of
-from prepose.studies.run.step_speed import PICTURES, StepCost, step_costs, step_key
+from prepose.studies.run.planning import DEFAULT_SETTINGS, Planned, RunSettings, image_px, plan_study
+from prepose.studies.run.step_speed import IMAGES, StepCost, step_costs, step_key
 from prepose.studies.run.stores import missing_splits
 from prepose.studies.run.trial_work import is_done, placed_set
 from prepose.studies.tables import flops_written, number_of
@@ -41,7 +42,7 @@ class ArmForecast:
         train_flops: Of a trial's training.
         counted_flops: The same with a stage that several trainings share counted by its part.
         memory_bytes: Of the process.
-        device_memory_bytes: Of the graphics card; None on a processor.
+        device_memory_bytes: Of the GPU; None on a processor.
         seconds: Of a trial, validations and evaluations included.
     """
 
@@ -64,12 +65,12 @@ class Forecast:
         study: Its name.
         arms: What a trial of each arm would take.
         trials: Each trial: `id`, `arm`, `seed`, `done`.
-        jobs: Trials side by side.
-        threads: Threads of each.
+        jobs: Trials in parallel.
+        threads: CPU threads of each.
         accelerator: `cpu` or `cuda`.
         seconds: Of all trials that are not done.
         samples_to_draw: Samples of worlds that are not there yet.
-        notes: How the figures were found.
+        notes: How the numbers were found.
     """
 
     study: str
@@ -98,111 +99,76 @@ def forecast(
         PoseError: a step cannot be carried out.
     """
     check_others(settings.trials_of)
-    planned = plan_study(study, out, settings=settings, engine=engine)
+    planned = plan_study(study, out, settings=settings)
+    machine, resources, folders = planned.machine, planned.resources, planned.folders
     recipes = [arm.recipe for arm in planned.arms]
-    px = max(picture_px(planned.study, recipe) for recipe in recipes)
-    steps = step_costs(
-        recipes, known=planned.steps, machine=planned.machine, resources=planned.resources, picture_px=px, engine=engine
-    )
-    counts = _counts(planned)
-    arms = tuple(_arm_forecast(arm, planned, steps=steps, counts=counts, px=px) for arm in planned.arms)
+    px = max(image_px(planned.study, recipe) for recipe in recipes)
+    steps = step_costs(recipes, machine=machine, resources=resources, image_px=px, engine=engine)
+    arms = tuple(_arm_forecast(arm, planned, steps, px) for arm in planned.arms)
     trials = tuple(_trial_rows(planned, out, settings.trials_of))
     seconds = {each.arm: each.seconds for each in arms}
     left = [seconds[trial["arm"]] for trial in trials if not trial["done"]]
+    worlds = {name: spec for name, spec in planned.study.stores.items() if spec.world is not None}
     return Forecast(
         study=planned.study.name,
         arms=arms,
         trials=trials,
-        jobs=planned.resources.at_once,
-        threads=planned.resources.threads,
-        accelerator=planned.machine.accelerator,
-        seconds=max(sum(left) / max(1, min(planned.resources.at_once, len(left))), max(left, default=0.0)),
-        samples_to_draw=_to_draw(planned),
-        notes=_notes(planned, len(steps)),
+        jobs=resources.at_once,
+        threads=resources.threads,
+        accelerator=machine.accelerator,
+        seconds=max(sum(left) / max(1, min(resources.at_once, len(left))), max(left, default=0.0)),
+        samples_to_draw=sum(sum(missing_splits(spec, folders[name]).values()) for name, spec in worlds.items()),
+        notes=(
+            f"Time: median of a few real steps of each of {len(steps)} kinds of stage on noise images, "
+            f"{resources.at_once} in parallel as the trials will run, on the machine as busy as it is now; validation "
+            "and evaluation by their forward FLOPs at the same rate.",
+            "Memory: the peak of the process in those steps, and its cache of decoded images (at most 512 MB).",
+        ),
     )
 
 
-def _notes(planned: Planned, kinds: int) -> tuple[str, ...]:
-    at_once = planned.resources.at_once
-    return (
-        f"Time: median of a few real steps of each of {kinds} kinds of stage on images of noise, {at_once} side by "
-        "side as the trials will run, on the machine as busy as it is now; validation and evaluation by their forward "
-        "FLOPs at the same rate.",
-        "Memory: the peak of the process in those steps, and the images that it will keep decoded (at most 512 MB).",
-    )
-
-
-def _arm_forecast(
-    arm: Arm, planned: Planned, *, steps: Mapping[str, StepCost], counts: Mapping[tuple[str, str], int], px: int
-) -> ArmForecast:
-    recipe = arm.recipe
+def _arm_forecast(arm: Arm, planned: Planned, steps: Mapping[str, StepCost], px: int) -> ArmForecast:
+    recipe, study, flops = arm.recipe, planned.study, training_flops(arm.recipe)
     costs = [steps[step_key(recipe, stage)] for stage in recipe.stages]
     device = [cost.peak_device_memory_bytes for cost in costs if cost.peak_device_memory_bytes is not None]
-    pictures = sum(counts[store_name(spec.store), spec.split] for spec in recipe.sources.values())
-    kept = min(CACHE_BYTES, max(0, pictures - PICTURES) * px * px * 3)
+
+    @cache
+    def count(name: str, split: str) -> int:
+        known = study.stores[name].counts.get(split)
+        return len(open_store(planned.folders[name], split)) if known is None else known
+
+    images = sum(count(store_name(spec.store), spec.split) for spec in recipe.sources.values())
+    passes = _validation_passes(recipe, count)
+    for each in study.sets.values():
+        protocol = get_protocol(each.protocol)
+        scored = math.ceil(count(each.store, each.split) / protocol.stride)
+        passes += scored * (2 if protocol.flip_test else 1)
+    training = sum(cost.seconds * recipe.steps(stage) for cost, stage in zip(costs, recipe.stages, strict=True))
     return ArmForecast(
         arm=arm.name,
         levels=dict(arm.levels),
         parameters=count_parameters(recipe.model),
         images=recipe.samples,
-        train_flops=training_flops(recipe),
+        train_flops=flops,
         counted_flops=counted_flops(arm),
-        memory_bytes=max(cost.peak_memory_bytes for cost in costs) + kept,
-        device_memory_bytes=max(device) if device else None,
-        seconds=_trial_seconds(recipe, planned.study, steps=steps, counts=counts),
+        memory_bytes=max(cost.peak_memory_bytes for cost in costs)
+        + min(CACHE_BYTES, max(0, images - IMAGES) * px * px * 3),
+        device_memory_bytes=max(device, default=None),
+        seconds=training * (1 + passes * count_flops(recipe.model).forward / flops),
     )
 
 
-def _trial_seconds(
-    recipe: Recipe, study: Study, *, steps: Mapping[str, StepCost], counts: Mapping[tuple[str, str], int]
-) -> float:
-    per_step, forward = seconds_of(recipe, steps), count_flops(recipe.model).forward
-    total, a_pass = 0.0, 0.0
+def _validation_passes(recipe: Recipe, count: Any) -> int:
+    """Samples that all validations of a trial look at."""
+    passes = 0
     for stage in recipe.stages:
-        seconds = per_step[stage.name]
-        a_pass = seconds / recipe.batch_size * forward / stage_cost(recipe.model, stage).training
-        total += seconds * recipe.steps(stage) + a_pass * _validated(recipe, stage, counts)
-    for each in study.sets.values():
-        protocol = get_protocol(each.protocol)
-        scored = math.ceil(counts[each.store, each.split] / protocol.stride)
-        total += a_pass * scored * (2 if protocol.flip_test else 1)
-    return total
-
-
-def _validated(recipe: Recipe, stage: Stage, counts: Mapping[tuple[str, str], int]) -> int:
-    """Samples that all validations of a stage look at."""
-    spec = recipe.validation_of(stage)
-    if spec is None:
-        return 0
-    sets: list[Any] = [spec, *recipe.watched.values()]
-    each_time = sum(_limited(one, counts) for one in sets)
-    return math.ceil(recipe.steps(stage) * recipe.batch_size / spec.every) * each_time
-
-
-def _limited(spec: ValidationSpec | Any, counts: Mapping[tuple[str, str], int]) -> int:
-    count = counts[store_name(spec.store), spec.split]
-    return count if spec.limit is None else min(count, spec.limit)
-
-
-def _counts(planned: Planned) -> dict[tuple[str, str], int]:
-    """(store, split) -> samples, of all that the study names."""
-    counts = {}
-    for name, spec in planned.study.stores.items():
-        for split, count in spec.counts.items():
-            counts[name, split] = count
-    pairs = [
-        *((store_name(spec.store), spec.split) for arm in planned.arms for spec in _specs(arm.recipe)),
-        *((each.store, each.split) for each in planned.study.sets.values()),
-    ]
-    for name, split in dict.fromkeys(pairs):
-        if (name, split) not in counts:
-            counts[name, split] = len(open_store(planned.folders[name], split))
-    return counts
-
-
-def _specs(recipe: Recipe) -> list[Any]:
-    validations = [spec for stage in recipe.stages if (spec := recipe.validation_of(stage)) is not None]
-    return [*recipe.sources.values(), *validations, *recipe.watched.values()]
+        spec = recipe.validation_of(stage)
+        if spec is not None:
+            sets = (spec, *recipe.watched.values())
+            counts = [(count(store_name(each.store), each.split), each.limit) for each in sets]
+            each_time = sum(there if limit is None else min(there, limit) for there, limit in counts)
+            passes += math.ceil(recipe.steps(stage) * recipe.batch_size / spec.every) * each_time
+    return passes
 
 
 def _trial_rows(planned: Planned, out: Path, others: Sequence[Path]) -> list[dict[str, Any]]:
@@ -219,43 +185,32 @@ def _trial_rows(planned: Planned, out: Path, others: Sequence[Path]) -> list[dic
     return [{"id": trial.id, "arm": trial.arm, "seed": trial.seed, "done": done(trial)} for trial in planned.trials]
 
 
-def _to_draw(planned: Planned) -> int:
-    return sum(
-        sum(missing_splits(spec, planned.folders[name]).values())
-        for name, spec in planned.study.stores.items()
-        if spec.world is not None
-    )
-
-
 def print_forecast(found: Forecast, console: Console | None = None) -> None:
     """Print a forecast: a row for each arm, then the whole."""
     console = console or PlainConsole()
-    seeds = sorted({trial["seed"] for trial in found.trials})
+    seeds = {trial["seed"] for trial in found.trials}
     shared = any(arm.counted_flops != arm.train_flops for arm in found.arms)
     title = f"{found.study}: {number_of(len(found.arms), 'arm')} x {number_of(len(seeds), 'seed')}"
     heads = ("parameters", "images", "training", *["counted"] * shared, "memory", "a trial")
     table = table_of("arm", *heads, title=title)
     for arm in found.arms:
-        memory = f"{arm.memory_bytes / 1e9:.1f} GB"
-        if arm.device_memory_bytes is not None:
-            memory += f" + {arm.device_memory_bytes / 1e9:.1f} GB"
-        same = arm.counted_flops == arm.train_flops
+        counted = "" if arm.counted_flops == arm.train_flops else flops_written(arm.counted_flops)
+        memory = " + ".join(f"{each / 1e9:.1f} GB" for each in (arm.memory_bytes, arm.device_memory_bytes) if each)
         table.add_row(
             arm.arm,
             f"{arm.parameters / 1e6:.2f} M",
             f"{arm.images:,}",
             flops_written(arm.train_flops),
-            *(["" if same else flops_written(arm.counted_flops)] * shared),
+            *[counted] * shared,
             memory,
             duration(arm.seconds),
         )
     console.print(table)
     done = sum(1 for trial in found.trials if trial["done"])
-    drawing = f", after {found.samples_to_draw:,} samples are drawn" if found.samples_to_draw else ""
-    lines = [
-        f"{number_of(len(found.trials), 'trial')}, {done} done; {found.jobs} side by side on {found.accelerator}, "
-        f"{number_of(found.threads, 'thread')} each: about {duration(found.seconds)}{drawing}",
-        *found.notes,
-    ]
-    for line in lines:
+    drawing = f", after {found.samples_to_draw:,} samples are rendered" if found.samples_to_draw else ""
+    whole = (
+        f"{number_of(len(found.trials), 'trial')}, {done} done; {found.jobs} in parallel on {found.accelerator}, "
+        f"{number_of(found.threads, 'thread')} each: about {duration(found.seconds)}{drawing}"
+    )
+    for line in (whole, *found.notes):
         console.print(line, highlight=False)

@@ -42,7 +42,7 @@ def definition(study: Study, base: Recipe, *, size: str | None, budget_scale: fl
 
 
 def claim_folder(folder: Path, wanted: Mapping[str, Any], *, extend: bool) -> None:
-    """Make the folder this study's own, or see that it is.
+    """Make the folder this study's own, or check that it is.
 
     Args:
         folder: The study's folder.
@@ -82,7 +82,7 @@ def plan_of(arms: Sequence[Arm], trials: Sequence[PlannedTrial]) -> dict[str, An
 
 
 def keep_plan(folder: Path, plan: Mapping[str, Any], *, extend: bool) -> None:
-    """Write the plan, or see that the one that is there is the same.
+    """Write the plan, or check that the one that is there is the same.
 
     Raises:
         DataError: the same definition now means other trials: a recipe it names has changed.

@@ -18,7 +18,7 @@ LEFT_BEHIND = ("tensorboard", "checkpoints")
 
 
 def check_others(others: Sequence[Path]) -> None:
-    """See that each folder holds a study.
+    """Check that each folder holds a study.
 
     Raises:
         DataError: one does not.

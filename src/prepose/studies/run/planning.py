@@ -12,17 +12,16 @@ from prepose.recipes.train import Machine
 from prepose.specs.reading import at_scale
 from prepose.specs.recipe import Recipe
 from prepose.specs.study import Study
-from prepose.studies.engines.local import Engine, Resources, cores, threads_each
+from prepose.studies.engines.local import Resources, cores, threads_each
 from prepose.studies.run.checks import check_stores
 from prepose.studies.run.folder import plan_of, read_plan
-from prepose.studies.run.step_speed import StepCost, costs_from_plain, plain_costs, step_costs, step_key
 from prepose.studies.run.stores import check_worlds, store_folders
 from prepose.studies.run.trial_costs import check_system
 from prepose.studies.trials import Arm, PlannedTrial, arms_of, stores_of, trials_of
 
 # The side that images of a store on disk are taken to have where speed is measured.
 USUAL_PX = 256
-# The cluster's scheduler knows how many find room.
+# The cluster's scheduler knows how many fit.
 ALL_THAT_FIT = 10_000
 
 
@@ -31,17 +30,17 @@ class RunSettings:
     """How a study is run; nothing but rounding depends on it, except on `budget_scale`.
 
     Attributes:
-        jobs: Trials side by side; None: as many as the machine has cores, or graphics cards.
+        jobs: Trials in parallel; None: as many as the machine has cores, or GPUs.
         threads: CPU threads of each; None: what the study's folder was begun with, or its share of the cores.
         accelerator: `auto`, `cpu` or `cuda`; `auto` is what the folder was begun with, or what there is.
-        gpus: Graphics cards of each trial; less than 1: shared.
+        gpus: GPUs of each trial; less than 1: shared.
         stores: Where worlds are kept that several studies use; None: in the study's folder.
         trials_of: Folders of other studies; trials that they have done are copied.
         budget_scale: This many times the study's budget.
         size: The size that a built-in study was asked for in.
         extend: Whether a changed definition takes the place of the one in the folder.
         checkpoint_seconds: Time between checkpoints.
-        cluster: Whether trials run on other machines: then jobs are as many as find room, threads 1, and the
+        cluster: Whether trials run on other machines: then jobs are as many as fit, threads 1, and the
             accelerator is `cuda` where `gpus` says so.
     """
 
@@ -71,8 +70,7 @@ class Planned:
         arms: Its arms, at their budget.
         trials: Its trials, the first seed's first.
         machine: What each trial may use.
-        resources: How many run side by side.
-        steps: What steps cost, where the budget counts seconds.
+        resources: How many run in parallel.
         cluster: Whether they run on other machines.
     """
 
@@ -82,7 +80,6 @@ class Planned:
     trials: tuple[PlannedTrial, ...]
     machine: Machine
     resources: Resources
-    steps: Mapping[str, StepCost]
     cluster: bool = False
 
     @property
@@ -99,70 +96,35 @@ class Planned:
     def as_json(self) -> dict[str, Any]:
         """What `plan.json` holds."""
         kept = {"accelerator": self.machine.accelerator, "threads": self.machine.threads}
-        steps = {"step_seconds": plain_costs(self.steps)} if self.steps else {}
-        return plan_of(self.arms, self.trials) | {"machine": kept} | steps
+        return plan_of(self.arms, self.trials) | {"machine": kept}
 
 
-def checked_arms(study: Study, folders: Mapping[str, Path]) -> tuple[Arm, ...]:
-    """The arms of a study, after every check that needs no sample drawn and no step measured.
-
-    Lengths are final but for the budget rule `seconds`.
+def plan_study(study: Study, out: Path, *, settings: RunSettings) -> Planned:
+    """Plan every trial, after every check that needs no sample drawn.
 
     Raises:
         RecipeError: an arm cannot be run, or studies cannot on this system.
-        DataError: a store is missing.
-    """
-    check_system()
-    check_worlds(study)
-    arms = arms_of(study, step_seconds=_as_good_as_nothing)
-    trials_of(study, arms)
-    check_stores(study, arms, folders)
-    return arms
-
-
-def plan_study(study: Study, out: Path, *, settings: RunSettings, engine: Engine) -> Planned:
-    """Plan every trial; where the budget counts seconds, steps are measured first, once for each folder.
-
-    Raises:
-        RecipeError: an arm cannot be run, or a step cannot be carried out.
-        DataError: a store is missing.
+        DataError: a store is missing, or the plan that is there is damaged.
     """
     scaled = at_scale(study, settings.budget_scale)
     folders = store_folders(scaled, out, settings.stores)
-    arms = checked_arms(scaled, folders)
-    before = read_plan(out) if (out / "plan.json").exists() else {}
-    machine, resources = _machine(settings, before.get("machine", {}))
-    steps: Mapping[str, StepCost] = {}
-    if scaled.budget.rule == "seconds":
-        steps = step_costs(
-            [arm.recipe for arm in arms],
-            known=costs_from_plain(before.get("step_seconds", {})),
-            machine=machine,
-            resources=resources,
-            picture_px=picture_px(scaled, arms[0].recipe),
-            engine=engine,
-        )
-        arms = arms_of(scaled, step_seconds=lambda recipe: seconds_of(recipe, steps))
-    return Planned(scaled, folders, arms, trials_of(scaled, arms), machine, resources, steps, settings.cluster)
+    check_system()
+    check_worlds(scaled)
+    arms = arms_of(scaled)
+    trials = trials_of(scaled, arms)
+    check_stores(scaled, arms, folders)
+    return Planned(scaled, folders, arms, trials, *machine_of(out, settings), settings.cluster)
 
 
-def seconds_of(recipe: Recipe, steps: Mapping[str, StepCost]) -> dict[str, float]:
-    """Seconds of a step of each stage of a recipe."""
-    return {stage.name: steps[step_key(recipe, stage)].seconds for stage in recipe.stages}
-
-
-def picture_px(study: Study, recipe: Recipe) -> int:
-    """The side of the largest images that a recipe reads."""
+def image_px(study: Study, recipe: Recipe) -> int:
+    """The side of the largest images that a recipe reads, px."""
     specs = [study.stores[name] for name, _ in stores_of(recipe)]
     return max(USUAL_PX if spec.world is None else spec.size for spec in specs)
 
 
-def _as_good_as_nothing(recipe: Recipe) -> dict[str, float]:
-    return {stage.name: 1e-9 for stage in recipe.stages}
-
-
-def _machine(settings: RunSettings, before: Mapping[str, object]) -> tuple[Machine, Resources]:
-    """What each trial may use; threads and device stay what they were, because rounding depends on them."""
+def machine_of(out: Path, settings: RunSettings) -> tuple[Machine, Resources]:
+    """What each trial may use; threads and device stay as planned before, because rounding depends on them."""
+    before = read_plan(out).get("machine", {}) if (out / "plan.json").exists() else {}
     accelerator = settings.accelerator
     if accelerator == "auto":
         accelerator = str(
@@ -183,11 +145,11 @@ def check_device(accelerator: str, *, cluster: bool) -> None:
     """Check that trials can use a device, before minutes are spent on rendering worlds.
 
     Raises:
-        RecipeError: they are to use a graphics card, on this machine, and it has none that torch can use.
+        RecipeError: they are to use a GPU, on this machine, and it has none that torch can use.
     """
     if accelerator == "cuda" and not cluster and found_accelerator() != "cuda":
         raise RecipeError(
-            "the trials are to run on cuda, and this machine has no graphics card that torch can use; pass "
+            "the trials are to run on cuda, and this machine has no GPU that torch can use; pass "
             "--accelerator cpu, or check the driver and that torch was built for cuda"
         )
 
@@ -197,14 +159,14 @@ def _of_cluster(settings: RunSettings) -> str:
 
 
 def found_accelerator() -> str:
-    """`cuda` where there is a graphics card, else `cpu`."""
+    """`cuda` where there is a GPU, else `cpu`."""
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def default_jobs(*, cuda: bool) -> int:
-    """Trials side by side where nobody says: one for each graphics card, or for each core while memory lasts."""
+    """Trials in parallel where nobody says: one for each GPU, or for each core while memory lasts."""
     import torch
 
     if cuda:

@@ -1,16 +1,15 @@
 """How long a training step takes on this machine, and what memory it needs: measured on a few real steps.
 
-The steps are the trial's own, network, losses, augmentation and batch size; the images are noise, so that nothing
-needs to be there yet. Steps are measured side by side, as the study's trials will run, because trials share caches and
-memory: alone each of them would be faster.
+The steps are the trial's own, network, losses, augmentation and batch size; the images are noise, so that nothing needs
+to be there yet. They are measured in parallel, as the study's trials will run: alone each of them would be faster.
 """
 
 import hashlib
 import json
 import math
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +26,10 @@ from prepose.specs.recipe import Recipe, Stage
 from prepose.studies.engines.local import Engine, Job, Resources, values_of
 from prepose.studies.run.trial_costs import forget_peak_memory, peak_memory_bytes
 
-# Each measurement takes about so long, after a warm-up.
-MEASURED_SECONDS = 2.0
-WARM_UP, MOST_STEPS, ROUNDS = 2, 40, 4
-PICTURES = 64
+# The first steps allocate memory and choose kernels.
+WARM_UP, MEASURED = 3, 9
+IMAGES = 64
+MOST_AT_ONCE = 16
 # What a step costs does not depend on these.
 _WITHOUT_COST = frozenset(
     {"name", "samples", "learning_rate", "schedule", "warm_up", "milestones", "decay", "momentum", "validation"}
@@ -44,7 +43,7 @@ class StepCost:
     Attributes:
         seconds: The median of a few.
         peak_memory_bytes: Of the process, with a cache of few images.
-        peak_device_memory_bytes: Of the graphics card; None on a processor.
+        peak_device_memory_bytes: Of the GPU; None on a processor.
     """
 
     seconds: float
@@ -66,93 +65,67 @@ def step_key(recipe: Recipe, stage: Stage) -> str:
 
 
 def step_costs(
-    recipes: Sequence[Recipe],
-    *,
-    known: Mapping[str, StepCost],
-    machine: Machine,
-    resources: Resources,
-    picture_px: int,
-    engine: Engine,
+    recipes: Sequence[Recipe], *, machine: Machine, resources: Resources, image_px: int, engine: Engine
 ) -> dict[str, StepCost]:
     """What a step of each stage of each recipe takes, by `step_key`.
 
     Args:
         recipes: The recipes.
-        known: What need not be measured again.
         machine: What each trial may use.
-        resources: How many run side by side.
-        picture_px: Side of the stored images.
+        resources: How many run in parallel.
+        image_px: Side of the stored images.
         engine: Where to measure.
 
     Raises:
         PoseError: a step cannot be carried out; for want of memory, say.
     """
-    wanted = {step_key(recipe, stage): (recipe, stage) for recipe in recipes for stage in recipe.stages}
-    missing = {key: pair for key, pair in wanted.items() if key not in known}
-    if not missing:
-        return {key: known[key] for key in wanted}
+    kinds = {step_key(recipe, stage): (recipe, stage) for recipe in recipes for stage in recipe.stages}
     # Fewer measurements than trials at once would be measured in a quieter machine than the study will have.
-    copies = math.ceil(min(resources.at_once, 16) / len(missing))
+    copies = math.ceil(min(resources.at_once, MOST_AT_ONCE) / len(kinds))
     jobs = [
-        Job(f"{stage.name} of {recipe.name} ({key}.{copy})", measure_step, (recipe, stage, machine, picture_px))
+        Job(f"{stage.name} of {recipe.name} ({key}.{copy})", measure_step, (recipe, stage, machine, image_px))
         for copy in range(copies)
-        for key, (recipe, stage) in missing.items()
+        for key, (recipe, stage) in kinds.items()
     ]
     outcomes = engine(jobs, resources=resources, tick=lambda running: None, on_done=lambda name, outcome: None)
-    found = list(values_of(outcomes).values())
-    measured = {key: _together(found[number :: len(missing)]) for number, key in enumerate(missing)}
-    return {key: known[key] if key in known else measured[key] for key in wanted}
+    found: list[Any] = list(values_of(outcomes).values())
+    return {key: _together(found[number :: len(kinds)]) for number, key in enumerate(kinds)}
 
 
-def _together(costs: Sequence[Any]) -> StepCost:
+def _together(costs: Sequence[StepCost]) -> StepCost:
     device = [cost.peak_device_memory_bytes for cost in costs if cost.peak_device_memory_bytes is not None]
     return StepCost(
         sum(cost.seconds for cost in costs) / len(costs),
         max(cost.peak_memory_bytes for cost in costs),
-        max(device) if device else None,
+        max(device, default=None),
     )
 
 
-def measure_step(recipe: Recipe, stage: Stage, machine: Machine, picture_px: int) -> StepCost:
-    """Carry a few steps of a stage out on images of noise, by the training loop itself."""
+def measure_step(recipe: Recipe, stage: Stage, machine: Machine, image_px: int) -> StepCost:
+    """Carry out a few steps of a stage on noise images, by the training loop itself."""
     cuda = machine.accelerator == "cuda"
     forget_peak_memory(cuda=cuda)
     with tempfile.TemporaryDirectory(prefix="prepose-") as folder:
-        store = Path(folder) / "noise"
-        _write_noise(store, recipe.model.skeleton, picture_px)
-        alone = _on_noise(recipe, stage, store)
-        first = _seconds_a_step(alone, Path(folder) / "first", machine, steps=WARM_UP, rounds=WARM_UP)[-1]
-        steps = min(MOST_STEPS, max(ROUNDS, math.ceil(MEASURED_SECONDS / first)))
-        found = _seconds_a_step(alone, Path(folder) / "second", machine, steps=steps, rounds=ROUNDS)
-    return StepCost(
-        # The first round warms up.
-        float(np.median(found[1:])),
-        peak_memory_bytes(),
-        torch.cuda.max_memory_allocated() if cuda else None,
-    )
+        store, run = Path(folder) / "noise", Path(folder) / "run"
+        _write_noise(store, recipe.model.skeleton, image_px)
+        run_recipe(_few_steps(recipe, stage, store), run, machine=replace(machine, checkpoint_seconds=3600.0))
+        seconds = [recipe.batch_size / float(row["samples_per_second"]) for row in read_log(run)]
+    device = torch.cuda.max_memory_allocated() if cuda else None
+    return StepCost(float(np.median(seconds[WARM_UP:])), peak_memory_bytes(), device)
 
 
-def _seconds_a_step(recipe: Recipe, out: Path, machine: Machine, *, steps: int, rounds: int) -> list[float]:
-    """Seconds of a step in each of the rounds."""
-    batch = recipe.batch_size
-    stages = tuple(stage.model_copy(update={"samples": steps * batch}) for stage in recipe.stages)
-    short = recipe.model_copy(update={"stages": stages, "log_every": max(1, steps // rounds) * batch})
-    run_recipe(short, out, machine=replace(machine, checkpoint_seconds=3600.0))
-    rows = read_log(out)
-    return [batch / float(row["samples_per_second"]) for row in rows]
-
-
-def _on_noise(recipe: Recipe, stage: Stage, store: Path) -> Recipe:
-    sources = {
-        name: spec.model_copy(update={"store": str(store), "split": "train", "keep": 1.0, "cap": None})
-        for name, spec in recipe.sources.items()
-    }
+def _few_steps(recipe: Recipe, stage: Stage, store: Path) -> Recipe:
+    """The stage alone, on a store of noise, with a row in the log for each step."""
+    noise = {"store": str(store), "split": "train", "keep": 1.0, "cap": None}
+    samples = (WARM_UP + MEASURED) * recipe.batch_size
     return recipe.model_copy(
         update={
-            "sources": sources,
-            "stages": (stage.model_copy(update={"validation": None}),),
+            "sources": {name: spec.model_copy(update=noise) for name, spec in recipe.sources.items()},
+            "stages": (stage.model_copy(update={"validation": None, "samples": samples}),),
+            "log_every": recipe.batch_size,
             "validation": None,
             "watched": {},
+            "start": None,
             # Random weights cost what trained ones do, and need not be fetched.
             "model": recipe.model.model_copy(update={"weights": "random"}),
         }
@@ -169,15 +142,5 @@ def _write_noise(folder: Path, skeleton_name: str, side: int) -> None:
         box = np.array([0.0, 0.0, side, side])
         return PoseSample(image, skeleton, box, joints, cam, np.ones(len(skeleton), np.uint8))
 
-    samples = (sample() for _ in range(PICTURES))
-    write_store(folder, StoreDescription("noise", skeleton), "train", samples, total=PICTURES)
-
-
-def plain_costs(costs: Mapping[str, StepCost]) -> dict[str, Any]:
-    """For `plan.json`."""
-    return {key: asdict(cost) for key, cost in costs.items()}
-
-
-def costs_from_plain(content: Mapping[str, Any]) -> dict[str, StepCost]:
-    """What `plain_costs` wrote."""
-    return {key: StepCost(**values) for key, values in content.items()}
+    samples = (sample() for _ in range(IMAGES))
+    write_store(folder, StoreDescription("noise", skeleton), "train", samples, total=IMAGES)

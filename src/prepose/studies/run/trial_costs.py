@@ -44,10 +44,10 @@ class ProcessCost:
     Attributes:
         device: Where the arithmetic was done.
         threads: CPU threads.
-        side_by_side: Trials at once on the machine.
+        side_by_side: Trials in parallel on the device.
         peak_memory_bytes: The process's largest resident memory in the trial.
-        peak_device_memory_bytes: Likewise on the graphics card; None on a processor.
-        energy_joules: The devices' energy over the trials side by side; None where no device tells, or where the
+        peak_device_memory_bytes: Likewise on the GPU; None on a processor.
+        energy_joules: The devices' energy over the trials in parallel; None where no device can be read, or where the
             trial was begun in another session.
         energy_source: `nvml`, `rapl` or None.
     """

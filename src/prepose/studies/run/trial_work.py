@@ -1,4 +1,4 @@
-"""One trial of a study: train, or go on; measure on every set; say what it cost."""
+"""One trial of a study: train or resume, evaluate on every set, note what it cost."""
 
 import hashlib
 import json

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -16,7 +16,6 @@ from prepose.studies.statistics.interval import (
     holm,
     holm_levels,
     minimum_detectable_effect,
-    plain,
     standardised,
     t_interval,
     t_p_value,
@@ -50,10 +49,6 @@ class ArmFigure:
     mean: float
     deviation: float | None
     interval: Interval | None
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return plain(self)
 
 
 @dataclass(frozen=True)
@@ -109,10 +104,6 @@ class Comparison:
     adjusted_p_value: float | None = None
     adjusted_verdict: Verdict | None = None
     notes: tuple[str, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values; what cannot be told is None."""
-        return plain(self)
 
 
 def arm_figure(arm: ArmScores) -> ArmFigure:

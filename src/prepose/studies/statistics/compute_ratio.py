@@ -5,7 +5,7 @@ its people.
 """
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -13,7 +13,7 @@ from scipy import stats
 
 from prepose.studies.statistics.bootstrap import drawn
 from prepose.studies.statistics.curves import ArmCurves, Root, root_along, shared_seeds
-from prepose.studies.statistics.interval import CONFIDENCE, FEWEST_SEEDS, Interval, plain
+from prepose.studies.statistics.interval import CONFIDENCE, FEWEST_SEEDS, Interval
 
 LEVELS = 20
 RESAMPLES = 1000
@@ -70,10 +70,6 @@ class ComputeRatio:
     geometric_mean: float | None
     geometric_mean_interval: Interval | None
     notes: tuple[str, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values; open ends are None."""
-        return plain(self)
 
 
 def compute_ratio(arm: ArmCurves, baseline: ArmCurves, *, generator: np.random.Generator) -> ComputeRatio:

@@ -1,13 +1,13 @@
 """Where two curves of error against compute cross: from how much compute on one arm is ahead of another."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float
 
 from prepose.studies.statistics.curves import ArmCurves, not_told_from_zero, shared_seeds
-from prepose.studies.statistics.interval import FEWEST_SEEDS, Interval, plain
+from prepose.studies.statistics.interval import FEWEST_SEEDS, Interval
 
 Order = Literal["overtakes", "falls behind", "ahead throughout", "behind throughout"]
 
@@ -39,10 +39,6 @@ class Crossing:
     range_flops: tuple[float, float]
     times_crossed: int
     notes: tuple[str, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values; open ends are None."""
-        return plain(self)
 
 
 def crossing(arm: ArmCurves, baseline: ArmCurves) -> Crossing:

@@ -6,11 +6,12 @@ Pure functions of numbers and arrays; what they are applied to is the matter of 
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import numpy as np
 from jaxtyping import Float
+from pydantic import BeforeValidator
 from scipy import optimize, special, stats
 
 CONFIDENCE = 0.95
@@ -20,12 +21,17 @@ POWER = 0.8
 FEWEST_SEEDS = 3
 
 
+def _open_end(infinite: float) -> BeforeValidator:
+    # JSON has no infinite numbers: an open end is null there.
+    return BeforeValidator(lambda end: infinite if end is None else end)
+
+
 @dataclass(frozen=True)
 class Interval:
     """From `low` to `high`, in the unit of what it belongs to; an open end is infinite (a ratio's lower one 0)."""
 
-    low: float
-    high: float
+    low: Annotated[float, _open_end(-math.inf)]
+    high: Annotated[float, _open_end(math.inf)]
 
     def __contains__(self, value: float) -> bool:
         return self.low <= value <= self.high
@@ -64,7 +70,7 @@ def t_interval(estimate: float, uncertainty: Uncertainty, confidence: float = CO
 
 
 def t_p_value(estimate: float, uncertainty: Uncertainty) -> float:
-    """How often a truth of 0 would give an estimate this far off or farther, two-sided; agrees with `t_interval`."""
+    """How often a true value of 0 would give an estimate at least this far off, two-sided; agrees with `t_interval`."""
     if uncertainty.standard_error == 0:
         return 1.0 if estimate == 0 else 0.0
     return float(2 * stats.t.sf(abs(estimate) / uncertainty.standard_error, uncertainty.df))
@@ -148,16 +154,3 @@ def holm_levels(adjusted: Sequence[float], alpha: float = ALPHA) -> list[float]:
     """
     rejected = [p < alpha for p in adjusted]
     return [alpha / (len(adjusted) - (sum(rejected) - own)) for own in rejected]
-
-
-def plain(value: Any) -> dict[str, Any]:
-    """A dataclass of results as values that JSON knows: tuples become lists, what is not finite becomes None."""
-    return {name: _plain(each) for name, each in asdict(value).items()}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _plain(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
