@@ -281,18 +281,18 @@ FAULTS_2D: Mapping[str, Fault] = {
     "joints off by one": Fault(_both(lambda joints, sample: np.roll(joints, 1, axis=0)), ("order",)),
     "joints permuted": Fault(_both(_permuted), ("order",)),
     "y of 2D labels from the bottom": Fault(_img(_bottom_up), ("upright", "sides", "pairing", "reprojection")),
-    "2D labels at twice the picture's size": Fault(_img(lambda joints, sample: joints * 2), ("boxes", "calibration")),
-    "pictures shifted by one": Fault(_shifted_picture, ("pairing",)),
-    "pictures shuffled": Fault(_shuffled_picture, ("pairing",)),
+    "2D labels at twice the image's size": Fault(_img(lambda joints, sample: joints * 2), ("boxes", "calibration")),
+    "images shifted by one": Fault(_shifted_picture, ("pairing",)),
+    "images shuffled": Fault(_shuffled_picture, ("pairing",)),
     "boxes of another place": Fault(_other_box, ("boxes",)),
     "box's centre taken for its corner": Fault(
         _box(lambda box: np.concatenate([box[:2] + box[2:] / 2, box[2:]])), ("boxes",)
     ),
     "samples repeated": Fault(_repeat_sample, ("copies",)),
     "labels repeated": Fault(_repeat_label, ("copies",)),
-    "picture missing": Fault(_bytes(lambda data: Path("not-there.jpg")), ("files",)),
-    "picture truncated": Fault(_bytes(lambda data: data[: len(data) // 2]), ("files",)),
-    "picture blank": Fault(_bytes(lambda data: BLANK), ("files", "pairing")),
+    "image missing": Fault(_bytes(lambda data: Path("not-there.jpg")), ("files",)),
+    "image truncated": Fault(_bytes(lambda data: data[: len(data) // 2]), ("files",)),
+    "image blank": Fault(_bytes(lambda data: BLANK), ("files", "pairing")),
     "joint infinite": Fault(_img(_filled(np.inf)), ("numbers",)),
     "half a joint missing": Fault(_img(_half_missing), ("numbers",)),
     "missing joints at (-1, -1)": Fault(_img(_filled(-1.0)), ("numbers",)),
@@ -319,7 +319,7 @@ FAULTS_3D: Mapping[str, Fault] = {
         _camera(lambda camera: replace(camera, K=camera.K * np.array([[1.05, 1, 1], [1, 1.05, 1], [1, 1, 1]]))),
         ("reprojection",),
     ),
-    "picture 8 px high for 80": Fault(
+    "image 8 px high for 80": Fault(
         _camera(lambda camera: replace(camera, size_wh=(camera.size_wh[0], camera.size_wh[1] // 10))), ("calibration",)
     ),
     "a thigh half as long again": Fault(_stretched(("r_knee",), 1.5), ("bones",)),

@@ -27,12 +27,12 @@ def called(monkeypatch):
 
     def run(study, out, *, settings, engine, console):
         calls.append((study, out, settings, engine))
-        return StudyEnd(out, 4 - len(run.failures), run.failures)
+        return StudyEnd(out, 4 - len(run.failures), run.failures, {})
 
     run.failures = {}
     calls.append(run)
     monkeypatch.setattr(conduct_study, "run_study", run)
-    monkeypatch.setattr(study_report, "write_study_report", lambda out: out / "report.html")
+    monkeypatch.setattr(study_report, "write_study_report", lambda out, stores: out / "report.html")
     monkeypatch.setattr(builtin_studies, "STUDIES", {"small": lambda size: small_study(name=f"small-{size}")})
     return calls
 
@@ -134,7 +134,7 @@ def test_a_study_is_printed_ready_to_edit(called):
 
 
 def test_a_report_is_written_and_named(tmp_path, monkeypatch):
-    monkeypatch.setattr(quickstart_report, "write_report_of", lambda folder: folder / "report.html")
+    monkeypatch.setattr(quickstart_report, "write_report_of", lambda folder, stores_in: folder / "report.html")
     done = invoke("report", str(tmp_path))
     assert done.exit_code == 0 and done.stdout.strip() == f"open {tmp_path / 'report.html'}"
 

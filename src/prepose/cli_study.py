@@ -106,7 +106,7 @@ def _print_end(end: "StudyEnd") -> None:
     for title, failure in end.failures.items():
         say(f"  {title}: {failure.message}")
     if end.done:
-        say(f"open {write_study_report(end.folder)}")
+        say(f"open {write_study_report(end.folder, stores=end.stores)}")
     if end.failures:
         raise typer.Exit(1)
 
@@ -114,12 +114,18 @@ def _print_end(end: "StudyEnd") -> None:
 @study_app.command()
 def report(
     folder: Annotated[Path, typer.Argument(help="Folder of a study or of the quickstart.")],
+    stores: Annotated[
+        Path | None, typer.Option(help="Folder of the study's stores, where they are not in the study's folder.")
+    ] = None,
 ) -> None:
-    """Regenerate the report of a study or of the quickstart from its trials."""
+    """Regenerate the report of a study or of the quickstart from its trials.
+
+    Stores outside the study's folder are not opened without --stores; the images that its page already has are kept.
+    """
     from prepose.console import say
     from prepose.studies.quickstart.report import write_report_of
 
-    say(f"open {write_report_of(folder)}")
+    say(f"open {write_report_of(folder, stores_in=stores)}")
 
 
 @study_app.command()

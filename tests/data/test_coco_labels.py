@@ -99,6 +99,26 @@ def test_entries_that_are_no_objects_are_refused(tmp_path):
         read_from(tmp_path, labels)
 
 
+@pytest.mark.parametrize("side", ["640", -1, True, 640.5, [640], 10**400])
+@pytest.mark.parametrize("key", ["width", "height"])
+def test_an_images_size_is_a_number_of_px(tmp_path, key, side):
+    labels = content([5, 6, 2] + [0] * 39)
+    labels["images"][0] |= {"width": 640, "height": 480, key: side}
+    with pytest.raises(DataError, match=f"the {key} of image 1 is .*; expected a whole number of px"):
+        read_from(tmp_path, labels)
+
+
+@pytest.mark.parametrize("side", [None, 0])
+def test_an_images_size_may_be_left_out(tmp_path, side):
+    labels = content([5, 6, 2] + [0] * 39)
+    labels["images"][0] |= {"width": 640, "height": side}
+    _, people, _ = read_from(tmp_path, labels)
+    assert np.isnan(people.sizes_wh).all()
+    labels["images"][0] |= {"height": 480.0}
+    _, people, _ = read_from(tmp_path, labels)
+    assert people.sizes_wh.tolist() == [[640, 480]]
+
+
 @pytest.mark.parametrize("name", [5, None, ["a.jpg"]])
 def test_a_file_name_is_a_text(tmp_path, name):
     labels = content([5, 6, 2] + [0] * 39)

@@ -7,7 +7,7 @@ import pytest
 from fakes_custom import fake_custom, fake_custom_csv
 from prepose.body.skeleton import joint_map
 from prepose.body.skeletons import MPII_16
-from prepose.data.custom_labels import read_custom_labels
+from prepose.data.custom_labels import TEXT_COLUMNS, read_custom_labels
 from prepose.errors import DataError
 
 
@@ -255,10 +255,46 @@ def test_semicolons_and_tabs_separate_columns_too(tmp_path, delimiter, start):
     assert read_custom_labels(path).samples == as_usual.samples
 
 
-@pytest.mark.parametrize("delimiter", [",", ";"])
-def test_a_decimal_comma_is_named(tmp_path, delimiter):
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_a_decimal_comma_is_read_and_noted(tmp_path, delimiter):
+    fake_custom_csv(tmp_path, np.random.default_rng(4))
+    path = tmp_path / "labels.csv"
+    as_usual = read_custom_labels(path)
+    rows = [line.split(",") for line in path.read_text(encoding="utf-8").splitlines()]
+    columns = rows[0]
+    for row in rows[1:]:
+        row[:] = [c.replace(".", ",") if n not in TEXT_COLUMNS else c for n, c in zip(columns, row, strict=True)]
+    path.write_text("".join(delimiter.join(row) + "\n" for row in rows), encoding="utf-8")
+    found = read_custom_labels(path)
+    assert found.samples == as_usual.samples
+    assert set(found.notes) - set(as_usual.notes) == {note for note in found.notes if "decimal comma" in note} != set()
+
+
+@pytest.mark.parametrize(
+    ("delimiter", "cells", "told"),
+    [
+        (",", ("12,5", "3"), r"line 2: pelvis\.x is '12,5', and commas also separate the columns"),
+        (";", ("12,5", "3.5"), r"line 2: pelvis\.x is '12,5', but in line 2 pelvis\.y is '3\.5'"),
+        (";", ("1.234,5", "2,5"), r"line 2: pelvis\.y is '2,5', but in line 2 pelvis\.x is '1\.234,5'"),
+        (";", ("1,234", "-12,345"), r"line 2: pelvis\.x is '1,234', which may be a decimal or a thousands separator"),
+        (";", ("12,5", "three"), r"pelvis\.y is 'three'"),
+    ],
+)
+def test_a_comma_that_may_be_something_else_is_refused(tmp_path, delimiter, cells, told):
     with (tmp_path / "labels.csv").open("w", newline="", encoding="utf-8") as file:
-        rows = [["image", "skeleton", "pelvis.x", "pelvis.y"], ["a", "mpii-16", "12,5", "3"]]
+        rows = [["image", "skeleton", "pelvis.x", "pelvis.y"], ["a", "mpii-16", *cells]]
         csv.writer(file, delimiter=delimiter).writerows(rows)
-    with pytest.raises(DataError, match=r"line 2: pelvis\.x is '12,5'; write numbers with a decimal point"):
+    with pytest.raises(DataError, match=told):
         read_custom_labels(tmp_path)
+
+
+def test_the_note_of_a_decimal_comma_gives_a_number(tmp_path):
+    lines = [
+        "image;skeleton;pelvis.x;pelvis.y;pelvis.state",
+        "a,b.jpg;mpii-16;1,234;3;visible",
+        "c;mpii-16;-1,5E-02;2;",
+    ]
+    (tmp_path / "labels.csv").write_text("\n".join([*lines, ""]), encoding="utf-8")
+    found = read_custom_labels(tmp_path)
+    assert [sample.joints_2d["pelvis"] for sample in found.samples] == [[1.234, 3], [-0.015, 2]]
+    assert found.notes == ("numbers are read with a decimal comma: pelvis.x in line 2, '1,234', is 1.234",)

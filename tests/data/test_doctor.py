@@ -135,7 +135,7 @@ def test_every_check_reports_under_its_own_name():
         "left and right swapped",
         "joints off by one",
         "metres for mm",
-        "picture truncated",
+        "image truncated",
         "samples repeated",
     ):
         broken = FAULTS[name].plant(samples, np.arange(40))

@@ -15,7 +15,7 @@ from prepose.data.store import StoreDescription, write_store
 @pytest.fixture
 def store(tmp_path):
     samples = FAULTS["metres for mm"].plant(list(simple_samples(20)), np.array([3, 8]))
-    samples = FAULTS["picture truncated"].plant(samples, np.array([5]))
+    samples = FAULTS["image truncated"].plant(samples, np.array([5]))
     write_store(tmp_path / "store", StoreDescription("sticks", samples[0].skeleton), "train", samples, total=20)
     return tmp_path / "store"
 

@@ -18,12 +18,15 @@ from prepose.camera.crop import corners_of_box
 from prepose.data.keypoint_names import NamedKeypoints
 from prepose.data.labelled_people import LabelledPeople, people_of
 from prepose.data.sample import LEAST_BOX_SIDE, JointState, as_stored
-from prepose.errors import DataError
+from prepose.errors import DataError, shortened
 
 STATE_OF_FLAG = np.array([JointState.UNKNOWN, JointState.OCCLUDED, JointState.VISIBLE], np.uint8)
 
 Annotation = dict[str, Any]
 Content = dict[str, Any]
+
+# Longer than the side of any image that a reader takes.
+MOST_SIDE_PX = 2**24
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,7 @@ def _image_names(path: Path, content: Any) -> dict[int, str]:
             raise DataError(f"{path}: an entry of images lacks a number id or a file_name") from error
         if not isinstance(name, str):
             raise DataError(f"{path}: the file_name of image {number} is no text: {name!r:.80}")
+        _check_size(path, image, number)
         names.setdefault(number, set()).add(name)
     # The same image listed twice does no harm; of two images with one id, people would be stored on the wrong one.
     shared = [number for number, several in names.items() if len(several) > 1]
@@ -117,6 +121,25 @@ def _image_names(path: Path, content: Any) -> dict[int, str]:
             "unique: where two files were merged, renumber one of them"
         )
     return {number: several.pop() for number, several in names.items()}
+
+
+def _check_size(path: Path, image: Annotation, number: int) -> None:
+    """Make sure that an image's size, which is compared with the file's, is one, or is left out (null or 0).
+
+    Raises:
+        DataError: it is something else.
+    """
+    for key in ("width", "height"):
+        side = image.get(key)
+        if isinstance(side, int | float) and not isinstance(side, bool) and 0 <= side <= MOST_SIDE_PX:
+            fits = side == int(side)
+        else:
+            fits = side is None
+        if not fits:
+            raise DataError(
+                f"{path}: the {key} of image {number} is {shortened(repr(side), 60)}; expected a whole number of px, "
+                "or leave it out"
+            )
 
 
 def _whole_number(value: Any) -> int:
@@ -274,9 +297,8 @@ def _sizes(content: Content, annotations: Sequence[Annotation]) -> Float[np.ndar
     """Width and height of each label's image, px; NaN where the file does not give them."""
     sizes = {}
     for image in content["images"]:
-        size = [image.get("width"), image.get("height")]
-        given = all(isinstance(side, int | float) and side > 0 for side in size)
-        sizes[_whole_number(image["id"])] = size if given else [np.nan, np.nan]
+        width, height = image.get("width"), image.get("height")
+        sizes[_whole_number(image["id"])] = [width, height] if width and height else [np.nan, np.nan]
     return np.array([sizes[one["image_id"]] for one in annotations], float).reshape(-1, 2)
 
 

@@ -22,7 +22,8 @@ TEXT_COLUMNS = ("image", "split", "camera", "subject", "action", "frame", "skele
 MOST_COLUMNS = 2000
 # What may separate columns; the first where there is but one column.
 DELIMITERS = (",", ";", "\t")
-DECIMAL_COMMA = re.compile(r"\s*[-+]?\d+,\d+\s*")
+DECIMAL_COMMA = re.compile(r"\s*[-+]?\d+,\d+([eE][-+]?\d+)?\s*")
+WHOLE_NUMBER = re.compile(r"\s*[-+]?\d+\s*")
 
 Number = float | None
 Pair = Annotated[list[Number], Field(min_length=2, max_length=2)]
@@ -124,23 +125,25 @@ def read_custom_labels(root: Path) -> CustomLabels:
     """
     path = _label_file(root)
     if path.suffix.lower() == ".csv":
-        samples, sources, unit, name = _read_csv(path)
+        table = _read_csv(path)
+        samples, sources, name = table.samples, table.sources, table.skeleton
         if name is None:
             raise DataError(
                 f"{path}: does not say which skeleton its joints belong to; add a column 'skeleton' with one of "
                 f"{', '.join(SKELETONS)}, or describe your own in a JSON file (docs/custom.md)"
             )
-        description = DescriptionRecord(skeleton=name, unit=unit, samples=path.name)
+        description = DescriptionRecord(skeleton=name, unit=table.unit, samples=path.name)
+        read_as = table.notes
     else:
         description = _parse(DescriptionRecord, read_json(path), str(path))
-        samples, sources, description = _samples_of(path, description)
+        samples, sources, description, read_as = _samples_of(path, description)
     if not samples:
         raise DataError(f"{path}: holds no samples")
     spelled: dict[str, str] = {}
     skeleton, notes = _skeleton(path, description.skeleton, spelled)
     samples = [_canonical_sample(sample, source, spelled) for sample, source in zip(samples, sources, strict=True)]
     _check_names(skeleton, samples, sources, description, spelled)
-    return CustomLabels(path, description, skeleton, samples, sources, (*_spelling_note(spelled), *notes))
+    return CustomLabels(path, description, skeleton, samples, sources, (*read_as, *_spelling_note(spelled), *notes))
 
 
 def _label_file(root: Path) -> Path:
@@ -157,16 +160,18 @@ def _label_file(root: Path) -> Path:
 
 def _samples_of(
     path: Path, description: DescriptionRecord
-) -> tuple[Sequence[SampleRecord], list[str], DescriptionRecord]:
+) -> tuple[Sequence[SampleRecord], Sequence[str], DescriptionRecord, tuple[str, ...]]:
+    """Samples, where each comes from, the description with the unit that they are in, and notes."""
     if not isinstance(description.samples, str):
-        return description.samples, [f"{path.name}[{row}]" for row in range(len(description.samples))], description
-    table = path.parent / description.samples
+        return description.samples, [f"{path.name}[{row}]" for row in range(len(description.samples))], description, ()
+    file = path.parent / description.samples
     if Path(description.samples).name != description.samples:
         raise DataError(f"{path}: samples must name a CSV file beside it, found {description.samples!r}")
-    samples, sources, unit, _ = _read_csv(table)
-    if unit is not None and description.unit not in (None, unit):
-        raise DataError(f"{table}: its columns are in {unit}, and {path.name} says unit {description.unit!r}")
-    return samples, sources, description.model_copy(update={"unit": unit or description.unit})
+    table = _read_csv(file)
+    if table.unit is not None and description.unit not in (None, table.unit):
+        raise DataError(f"{file}: its columns are in {table.unit}, and {path.name} says unit {description.unit!r}")
+    described = description.model_copy(update={"unit": table.unit or description.unit})
+    return table.samples, table.sources, described, table.notes
 
 
 def _skeleton(path: Path, record: str | SkeletonRecord, spelled: dict[str, str]) -> tuple[Skeleton, tuple[str, ...]]:
@@ -300,14 +305,25 @@ def _parse(model: type[Any], value: Any, where: str) -> Any:
         raise DataError(f"{where}: {place or 'the file'}: {first['msg']}{more}; see docs/custom.md") from error
 
 
-def _read_csv(path: Path) -> tuple[list[SampleRecord], list[str], Unit | None, str | None]:
-    """Samples, where each comes from, the unit that the column names carry, and the skeleton's name."""
+@dataclass(frozen=True)
+class _Table:
+    """What a CSV file holds: samples, where each comes from, the unit that the column names carry, and so on."""
+
+    samples: list[SampleRecord]
+    sources: list[str]
+    unit: Unit | None
+    skeleton: str | None
+    notes: tuple[str, ...]
+
+
+def _read_csv(path: Path) -> _Table:
     check_file(path)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             first = file.readline()
             file.seek(0)
-            reader = csv.DictReader(file, strict=True, delimiter=_delimiter(first))
+            delimiter = _delimiter(first)
+            reader = csv.DictReader(file, strict=True, delimiter=delimiter)
             columns = [column.strip() for column in reader.fieldnames or []]
             reader.fieldnames = columns
             unit = _check_columns(path, columns)
@@ -322,8 +338,44 @@ def _read_csv(path: Path) -> tuple[list[SampleRecord], list[str], Unit | None, s
     if len(names) > 1:
         raise DataError(f"{path}: names several skeletons ({', '.join(sorted(map(str, names)))}); one file has one")
     sources = [f"{path.name} line {line}" for line, _ in rows]
+    for line, row in rows:
+        if None in row or None in row.values():
+            raise DataError(f"{path} line {line}: has another number of cells than the first line")
+    notes = _read_decimal_commas(path, rows, delimiter)
     samples = [_csv_sample(row, unit, f"{path} line {line}") for line, row in rows]
-    return samples, sources, unit, names.pop() if names else None
+    return _Table(samples, sources, unit, names.pop() if names else None, notes)
+
+
+def _read_decimal_commas(path: Path, rows: list[tuple[int, dict[str, Any]]], delimiter: str) -> tuple[str, ...]:
+    """Write numbers with a decimal comma, as many spreadsheets export them, with a point; returns a note of it.
+
+    Raises:
+        DataError: a comma may also be something else.
+    """
+    numbers = [
+        (line, row, name)
+        for line, row in rows
+        for name, cell in row.items()
+        if name not in TEXT_COLUMNS and not name.endswith(".state") and cell.strip()
+    ]
+    with_comma = [each for each in numbers if DECIMAL_COMMA.fullmatch(each[1][each[2]])]
+    if not with_comma:
+        return ()
+    line, row, name = with_comma[0]
+    where, advice = f"{path} line {line}: {name} is {row[name]!r}", "write all numbers with a decimal point"
+    if delimiter == ",":
+        raise DataError(f"{where}, and commas also separate the columns; {advice}")
+    for other_line, other, column in numbers:
+        cell = other[column]
+        if not (DECIMAL_COMMA.fullmatch(cell) or WHOLE_NUMBER.fullmatch(cell)):
+            raise DataError(f"{where}, but in line {other_line} {column} is {cell!r}; {advice}")
+    # 1,234 may be a number between 1 and 2, or more than a thousand.
+    if all(re.fullmatch(r"\s*[-+]?\d{1,3},\d{3}\s*", each[column]) for _, each, column in with_comma):
+        raise DataError(f"{where}, which may be a decimal or a thousands separator; {advice}")
+    note = f"numbers are read with a decimal comma: {name} in line {line}, {row[name].strip()!r}, is "
+    for _, each, column in with_comma:
+        each[column] = each[column].replace(",", ".")
+    return (f"{note}{row[name].strip()}",)
 
 
 def _delimiter(first_line: str) -> str:
@@ -352,13 +404,6 @@ def _check_columns(path: Path, columns: list[str]) -> Unit | None:
 
 
 def _csv_sample(row: dict[str, Any], unit: Unit | None, where: str) -> SampleRecord:
-    if None in row or None in row.values():
-        raise DataError(f"{where}: has another number of cells than the first line")
-    comma = next(
-        (name for name, cell in row.items() if name not in TEXT_COLUMNS and DECIMAL_COMMA.fullmatch(cell)), None
-    )
-    if comma is not None:
-        raise DataError(f"{where}: {comma} is {row[comma]!r}; write numbers with a decimal point, not a comma")
     record: dict[str, Any] = {name: row[name] for name in TEXT_COLUMNS if row.get(name) and name != "skeleton"}
     record |= {"joints_2d": {}, "joints_3d": {}, "states": {}}
     if any(row.get(column) for column in BOX_COLUMNS):

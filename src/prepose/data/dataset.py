@@ -12,6 +12,7 @@ from prepose.body.skeleton import Skeleton
 from prepose.data.columns import TEXTS, Block, Blocks, number_columns, pack
 from prepose.data.sample import PoseSample
 from prepose.errors import DataError
+from prepose.files import inside
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +30,7 @@ class PoseDataset:
         columns: The samples as Arrow blocks.
         rows: Which rows of the columns this dataset has, in its order.
         folder: What relative image paths start from.
+        confined: Whether images outside `folder` are refused: a store from someone else may name any file.
     """
 
     name: str
@@ -39,6 +41,7 @@ class PoseDataset:
     columns: Blocks
     rows: Int[np.ndarray, "N"]
     folder: Path
+    confined: bool = False
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -93,13 +96,13 @@ class PoseDataset:
         """The encoded picture of one sample.
 
         Raises:
-            DataError: the picture is kept by path and cannot be read.
+            DataError: the picture is kept by path and cannot be read, or lies outside the folder of a confined dataset.
         """
         block, row = self.columns.find(self._row(index))
         image = block.image(row)
         if isinstance(image, bytes):
             return image
-        path = self.folder / image
+        path = inside(self.folder, image) if self.confined else self.folder / image
         try:
             # A named pipe or a device is waited for or read without end.
             if path.exists() and not path.is_file():

@@ -72,10 +72,14 @@ def test_images_without_labels_are_background_and_missing_images_need_partial(tm
     ("old", "new", "message"),
     [
         ("kpt_shape: [17, 3]\n", "", "has no kpt_shape"),
-        ("[17, 3]", "[17, 4]", "expected .key-points, 2 or 3."),
+        ("[17, 3]", "[17, 4]", "expected .key-points, 2 or 3., found .17, 4."),
+        ("[17, 3]", "[0x" + "f" * 5000 + ", 3]", "expected .key-points, 2 or 3."),
+        ("train: ../images/train", 'train: "../images/\\0train"', "should be names of folders"),
         ("[17, 3]", "[16, 3]", "nothing says which joints its 16 key-points are"),
         ("flip_idx: [0, 2", "flip_idx: [0, 1", "nothing says which joints its 17 key-points are"),
         ("kpt_shape", "[: kpt_shape", "is not YAML"),
+        ("kpt_shape", "'kpt_shape': [9, 3]\nkpt_shape", "is not YAML .the key 'kpt_shape' occurs twice"),
+        ("kpt_shape", "extra: {0: person, 0: dog}\nkpt_shape", "is not YAML .the key '0' occurs twice"),
         ("kpt_shape", "a: !!python/object/apply:os.system ['true']\nkpt_shape", "is not YAML"),
         ("train: ../images/train", "train: ../../etc", "its images '../../etc' are in no folder below"),
         ("train: ../images/train", "train: /etc", "its images '/etc' are in no folder below"),
@@ -126,6 +130,24 @@ def test_what_is_no_regular_file_is_refused(tmp_path, generator):
     path.symlink_to(tmp_path / "data.yaml")
     with pytest.raises(DataError, match=r"is a link; links are not followed"):
         all_of(tmp_path)
+
+
+def test_a_folder_of_labels_that_is_a_link_is_refused(tmp_path, generator):
+    fake_yolo_pose(tmp_path / "data", generator)
+    (tmp_path / "data" / "labels").rename(tmp_path / "elsewhere")
+    (tmp_path / "data" / "labels").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(DataError, match="labels is a link"):
+        all_of(tmp_path / "data")
+
+
+@pytest.mark.parametrize("key", ["path", "train"])
+def test_a_list_of_billions_is_not_written_out(tmp_path, generator, key):
+    # Ten lines of YAML; as text it would take longer than anybody waits, and more memory than there is.
+    lines = ["a0: &a0 [x]", *(f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 11))]
+    fake_yolo_pose(tmp_path, generator)
+    edit(tmp_path, f"{key}:", "\n".join([*lines, f"{key}: *a10", "other:"]))
+    with pytest.raises(DataError, match=r"data\.yaml: .*train should"):
+        yolo_pose(tmp_path, "train", partial=False)
 
 
 def test_a_folder_that_is_named_twice_is_read_once(tmp_path, generator):

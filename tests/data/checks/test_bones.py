@@ -71,6 +71,19 @@ def test_noise_of_a_capture_is_a_note_with_its_size():
     assert "without a skeleton of fixed bone lengths" in finding.text
 
 
+def test_an_outlier_in_a_few_calm_frames_of_a_capture_is_a_note():
+    frames = measured([next(iter(simple_samples(1)))] * 30, 0.4)
+    elbow, *arm = (frames[0].skeleton.index(f"r_{name}") for name in ("elbow", "wrist", "hand"))
+    joints = frames[9].joints_cam.copy()
+    joints[arm] += 0.12 * (joints[arm[0]] - joints[elbow])
+    frames[9] = replace(frames[9], joints_cam=joints)
+    assert [(found.severity, found.samples) for found in check_bones(records_of(frames))] == [("note", (9,))]
+    # A fitted skeleton has no such outlier.
+    frames = [next(iter(simple_samples(1)))] * 30
+    frames[9] = replace(frames[9], joints_cam=joints)
+    assert [(found.severity, found.samples) for found in check_bones(records_of(frames))] == [("fault", (9,))]
+
+
 def test_a_misplaced_joint_is_a_fault_within_a_capture_too():
     samples = FAULTS["a thigh half as long again"].plant(measured(list(simple_samples(60)), 6.0), np.array([4, 9, 30]))
     faults = [finding for finding in check_bones(records_of(samples)) if finding.severity == "fault"]

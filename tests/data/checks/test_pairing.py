@@ -11,7 +11,6 @@ from prepose.data.checks.pairing import (
     MOVES,
     _differ,
     _links_by_chance,
-    _share_image,
     check_pairing,
     separation,
 )
@@ -127,6 +126,19 @@ def test_two_people_in_one_picture_are_no_evidence():
     samples = list(simple_samples(20))
     samples[1] = replace(samples[1], image=samples[0].image)
     records = records_of(samples)
-    assert _share_image(records, 0, 1)
-    assert not _share_image(records, 0, 2)
     assert not _differ(records, 0, 1)
+    assert _differ(records, 2, 1)
+
+
+def test_labels_of_another_person_of_a_video_are_no_evidence():
+    # Frames 0 to 3 of one video, two people in each, who hardly move; then someone elsewhere.
+    samples = list(simple_samples(20))
+    for frame in range(4):
+        for person in (0, 1):
+            pose = samples[person]
+            samples[2 * frame + person] = replace(
+                pose, image=samples[8 + frame].image, joints_img=pose.joints_img + 0.2 * frame
+            )
+    records = records_of(samples)
+    assert not any(_differ(records, one, other) for one in range(8) for other in range(8))
+    assert all(_differ(records, one, 15) for one in range(8))

@@ -102,9 +102,9 @@ def test_sound_poses_of_every_skeleton_have_no_fault(target):
         ("z axis of 3D backwards", "z axis is flipped"),
         ("depth about the root reversed", "depth axis points backwards"),
         ("3D labels in the world's frame", "in the world's frame"),
-        ("pictures shifted by one", "shifted"),
-        ("picture truncated", "truncated"),
-        ("picture 8 px high for 80", "wrong size in the calibration file"),
+        ("images shifted by one", "shifted"),
+        ("image truncated", "truncated"),
+        ("image 8 px high for 80", "wrong size in the calibration file"),
     ],
 )
 @pytest.mark.parametrize("share", [1.0, 0.05])

@@ -7,15 +7,9 @@ import sys
 
 from prepose.studies.pages.parts import as_script, render
 
-WORDS = {
-    "title": "A <title>", "question": "?", "answers": [], "caution": "", "environment": {"prepose": "1"},
-    "size_name": "s", "date": "d", "seeds": [0], "protocol": "p", "protocol_note": "n", "command": "c", "steps": [],
-    "facts": [], "ranked_by": "a", "sets": [], "rows": [], "breakdowns": [], "gallery": [], "worlds": [], "arms": [],
-}  # fmt: skip
-
 
 def test_what_is_given_is_text_and_scripts_are_whole():
-    page = render("report.html.j2", "report.js", WORDS, {"word": "</script>"})
+    page = render("base.html.j2", "study.js", {"title": "A <title>"}, {"word": "</script>"})
     assert "<title>A &lt;title&gt;</title>" in page
     assert json.loads(re.search(r'type="application/json">(.*?)</script>', page).group(1)) == {"word": "</script>"}
     packed = re.search(r'id="plotly" type="text/plain">(.*?)</script>', page, re.DOTALL).group(1)

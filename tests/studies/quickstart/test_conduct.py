@@ -163,7 +163,7 @@ def test_a_record_that_is_none_is_told(tmp_path, content):
 
 
 def test_a_training_that_failed_is_told_and_nothing_is_reported(sizes, tmp_path, monkeypatch):
-    failed = StudyEnd(tmp_path, 5, {"mixed, seed 1": Failure("DataError", "lab: a broken sample")})
+    failed = StudyEnd(tmp_path, 5, {"mixed, seed 1": Failure("DataError", "lab: a broken sample")}, {})
     monkeypatch.setattr(quickstart, "draw_worlds", lambda *_, **__: None)
     monkeypatch.setattr(quickstart, "run_study", lambda *_, **__: failed)
     with pytest.raises(DataError, match="mixed, seed 1: lab: a broken sample"):
@@ -174,7 +174,7 @@ def test_a_training_that_failed_is_told_and_nothing_is_reported(sizes, tmp_path,
 def test_killed_before_any_change_of_its_own_files_it_is_run_when_asked_again(sizes, tmp_path, monkeypatch):
     """Worlds and trials have tests of their own for it; here they cost nothing."""
     monkeypatch.setattr(quickstart, "draw_worlds", lambda *_, **__: None)
-    monkeypatch.setattr(quickstart, "run_study", lambda study, out, **_: StudyEnd(out, 6, {}))
+    monkeypatch.setattr(quickstart, "run_study", lambda study, out, **_: StudyEnd(out, 6, {}, {}))
     monkeypatch.setattr(quickstart, "write_report", lambda out: write_whole(out / "report.html", "page"))
 
     def check(out):

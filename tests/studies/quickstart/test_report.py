@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from fakes_comparison import SECONDS
+from prepose.data.store import StoreDescription, open_store, write_store
 from prepose.errors import DataError
 from prepose.metrics.evaluation_files import load_evaluation
 from prepose.recipes.budget import training_flops
@@ -329,12 +330,34 @@ def test_a_damaged_file_is_named_and_nothing_is_written(own_comparison, name, sp
 
 
 def test_without_its_stores_the_page_has_no_images_and_says_so(own_comparison, comparison):
+    """The recipes still name the stores of the folder that this one was copied from: those are not opened."""
     shutil.rmtree(own_comparison / "stores")
-    for path in own_comparison.glob("runs/*/recipe.json"):
-        path.write_text(path.read_text().replace(str(comparison.folder), "/nowhere"))
+    assert all((comparison.folder / "stores" / name).is_dir() for name in ("lab", "wild", "occluded"))
     page = Page(write_report(own_comparison).read_text(encoding="utf-8"))
-    assert "store lab no longer exists, so its images cannot be shown" in page.text
+    assert "store lab is not in the study's folder, so its images cannot be shown" in page.text
+    assert "--stores" not in page.text
     assert not [value for tag, name, value in page.attributes if tag == "img"]
+
+
+def test_a_store_that_is_a_link_is_not_opened(own_comparison, comparison):
+    shutil.rmtree(own_comparison / "stores" / "lab")
+    (own_comparison / "stores" / "lab").symlink_to(comparison.folder / "stores" / "lab")
+    with pytest.raises(DataError, match="lab is a link"):
+        write_report(own_comparison)
+
+
+def test_an_image_outside_its_store_is_not_shown(own_comparison, tmp_path):
+    store = own_comparison / "stores" / "wild"
+    there = open_store(store, "train")
+    samples = []
+    for i, sample in enumerate(there):
+        (tmp_path / f"private{i}.jpg").write_bytes(there.image_bytes(i))
+        samples.append(replace(sample, image=tmp_path / f"private{i}.jpg"))
+    shutil.rmtree(store)
+    write_store(store, StoreDescription("wild", there.skeleton), "train", samples, total=len(samples))
+    with pytest.raises(DataError, match=r"private\d+\.jpg"):
+        write_report(own_comparison)
+    assert not (own_comparison / "report.html").exists()
 
 
 def test_a_damaged_store_is_named(own_comparison):

@@ -89,7 +89,7 @@ def test_the_page_says_what_the_figures_say(page, crossed_told):
         for arm in each["arms"].values():
             assert f"{arm['measures']['mpjpe_mm']['mean']:.1f}" in page.text
     assert all(trial["id"] in page.text for trial in crossed_told["trials"])
-    assert "out of memory: <killed>" in page.text and "store lab no longer exists" in page.text
+    assert "out of memory: <killed>" in page.text and "store lab is not in the study's folder" in page.text
 
 
 def test_every_place_that_the_script_draws_in_is_there(tmp_path):
@@ -120,6 +120,34 @@ def test_the_page_stays_small_with_pictures(tmp_path):
     assert len([1 for _, name, _ in page.attributes if name == "data-case"]) == 12
 
 
+def test_a_page_keeps_its_images_where_the_stores_are_elsewhere(tmp_path):
+    study, elsewhere = fake_study(tmp_path / "study", Fake(drawn=True, samples=9, people=3)), tmp_path / "elsewhere"
+    shutil.move(study / "stores", elsewhere)
+    file = study / "report.html"
+
+    def images():
+        return json.loads(Page(file.read_text(encoding="utf-8")).scripts["data"])["cases"]
+
+    write_study_report(study, stores={"lab": elsewhere / "lab", "wild": elsewhere / "wild"})
+    drawn = images()
+    assert len(drawn) == 12
+    for _ in range(2):
+        write_study_report(study)
+        assert images() == drawn
+        assert "kept from the earlier report; lab test: store lab is not" in Page(file.read_text(encoding="utf-8")).text
+    for spoiled in ('"arms":["', '"bones":[['):
+        kept = file.read_text(encoding="utf-8")
+        file.write_text(kept.replace(spoiled, spoiled.replace("[", "[{},"), 1), encoding="utf-8")
+        write_study_report(study)
+        assert images() == {}
+        file.write_text(kept, encoding="utf-8")
+    file.unlink()
+    write_report_of(study, stores_in=elsewhere)
+    assert images() == drawn
+    with pytest.raises(DataError, match=r"contains none of the study's stores; expected lab-[0-9a-f]{8}, wild-"):
+        write_report_of(study, stores_in=tmp_path)
+
+
 def test_a_published_study_is_rendered_again_without_its_trials(tmp_path):
     study = fake_study(tmp_path / "study", Fake(drawn=True, samples=9, people=3))
     write_study_report(study)
@@ -141,7 +169,8 @@ def test_a_published_study_is_rendered_again_without_its_trials(tmp_path):
         ("results.json", '{"format": 2}', r"results\.json: is damaged \(prepose: Field required"),
         ("results.json", {"arms.0.train_flops": "many"}, r"results\.json: is damaged \(arms\.0\.train_flops: .*number"),
         ("results.json", "{", r"results\.json: is damaged"),
-        ("report.html", "<html>", r"damaged \(ValueError: no data in the page\)"),
+        ("report.html", "<html>", r"report\.html: is damaged \(no data in the page\); restore it"),
+        ("report.html", '<script id="data" type="application/json">{}</script>', r"damaged \(bones: Field required\);"),
     ],
 )
 def test_a_damaged_published_study_is_refused_and_left_alone(own_study, name, content, told):
@@ -160,8 +189,8 @@ def test_a_damaged_published_study_is_refused_and_left_alone(own_study, name, co
 
 def test_what_a_user_writes_stays_text(own_study):
     study = json.loads((own_study / "study.json").read_text())
-    study["study"]["question"] = "<script>alert(1)</script>"
-    study["study"]["sets"]["lab"]["title"] = "</script><script>alert(2)</script>"
+    study["study"]["question"] = "<script>alert(1)</script> \ud800"
+    study["study"]["sets"]["lab"]["title"] = "</script><script>alert(2)</script><!--<script>"
     write(own_study / "study.json", study)
     page = Page(write_study_report(own_study).read_text(encoding="utf-8"))
     assert set(page.scripts) == {"data", "plotly", "code"} and "alert" not in page.scripts["code"]
@@ -199,6 +228,8 @@ def test_a_study_without_comparisons_is_reported(tmp_path):
 
 def test_a_quickstart_is_reported_by_the_same_verb(own_comparison, tmp_path):
     assert write_report_of(own_comparison) == own_comparison / "report.html"
+    with pytest.raises(DataError, match=f"is a quickstart.*leave out --stores {tmp_path}"):
+        write_report_of(own_comparison, stores_in=tmp_path)
     with pytest.raises(DataError, match="holds no study"):
         write_report_of(tmp_path)
 

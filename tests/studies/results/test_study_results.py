@@ -87,6 +87,22 @@ def test_a_header_without_what_is_needed_is_refused(own_study):
         read_study(own_study)
 
 
+@pytest.mark.parametrize("value", ["x", [1], True, -1, {}])
+def test_a_cost_that_is_no_number_is_refused(own_study, value):
+    path = next(own_study.glob("trials/*/costs.json"))
+    write(path, json.loads(path.read_text()) | {"train_seconds": value})
+    with pytest.raises(DataError, match=f"^{path}: is damaged .train_seconds: "):
+        read_study(own_study)
+
+
+@pytest.mark.parametrize("kind", ["arms", "trials"])
+def test_an_arm_or_a_trial_that_is_planned_twice_is_refused(own_study, kind):
+    plan = json.loads((own_study / "plan.json").read_text())
+    write(own_study / "plan.json", plan | {kind: [*plan[kind], plan[kind][0]]})
+    with pytest.raises(DataError, match=r"plan\.json: is damaged .*pretrained.*: is there twice"):
+        read_study(own_study)
+
+
 def test_a_damaged_file_is_named(own_study):
     path = next(own_study.glob("trials/*/costs.json"))
     path.write_text("{")

@@ -23,7 +23,7 @@ from prepose.data.keypoint_names import NamedKeypoints, in_order, skeleton_of_na
 from prepose.data.labelled_people import found_people, people_of
 from prepose.data.pairing import PICTURE_SUFFIXES
 from prepose.data.sample import JointState
-from prepose.errors import DataError
+from prepose.errors import DataError, shortened
 from prepose.files import inside
 
 SPLITS = ("train", "validation", "test")
@@ -68,7 +68,7 @@ def yolo_pose(root: Path, split: str, *, partial: bool) -> FoundDataset:
     lines: list[_Line] = []
     folders = _image_folders(about, split)
     for folder in folders:
-        lines += _lines(about, folder.relative_to(base).as_posix(), _label_folder(folder))
+        lines += _lines(about, folder.relative_to(base).as_posix(), _label_folder(base, folder))
     if not lines:
         raise DataError(f"{about.path}: its split {split!r} has no label in {', '.join(map(str, folders))}")
     sizes = {name: _size(base / name) for name in dict.fromkeys(line.image for line in lines)}
@@ -103,6 +103,27 @@ def yolo_pose_splits(root: Path) -> tuple[str, ...]:
     return tuple(split for split in SPLITS if about.content.get(KEY_OF_SPLIT[split]) and _image_folders(about, split))
 
 
+class _UniqueKeys(yaml.SafeLoader):
+    """YAML whose keys occur once in each mapping, as its specification asks: PyYAML lets the last one win."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - as PyYAML calls it
+        """A mapping.
+
+        Raises:
+            yaml.YAMLError: a key occurs twice, or cannot be one.
+        """
+        seen: set[tuple[str, str]] = set()
+        for key, _ in node.value:
+            name = (key.tag, key.value) if isinstance(key, yaml.ScalarNode) else ("", "")
+            # `<<` may occur twice: it is no key, but brings in those of another mapping.
+            if name in seen and key.tag != "tag:yaml.org,2002:merge":
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {shortened(repr(key.value), 60)} occurs twice", key.start_mark
+                )
+            seen.add(name)
+        return super().construct_mapping(node, deep=deep)
+
+
 def _description(root: Path) -> _Description:
     there = [root] if root.is_file() else [root / name for name in FILES if (root / name).is_file()]
     if not there:
@@ -112,7 +133,8 @@ def _description(root: Path) -> _Description:
     if path.stat().st_size > MOST_YAML_BYTES:
         raise DataError(f"{path}: is larger than {MOST_YAML_BYTES >> 20} MiB; no description of a dataset is")
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        # The loader is a safe one: it is SafeLoader with unique keys.
+        content = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeys)  # noqa: S506
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
         reason = " ".join(str(error).split())[:120]
         raise DataError(f"{path}: is not YAML ({reason})") from error
@@ -120,7 +142,8 @@ def _description(root: Path) -> _Description:
     if not (isinstance(shape, list) and len(shape) == 2 and all(type(one) is int for one in shape)):
         raise DataError(f"{path}: has no kpt_shape such as [17, 3]; it is of a YOLO dataset without key-points")
     if shape[1] not in (2, 3) or not 1 < shape[0] <= 500:
-        raise DataError(f"{path}: kpt_shape is {shape}; expected [key-points, 2 or 3]")
+        given = "" if max(map(abs, shape)) > 10**9 else f", found {shape}"
+        raise DataError(f"{path}: kpt_shape: expected [key-points, 2 or 3]{given}")
     return _Description(path, content, _named(path, content, shape[0]), shape[1])
 
 
@@ -148,7 +171,10 @@ def _image_folders(about: _Description, split: str) -> list[Path]:
         raise DataError(f"{about.path}: {KEY_OF_SPLIT[split]} should name a folder of images or several")
     if not entries:
         raise DataError(f"{about.path}: names no images of the split {split!r}")
-    base, inner = about.path.parent.resolve(), str(about.content.get("path") or ".")
+    base, inner = about.path.parent.resolve(), about.content.get("path") or "."
+    # As text only: a few lines of YAML can name a list of billions.
+    if not all(isinstance(name, str) and name.isprintable() for name in (inner, *entries)):
+        raise DataError(f"{about.path}: path and {KEY_OF_SPLIT[split]} should be names of folders")
     return list(dict.fromkeys(_inside(about.path, base, inner, entry) for entry in entries))
 
 
@@ -159,17 +185,21 @@ def _inside(path: Path, base: Path, inner: str, entry: str) -> Path:
         resolved = folder.resolve()
         if resolved.is_dir() and resolved.is_relative_to(base):
             return resolved
-    raise DataError(f"{path}: its images {entry!r} are in no folder below {base}")
+    raise DataError(f"{path}: its images {shortened(repr(entry))} are in no folder below {base}")
 
 
-def _label_folder(images: Path) -> Path:
-    """The folder of labels: the last `images` of the path is `labels` there."""
+def _label_folder(base: Path, images: Path) -> Path:
+    """The folder of labels: the last `images` of the path is `labels` there.
+
+    Raises:
+        DataError: it is a link.
+    """
     parts = list(images.parts)
     if "images" in parts:
         last = len(parts) - 1 - parts[::-1].index("images")
         swapped = Path(*parts[:last], "labels", *parts[last + 1 :])
         if swapped.is_dir():
-            return swapped
+            return inside(base, swapped.relative_to(base).as_posix())
     return images
 
 

@@ -35,6 +35,10 @@ SURE = 3.0  # standard errors
 VARIED = 0.3
 # With so little of it, they are one pose seen from one side, which may show anything.
 ALIKE = 0.05
+# Neighbouring samples that may be frames of one video; frames that are nearly equal count as a hundredth of a sample.
+MOST_LAG, MOST_RELATED = 4, 0.98
+# Unrelated samples correlate by chance, too, within so many standard errors.
+BY_CHANCE = 2.0
 # A bone that shows less than this share points at the camera: how much less, and of which side, says nothing. What is
 # left of it is up to the other share, as people move.
 LEAST_SHOWN, LEAST_LEFT = 0.7, 0.3
@@ -143,10 +147,12 @@ def _split(skeleton: Skeleton, joints: np.ndarray, what: str) -> list[Finding]:
     usual[there] = np.nanmedian(logs, axis=0)
     # A median is as sure as its bone's lengths are many and alike (in the image every bone is foreshortened at times).
     spread[there] = 1.48 * np.nanmedian(np.abs(logs - usual[there]), axis=0)
+    # Frames of a video say little more than one of them.
+    count = np.maximum(count * _independent_share(logs), 1.0)
     error[there] = 1.25 * spread[there] / np.sqrt(count[there])
     other = other_side(bones)
     least = VARIED if joints.shape[2] == 2 else 0.0
-    pair_error = np.sqrt(2) * np.maximum(np.maximum(error, error[other]), 1.25 * least / np.sqrt(np.maximum(count, 1)))
+    pair_error = np.sqrt(2) * np.maximum(np.maximum(error, error[other]), 1.25 * least / np.sqrt(count))
     views = np.zeros((1, len(bones))) if joints.shape[2] == 3 else _views(bones)
     single = np.where(there, usual - views, 0.0)
     # What points at the camera may show anything less.
@@ -168,6 +174,25 @@ def _split(skeleton: Skeleton, joints: np.ndarray, what: str) -> list[Finding]:
         f"({np.exp(usual[other[worst]]):.2f} on the other side); expected {expected}: {UNKNOWN}"
     )
     return [Finding("order", "fault", (), figure, "human's share", expected, UNKNOWN, text)]
+
+
+def _independent_share(logs: Float[np.ndarray, "N E"]) -> float:
+    """How many independent samples say as much as the split's, as a share of them: 1 for unrelated photos.
+
+    Of an autoregressive series that is (1 - r) / (1 + r), where r is the correlation of neighbours. Several people in
+    a video may alternate, so that the next frame of the same one is a few samples away.
+    """
+    apart = logs - np.nanmedian(logs, axis=0)
+    related = 0.0
+    for lag in range(1, min(MOST_LAG, len(apart) - 1) + 1):
+        first, second = apart[:-lag], apart[lag:]
+        both = np.isfinite(first) & np.isfinite(second)
+        first, second = np.where(both, first, 0.0), np.where(both, second, 0.0)
+        power = np.sqrt((first**2).sum(axis=0) * (second**2).sum(axis=0))
+        r = float(np.median((first * second).sum(axis=0) / np.maximum(power, 1e-12)))
+        related = max(related, r)
+    related = min(related, MOST_RELATED) if related > BY_CHANCE / np.sqrt(len(apart)) else 0.0
+    return (1 - related) / (1 + related)
 
 
 def _views(bones: tuple[tuple[str, str], ...]) -> Float[np.ndarray, "V E"]:

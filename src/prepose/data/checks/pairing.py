@@ -8,7 +8,7 @@ the labels that fit better lead to each other. Both are weighed against what sou
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -199,20 +199,28 @@ def _try_others(
 
 
 def _differ(records: Records, one: int, other: int) -> bool:
-    """Whether two labels are of different images, and of clearly different places or poses."""
-    if _share_image(records, one, other):
-        return False
-    both = records.has_2d[one] & records.has_2d[other]
-    if not both.any():
-        return False
-    apart = np.linalg.norm(records.joints_img[one] - records.label_on(one, other), axis=1)[both]
-    return bool(np.median(apart) > DIFFERENT * records.extent[one])
+    """Whether a label is clearly elsewhere, or of another pose, than everyone who is labelled in an image."""
+    shared = (records.has_2d[one] & records.has_2d[other]).any()
+    return bool(shared) and not _is_of(records, other, records.in_picture.get(one, (one,)), one)
 
 
-def _share_image(records: Records, one: int, other: int) -> bool:
-    """Whether two people are in one image: each one's label may fit it."""
-    seen = records.pictures
-    return one in seen and other in seen and seen[one].digest == seen[other].digest
+def _is_of_another(records: Records, one: int, other: int) -> bool:
+    """Whether a label is that of a second person in an image, or of where that one was in another frame.
+
+    In a video of several people the labels of each fit the images of the others, in all frames.
+    """
+    return _is_of(records, other, [person for person in records.in_picture.get(one, ()) if person != one], one)
+
+
+def _is_of(records: Records, label: int, people: Sequence[int], picture: int) -> bool:
+    """Whether a label is one of those of some people in a picture, or hardly differs from one."""
+    joints = records.label_on(picture, label)
+    for person in people:
+        both = records.has_2d[person] & records.has_2d[label]
+        apart = np.linalg.norm(records.label_on(picture, person) - joints, axis=1)[both]
+        if person == label or (both.any() and np.median(apart) <= DIFFERENT * records.extent[person]):
+            return True
+    return False
 
 
 def _fit(records: Records, picture: int, label: int, moved: Move | None = None) -> float:
@@ -305,7 +313,7 @@ def _better_elsewhere(records: Records, fits: _Fits, suspects: np.ndarray) -> di
         ways: dict[int | str, float] = {
             label - index: _elsewhere(records, index, label, fit_of)
             for label in sorted(labels - {index})
-            if not _share_image(records, index, label)
+            if not _is_of_another(records, index, label)
         }
         ways |= {name: float(np.nan_to_num(_fit(records, index, index, move))) for name, move in MOVES.items()}
         best = max(ways, key=lambda way: ways[way])

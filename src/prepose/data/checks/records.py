@@ -1,6 +1,7 @@
 """What a check may read: the labels of a split as columns, and what was seen of its pictures."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -103,6 +104,14 @@ class Records:
         if self.full_from_img is None or picture == label:
             return self.joints_img[label]
         return transform(np.linalg.inv(self.full_from_img[picture]), self.joints_full[label])
+
+    @cached_property
+    def in_picture(self) -> Mapping[int, Sequence[int]]:
+        """The samples whose labels are of one picture, for each sample whose picture was looked at; itself included."""
+        of_digest: dict[bytes, list[int]] = defaultdict(list)
+        for index, picture in self.pictures.items():
+            of_digest[picture.digest].append(index)
+        return {index: of_digest[picture.digest] for index, picture in self.pictures.items()}
 
     @cached_property
     def extent(self) -> Float[np.ndarray, "N"]:

@@ -50,12 +50,6 @@ class Case:
     truth: list[list[float] | None]
     arms: list[ArmPose]
 
-    @classmethod
-    def from_json(cls, key: str, said: Mapping[str, Any]) -> "Case":
-        """A case as a page holds it."""
-        panels, arms = [Panel(**each) for each in said["panels"]], [ArmPose(**each) for each in said["arms"]]
-        return cls(key, said["rank"], said["title"], panels, said["truth"], arms)
-
     def to_json(self) -> dict[str, Any]:
         """What a page holds of it, but for its key."""
         return {name: value for name, value in asdict(self).items() if name != "key"}

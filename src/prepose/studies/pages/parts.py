@@ -48,5 +48,5 @@ def packed_plotly() -> str:
 
 
 def as_script(data: Mapping[str, Any]) -> Markup:
-    """JSON for a script element, which "</" would end early."""
-    return Markup(json.dumps(data, allow_nan=False, separators=(",", ":")).replace("</", "<\\/"))
+    """JSON for a script element, which "</script" would end early and "<!--<script" too late."""
+    return Markup(json.dumps(data, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c"))

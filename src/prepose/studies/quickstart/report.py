@@ -18,7 +18,7 @@ from prepose.studies.analysis.wording import NONE, figure, measure, seconds_writ
 from prepose.studies.pages.gallery import film_strip, jpeg_base64
 from prepose.studies.pages.parts import render
 from prepose.studies.report.page import words
-from prepose.studies.report.pictures import pictures_of, store_folder
+from prepose.studies.report.pictures import own_store, pictures_of
 from prepose.studies.report.plots import colours_of, script_data
 from prepose.studies.report.tables_of_page import (
     BASELINES,
@@ -50,13 +50,22 @@ CURVES = (
 )
 
 
-def write_report_of(folder: Path) -> Path:
+def write_report_of(folder: Path, *, stores_in: Path | None = None) -> Path:
     """Write the page of whatever the folder holds: a study, or a quickstart.
 
+    Args:
+        folder: What a study or the quickstart wrote.
+        stores_in: Where a study's stores are, if not in its folder.
+
     Raises:
-        DataError: it holds neither; see also `write_report` and `write_study_report`.
+        DataError: it holds neither, or is a quickstart and `stores_in` is given; see also `write_report` and
+            `write_study_report`.
     """
-    return write_report(folder) if (folder / "quickstart.json").is_file() else write_study_report(folder)
+    if not (folder / "quickstart.json").is_file():
+        return write_study_report(folder, stores_in=stores_in)
+    if stores_in is not None:
+        raise DataError(f"{folder}: is a quickstart, whose stores are in its folder; leave out --stores {stores_in}")
+    return write_report(folder)
 
 
 def write_report(folder: Path) -> Path:
@@ -77,7 +86,7 @@ def write_report(folder: Path) -> Path:
         )
     found = analyse(results)
     report = report_of(results, found)
-    pictures = pictures_of(results, colours_of(found), most_bytes=MOST_BYTES_OF_IMAGES)
+    pictures = pictures_of(results, colours_of(found), most_bytes=MOST_BYTES_OF_IMAGES, stores=None)
     told = words(found) | pictures.words() | _words(results, found, report)
     page = render("quickstart.html.j2", "study.js", told, script_data(found) | pictures.data())
     write_json(folder / "report.json", report)
@@ -242,10 +251,12 @@ def _means_alone(table: WideTable) -> WideTable:
 def _worlds(results: StudyResults, report: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     """A strip of images of each world that is still there."""
     for world in report["worlds"]:
-        folder = store_folder(results, world["name"])
+        folder = own_store(results, world["name"])
         if folder is None:
             continue
-        dataset, description = open_store(folder, world["split"]), describe_store(folder)
+        # The folder may come from someone else, whose store could name any file: its images lie in it.
+        dataset = replace(open_store(folder, world["split"]), confined=True)
+        description = describe_store(folder)
         indices = np.linspace(0, len(dataset) - 1, min(8, len(dataset))).astype(int).tolist()
         counts = ", ".join(f"{part.samples:,} {split}" for split, part in description.splits.items())
         strip = jpeg_base64(film_strip(dataset, indices))

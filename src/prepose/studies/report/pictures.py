@@ -1,21 +1,27 @@
-"""Test images of a study with the poses that its arms estimate, where the stores are still there."""
+"""Test images of a study with the poses that its arms estimate, where the stores are still there.
 
-from collections.abc import Iterator, Mapping, Sequence
+A study may come from someone else, and then its files could name any folder of this machine. So a store is opened only
+in the study's own folder, or where the caller says that it is, never where a file of the study says so.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePath
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, TypeAdapter
 
 from prepose.body.drawing import side_colour
 from prepose.body.skeletons import get_skeleton
 from prepose.data.dataset import PoseDataset
 from prepose.data.store import open_store
-from prepose.errors import DataError
-from prepose.files import inside, parse_json, read_object
+from prepose.errors import DataError, shortened
+from prepose.files import inside, parse_json
 from prepose.metrics.evaluation import Evaluation
 from prepose.metrics.evaluation_files import load_evaluation
-from prepose.studies.analysis.matrix import store_name
+from prepose.specs.study import Study
 from prepose.studies.pages.gallery import Case, cases_of
-from prepose.studies.results.study_results import StudyResults, TrialResult
+from prepose.studies.results.study_results import StudyResults
 
 MOST_ARMS = 4
 MOST_SETS = 4
@@ -68,6 +74,27 @@ class Pictures:
         }
 
 
+class _HeldSet(BaseModel, frozen=True):
+    title: str
+    cases: list[str]
+
+
+class _HeldGallery(BaseModel, frozen=True):
+    arms: Annotated[tuple[str, ...], Field(min_length=1)]
+    seed: int | None
+    sets: list[_HeldSet]
+    note: str
+
+
+class _HeldPictures(BaseModel, frozen=True):
+    """What the data of a page say of its images; they hold curves and more beside."""
+
+    bones: list[list[int]]
+    bone_colours: list[Annotated[str, Field(pattern="^#[0-9a-f]{6}$")]]
+    cases: dict[str, dict[str, Any]]
+    gallery: _HeldGallery
+
+
 def pictures_of_page(html: str, colours: Mapping[str, str]) -> Pictures:
     """The images that a study's page holds, to render it again without its trials and stores.
 
@@ -76,56 +103,72 @@ def pictures_of_page(html: str, colours: Mapping[str, str]) -> Pictures:
         colours: arm -> colour, which may have changed since.
 
     Raises:
-        ValueError: the page holds no data.
-        KeyError: its data are of another form.
+        ValueError: the page holds no data, or data of another form.
     """
     start, end = '<script id="data" type="application/json">', "</script>"
     _, opened, rest = html.partition(start)
     data, closed, _ = rest.partition(end)
     if not opened or not closed:
         raise ValueError("no data in the page")
-    held = parse_json(data.encode())
-    cases = {key: Case.from_json(key, said) for key, said in held["cases"].items()}
+    held = _HeldPictures.model_validate(parse_json(data.encode()))
+    cases = {key: TypeAdapter(Case).validate_python({**said, "key": key}) for key, said in held.cases.items()}
     for case in cases.values():
         case.arms[:] = [replace(arm, colour=colours.get(arm.name, arm.colour)) for arm in case.arms]
-    said = held["gallery"]
-    gallery = [{"title": each["title"], "cases": [cases[key] for key in each["cases"]]} for each in said["sets"]]
-    return Pictures(tuple(said["arms"]), said["seed"], gallery, held["bones"], held["bone_colours"], said["note"])
+    said = held.gallery
+    strangers = sorted({key for each in said.sets for key in each.cases} - set(cases))
+    if strangers:
+        raise ValueError(f"no case {shortened(strangers[0])}")
+    gallery = [{"title": each.title, "cases": [cases[key] for key in each.cases]} for each in said.sets]
+    return Pictures(said.arms if gallery else (), said.seed, gallery, held.bones, held.bone_colours, said.note)
 
 
-def pictures_of(results: StudyResults, colours: Mapping[str, str], *, most_bytes: int) -> Pictures:
+def pictures_of(
+    results: StudyResults, colours: Mapping[str, str], *, most_bytes: int, stores: Mapping[str, Path] | None
+) -> Pictures:
     """Best, median and worst cases of each set, fewer where they would take more than `most_bytes`.
 
     Args:
         results: The study.
         colours: arm -> colour.
         most_bytes: Of all images together, in base64.
+        stores: Folders of the study's stores that do not lie in its own folder; None: no store lies elsewhere.
     """
     arms = shown_arms(results)
     seed, skeleton, gallery, notes, left = _shared_seed(results, arms), "", [], [], most_bytes
-    sets = [*_one_of_each_store(results)][:MOST_SETS]
+    sets = shown_sets(results)
     for place, name in enumerate(sets):
         title = results.study.title_of(name)
         try:
-            dataset, evaluations = _opened(results, name, arms, seed)
+            dataset, evaluations = _opened(results, name, arms, seed, stores)
+            cases = _small_enough(name, dataset, evaluations, colours, most_bytes=left // (len(sets) - place))
         except DataError as error:
             notes.append(f"{title}: {error}")
             continue
-        wanted = left // (len(sets) - place)
-        for number in (2, 1):
-            cases = cases_of(name, dataset, evaluations, colours, ranked_by=next(iter(evaluations)), each=number)
-            size = sum(len(panel.jpeg) for case in cases for panel in case.panels)
-            if size <= wanted:
-                break
-        else:
-            notes.append(f"{title}: its images would make the page too large")
-            continue
-        left -= size
+        left -= _bytes_of(cases)
         found = next(iter(evaluations.values())).protocol.skeleton
         if skeleton in ("", found):
             skeleton = found
             gallery.append({"title": title, "cases": cases})
     return _with_bones(arms, seed, gallery, skeleton, "; ".join(notes))
+
+
+def _small_enough(
+    set_name: str,
+    dataset: PoseDataset,
+    evaluations: Mapping[str, Evaluation],
+    colours: Mapping[str, str],
+    *,
+    most_bytes: int,
+) -> list[Case]:
+    for number in (2, 1):
+        cases = cases_of(set_name, dataset, evaluations, colours, ranked_by=next(iter(evaluations)), each=number)
+        if _bytes_of(cases) <= most_bytes:
+            return cases
+    raise DataError("its images would make the page too large")
+
+
+def _bytes_of(cases: Sequence[Case]) -> int:
+    return sum(len(panel.jpeg) for case in cases for panel in case.panels)
 
 
 def _with_bones(
@@ -158,22 +201,25 @@ def _shared_seed(results: StudyResults, arms: Sequence[str]) -> int | None:
     return min(set.intersection(*seeds), default=None)
 
 
-def _one_of_each_store(results: StudyResults) -> Iterator[str]:
-    seen = set()
+def shown_sets(results: StudyResults) -> list[str]:
+    """The sets whose images are shown: the first of each store and split."""
+    first: dict[tuple[str, str], str] = {}
     for name, each in results.sets.items():
-        if (each.store, each.split) not in seen:
-            seen.add((each.store, each.split))
-            yield name
+        first.setdefault((each.store, each.split), name)
+    return [*first.values()][:MOST_SETS]
 
 
 def _opened(
-    results: StudyResults, set_name: str, arms: Sequence[str], seed: int | None
+    results: StudyResults, set_name: str, arms: Sequence[str], seed: int | None, stores: Mapping[str, Path] | None
 ) -> tuple[PoseDataset, dict[str, Evaluation]]:
     each = results.sets[set_name]
-    folder = store_folder(results, each.store)
-    if folder is None:
-        raise DataError(f"store {each.store} no longer exists, so its images cannot be shown")
-    dataset = open_store(folder, each.split)
+    named = (stores or {}).get(each.store)
+    folder = named or own_store(results, each.store)
+    if folder is None or not (folder / "store.json").is_file():
+        advice = "" if stores is None else "; name the folder of the stores: prepose report FOLDER --stores DIR"
+        raise DataError(f"store {each.store} is not in the study's folder, so its images cannot be shown{advice}")
+    # What its own store names by path is another's word as well; a store that the caller names may hold images by path.
+    dataset = replace(open_store(folder, each.split), confined=named is None)
     evaluations = {}
     for arm in arms:
         trials = [trial for trial in results.measured(arm, set_name) if seed in (None, trial.seed)]
@@ -184,18 +230,27 @@ def _opened(
     return dataset, evaluations
 
 
-def store_folder(results: StudyResults, name: str) -> Path | None:
-    """Where a store of the study is, or was drawn: its own path, the study's folder, or beside stores of a trial."""
-    spec = results.study.stores[name]
-    shared = f"{name}-{spec.digest}"
-    candidates = [Path(spec.path).expanduser()] if spec.path else [results.folder / "stores" / name]
-    for folder in _trial_stores(results.done[0]):
-        if store_name(results.study, str(folder)) == name:
-            candidates.append(folder)
-        candidates.append(folder.parent / shared)
-    return next((folder for folder in candidates if (folder / "store.json").is_file()), None)
+def own_store(results: StudyResults, name: str) -> Path | None:
+    """The folder of a store that lies in the study's own folder; None where there is none.
+
+    Raises:
+        DataError: the name leads out of the study's folder, or a link is in the way.
+    """
+    folder = inside(results.folder, f"stores/{name}", named_by="study.json")
+    return folder if (folder / "store.json").is_file() else None
 
 
-def _trial_stores(trial: TrialResult) -> list[Path]:
-    recipe = read_object(inside(trial.folder, "recipe.json"), advice="run the trial again")
-    return [Path(spec["store"]) for spec in recipe["sources"].values()]
+def stores_below(study: Study, parent: Path) -> dict[str, Path]:
+    """The study's stores in a folder that the user named: NAME-DIGEST, NAME, or the last part of the store's own path.
+
+    Raises:
+        DataError: a name leads out of the folder, or a link is in the way.
+    """
+    found = {}
+    for name, spec in study.stores.items():
+        names = (f"{name}-{spec.digest}", name, *([PurePath(spec.path).name] if spec.path else []))
+        folders = (inside(parent, each, named_by="study.json") for each in names)
+        there = next((folder for folder in folders if (folder / "store.json").is_file()), None)
+        if there is not None:
+            found[name] = there
+    return found

@@ -140,7 +140,7 @@ def _samples_digest(evaluation: Evaluation) -> str:
     for array in (evaluation.index, evaluation.truth_img, evaluation.truth_mm, evaluation.states):
         digest.update(array.tobytes())
     for texts in (evaluation.subjects, evaluation.actions, evaluation.state_names):
-        digest.update("\0".join(texts).encode())
+        digest.update("\0".join(texts).encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
 
 

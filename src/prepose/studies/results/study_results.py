@@ -5,13 +5,14 @@ protocol on the same samples; anything else is refused. Trials that are missing 
 """
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from prepose.errors import DataError
+from prepose.errors import DataError, shortened
 from prepose.files import inside, read_object, read_object_if_any
 from prepose.metrics.protocols import Protocol, protocol_from_json
 from prepose.specs.plan import Plan, PlannedArm, PlannedRun
@@ -22,6 +23,10 @@ State = Literal["done", "failed", "missing"]
 
 # What must be the same for two evaluations to be comparable.
 _ALIKE = ("protocol", "dataset", "split", "num_samples")
+COST_NUMBERS = (
+    "train_flops", "counted_flops", "validation_flops", "evaluation_flops", "images_seen", "train_seconds",
+    "validation_seconds", "evaluation_seconds", "peak_memory_bytes", "peak_device_memory_bytes", "energy_joules",
+)  # fmt: skip
 _NEEDED = (*_ALIKE, "arrays_sha256")
 
 
@@ -171,6 +176,12 @@ def _plan(folder: Path) -> Plan:
     strangers = sorted({trial.arm for trial in plan.trials} - {arm.name for arm in plan.arms})
     if strangers:
         raise _damaged(path, [f"trials of arms that it does not have: {strangers}"])
+    # What is there twice would count twice.
+    arms = Counter(arm.name for arm in plan.arms)
+    trials = Counter(f"arm {trial.arm}, seed {trial.seed}" for trial in plan.trials)
+    again = [name for name, times in (arms + trials).items() if times > 1]
+    if again:
+        raise _damaged(path, [f"{again[0]}: is there twice"])
     return plan
 
 
@@ -188,6 +199,13 @@ def _trial(study_folder: Path, study: Study, planned: PlannedRun) -> TrialResult
         folder = inside(study_folder, planned.folder, named_by=plan)
     costs, failure = _read(inside(folder, "costs.json")), _read(inside(folder, "failure.json"))
     state: State = "done" if costs is not None else "failed" if failure is not None else "missing"
+    for name in COST_NUMBERS:
+        value = (costs or {}).get(name)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or value < 0):
+            raise DataError(
+                f"{folder / 'costs.json'}: is damaged ({name}: {shortened(repr(value), 60)}, expected a number from "
+                "0); run the trial again"
+            )
     headers = {}
     if state == "done":
         found = {name: _header(study_folder, folder, name) for name in study.sets}

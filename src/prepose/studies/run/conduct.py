@@ -40,11 +40,13 @@ class StudyEnd:
         folder: Its folder.
         done: Trials that are done, of this session and earlier ones.
         failures: trial, in words -> why it failed.
+        stores: Where each of the study's stores is.
     """
 
     folder: Path
     done: int
     failures: Mapping[str, Failure]
+    stores: Mapping[str, Path]
 
 
 def run_study(
@@ -140,7 +142,7 @@ def _run_trials(
         console.print(
             f"next: prepose evaluate {shlex.quote(str(folder))} --data {shlex.quote(str(store))}", soft_wrap=True
         )
-    return StudyEnd(out, len(trials) - len(failures), failures)
+    return StudyEnd(out, len(trials) - len(failures), failures, planned.folders)
 
 
 def _start_of(planned: Planned, done: Sequence[str]) -> Iterator[str]:
