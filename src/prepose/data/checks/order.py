@@ -142,6 +142,8 @@ def _split(skeleton: Skeleton, joints: np.ndarray, what: str) -> list[Finding]:
     ratios = ratios / np.maximum(np.nanmedian(ratios, axis=1, keepdims=True), 1e-9)
     count = np.isfinite(ratios).sum(axis=0)
     there = count >= LEAST_FOR_SPLIT
+    if not there.any():
+        return []
     logs = np.log(np.maximum(ratios[:, there], 1e-9))
     usual, error, spread = (np.zeros(len(bones)) for _ in range(3))
     usual[there] = np.nanmedian(logs, axis=0)
