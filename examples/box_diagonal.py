@@ -19,6 +19,7 @@ SHARE = 0.1
 
 
 def main() -> None:
+    """Print the share of one network on one split."""
     network, store, split = sys.argv[1:]
     predictor, dataset = prepose.load(network), prepose.open_store(store, split)
     to_labels = joint_map(predictor.net.skeleton, dataset.skeleton)
