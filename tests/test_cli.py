@@ -41,10 +41,10 @@ VERBS = {
         "--trials-of", "--extend", "--accelerator", "--threads", "--gpus", "--json",
     },
     "studies": {"name", "--size"},
-    "report": {"folder"},
+    "report": {"folder", "--stores"},
     "compare": {"runs", "--data", "--split", "--protocol", "--page", "--device", "--json"},
     "predict": {
-        "words", "--out", "--box", "--boxes", "--detector", "--score", "--whole-image", "--smooth", "--focal",
+        "inputs", "--out", "--box", "--boxes", "--detector", "--score", "--whole-image", "--smooth", "--focal",
         "--fov", "--camera", "--skeleton", "--threshold", "--format", "--export", "--angles",
         "--draw", "--overwrite", "--device",
     },

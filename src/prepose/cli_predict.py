@@ -23,12 +23,12 @@ _PEOPLE, _CAMERA, _RESULTS = "Who is in the image", "Camera (one of them)", "Res
 
 @predict_app.command()
 def predict(
-    words: Annotated[
+    inputs: Annotated[
         list[str],
         typer.Argument(
-            metavar="[NETWORK] INPUT...",
-            help="Network: a run folder, weights file, .pth checkpoint to import, or the name of one that ships "
-            "(default: lite0-synthetic). Inputs: images, animations (GIF, WebP), videos, folders of them, or patterns.",
+            help="Images, animations (GIF, WebP), videos, folders of them, or patterns. The first may be a network: a "
+            "run folder, weights file, .pth checkpoint to import, or the name of one that ships (default: "
+            "lite0-synthetic).",
         ),
     ],
     out: Out,
@@ -127,8 +127,8 @@ def predict(
     from prepose.predict.frames import find_inputs
     from prepose.predict.networks import network_and_inputs
 
-    run, inputs = network_and_inputs(words)
-    paths = find_inputs(inputs)
+    run, files = network_and_inputs(inputs)
+    paths = find_inputs(files)
     exports = _exports(export or (), skeleton, angles=angles)
     camera_of = camera_choice(focal_px=focal, fov_deg=fov, file=camera)
     finder = _finder(_Asked(box, boxes, detector, whole_image, score, device), paths)
