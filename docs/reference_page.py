@@ -43,7 +43,6 @@ UNDESCRIBED = {
 BUDGET_TEXTS = {
     "flops": "equal training FLOPs, pre-training included",
     "images": "an equal number of images seen",
-    "seconds": "equal training time, as measured on this machine before the study starts",
     "none": "every recipe keeps the length that it states",
 }
 

@@ -110,7 +110,7 @@ def test_every_field_has_its_row_with_type_bounds_and_default(reference):
         "| `schedule` | `one-cycle`, `cosine`, `steps`, `constant` | `one-cycle` |",
         "| `decay` | number &gt; 0 and ≤ 1 | `0.1` |",
         "| `frozen_batch_norm` | true or false | `false` |",
-        "| `rule` | `flops`, `images`, `seconds`, `none` | `flops` |",
+        "| `rule` | `flops`, `images`, `none` | `flops` |",
         "| `cap` | integer &gt; 0 | `null` |",
     ):
         assert row in page

@@ -23,7 +23,7 @@ def places(low: float, high: float, *, count: int = 2000) -> torch.Tensor:
 def test_decoders_end_at_stride_four(name: str, size: int) -> None:
     channels = (16, 32, 48, 64)
     stages = tuple(torch.randn(2, c, size // s, size // s) for c, s in zip(channels, (4, 8, 16, 32), strict=True))
-    decoder = DECODERS[name](channels)
+    decoder = DECODERS[name](channels, (4, 8, 16, 32))
     assert decoder(stages).shape == (2, decoder.channels, size // STRIDE, size // STRIDE)
 
 

@@ -112,5 +112,5 @@ def test_free_data_need_no_line_at_the_end_and_an_evaluation_names_all(
     evaluation = evaluate(net, store.select([0, 1]), get_protocol("pck-box-10"))
     assert evaluation.facts["trained_on"] == str(net.ledger)
     assert f"trained on: {net.ledger}" in heading(evaluation)
-    (prediction,) = Predictor.load(run.last_weights).predict([store[0].pixels()])
+    (prediction,) = Predictor.load(run.last_weights).predict(store[0].pixels())
     assert prediction.to_json()["trained_on"] == str(net.ledger)

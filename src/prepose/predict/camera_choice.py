@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from prepose.camera.camera import Camera, camera_from_field_of_view
+from prepose.camera.crop import middle_of
 from prepose.errors import DataError
 from prepose.files import read_object
 
@@ -53,7 +54,7 @@ def camera_choice(
 
 def _with_focal(size_wh: tuple[int, int], focal: float | int) -> Camera:
     width, height = size_wh
-    return Camera(K=np.array([[focal, 0, (width - 1) / 2], [0, focal, (height - 1) / 2], [0, 0, 1]]), size_wh=size_wh)
+    return Camera(K=np.array([[focal, 0, middle_of(width)], [0, focal, middle_of(height)], [0, 0, 1]]), size_wh=size_wh)
 
 
 def _from_file(path: Path) -> CameraOf:

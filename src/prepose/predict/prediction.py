@@ -13,7 +13,7 @@ from prepose.arrays import BoxXywh, ImageRgb, Vector3
 from prepose.body.skeleton import Provenance, Skeleton, joint_map
 from prepose.body.skeletons import get_skeleton
 from prepose.camera.camera import Camera
-from prepose.camera.crop import Crop
+from prepose.camera.crop import Crop, is_inside
 from prepose.errors import SkeletonMismatch
 from prepose.predict.drawing import Figure, draw_people
 from prepose.predict.exports.bvh import write_bvh
@@ -87,8 +87,7 @@ class Prediction:
     @property
     def marks(self) -> UInt8[np.ndarray, "J"]:
         """`JointMark` of each joint."""
-        limits = np.array(self.size_wh) - 0.5
-        outside = (self.joints_img < -0.5).any(axis=1) | (self.joints_img > limits).any(axis=1)
+        outside = np.isfinite(self.joints_img).all(axis=1) & ~is_inside(self.joints_img, self.size_wh)
         marks = np.where(self.confidence < self.threshold, JointMark.LOW_CONFIDENCE, JointMark.OK)
         marks = np.where(outside, JointMark.OUTSIDE_IMAGE, marks)
         return np.where(np.isfinite(self.joints_img).all(axis=1), marks, JointMark.MISSING).astype(np.uint8)

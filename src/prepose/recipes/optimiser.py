@@ -70,14 +70,14 @@ def set_training_mode(net: PoseNet, stage: Stage) -> None:
                 module.eval()
 
 
-def make_optimiser(stage: Stage, net: PoseNet) -> Optimizer:
+def make_optimiser(stage: Stage, net: nn.Module) -> Optimizer:
     """The stage's optimiser over all parameters that have gradients.
 
     Weight decay leaves out biases and normalisation, whose size means nothing to the function. The backbone has groups
     of its own where it learns at a rate of its own.
     """
     learning = [parameter for parameter in net.parameters() if parameter.requires_grad]
-    of_backbone = {id(p) for p in net.trunk.parameters()} if stage.backbone_rate != 1 else set()
+    of_backbone = {id(p) for p in net.get_submodule("trunk").parameters()} if stage.backbone_rate != 1 else set()
     groups: list[dict[str, Any]] = []
     for factor, chosen in (
         (1.0, [p for p in learning if id(p) not in of_backbone]),

@@ -291,7 +291,7 @@ def test_killed_before_any_change_of_the_studys_own_files_it_is_run_when_asked_a
     undisturbed, settings, tmp_path, monkeypatch
 ):
     # What writes nothing is done once: it costs a second each time.
-    planned = plan_study(small_study(), undisturbed, settings=settings, engine=no_trials)
+    planned = plan_study(small_study(), undisturbed, settings=settings)
     monkeypatch.setattr("prepose.studies.run.conduct.plan_study", lambda *_, **__: planned)
     monkeypatch.setattr("prepose.studies.run.conduct.checked_arms", lambda *_: planned.arms)
     monkeypatch.setattr("prepose.studies.run.conduct.environment", lambda: {"torch": "2"})
@@ -319,7 +319,7 @@ def test_killed_again_and_again_it_ends_the_same(undisturbed, settings, tmp_path
 
 def test_trials_on_cuda_are_refused_before_anything_is_made_where_there_is_none(settings, tmp_path, monkeypatch):
     monkeypatch.setattr("prepose.studies.run.planning.found_accelerator", lambda: "cpu")
-    with pytest.raises(RecipeError, match="no graphics card that torch can use; pass --accelerator cpu"):
+    with pytest.raises(RecipeError, match="no GPU that torch can use; pass --accelerator cpu"):
         run_study(small_study(), tmp_path / "out", settings=replace(settings, accelerator="cuda"), engine=at_once)
     assert not (tmp_path / "out").exists()
 
@@ -332,5 +332,5 @@ def test_a_study_begun_on_cuda_is_refused_where_there_is_none(undisturbed, setti
     (out / "plan.json").write_text(json.dumps(plan))
     shutil.copy(undisturbed / "study.json", out)
     monkeypatch.setattr("prepose.studies.run.planning.found_accelerator", lambda: "cpu")
-    with pytest.raises(RecipeError, match="no graphics card"):
+    with pytest.raises(RecipeError, match="no GPU"):
         run_study(small_study(), out, settings=replace(settings, accelerator="auto"), engine=at_once)
