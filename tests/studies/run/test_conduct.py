@@ -293,7 +293,6 @@ def test_killed_before_any_change_of_the_studys_own_files_it_is_run_when_asked_a
     # What writes nothing is done once: it costs a second each time.
     planned = plan_study(small_study(), undisturbed, settings=settings)
     monkeypatch.setattr("prepose.studies.run.conduct.plan_study", lambda *_, **__: planned)
-    monkeypatch.setattr("prepose.studies.run.conduct.checked_arms", lambda *_: planned.arms)
     monkeypatch.setattr("prepose.studies.run.conduct.environment", lambda: {"torch": "2"})
 
     # Until a file has its name nothing of it is there: each death in the first write finds an empty folder.

@@ -121,6 +121,8 @@ def _run_trials(
     trials = planned.trials
     expected = _expected(planned, orders)
     done = [trial.id for trial in trials if is_done(orders[trial.id].folder, orders[trial.id].sets)]
+    for name in done:
+        _without_left_lock(orders[name].folder)
     attempts = {trial.id: attempts_at(orders[trial.id].folder) for trial in trials}
     failures: dict[str, Failure] = {}
     jobs = [Job(trial.id, carry_out, (orders[trial.id],)) for trial in trials if trial.id not in done]
@@ -169,3 +171,10 @@ def _expected(planned: Planned, orders: Mapping[str, TrialOrder]) -> dict[str, E
         )
         for trial in planned.trials
     }
+
+
+def _without_left_lock(folder: Path) -> None:
+    """Remove the lock of a training that died after its last write: nobody will train there again and do so."""
+    if (folder / LOCK).exists():
+        with locked(folder / LOCK, f"is training in {folder}"):
+            pass
