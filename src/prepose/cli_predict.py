@@ -128,6 +128,8 @@ def predict(
     from prepose.predict.networks import network_and_inputs
 
     run, files = network_and_inputs(inputs)
+    if len(files) == len(inputs):
+        _warn(f"network: {run}, which ships with prepose; another one may be named before the inputs")
     paths = find_inputs(files)
     exports = _exports(export or (), skeleton, angles=angles)
     camera_of = camera_choice(focal_px=focal, fov_deg=fov, file=camera)

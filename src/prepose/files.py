@@ -103,7 +103,7 @@ def locked(path: Path, what: str) -> Iterator[None]:
 
     Args:
         path: A file that stands for it, which is there only while it is locked; its folder is made where it does not
-            exist.
+            exist, and goes again where the block leaves it empty.
         what: What the message says that the other process does: "is running the study in studies/first".
 
     Raises:
@@ -112,6 +112,7 @@ def locked(path: Path, what: str) -> Iterator[None]:
     """
     if path.parent.exists() and not path.parent.is_dir():
         raise DataError(f"{path.parent}: is a file, expected a folder; choose another")
+    made = not path.parent.exists()
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         handle = _claim(path, wait=False)
@@ -130,6 +131,9 @@ def locked(path: Path, what: str) -> Iterator[None]:
                 path.unlink(missing_ok=True)
             finally:
                 os.close(handle)
+            if made:
+                with suppress(OSError):
+                    path.parent.rmdir()
 
 
 def _claim(path: Path, *, wait: bool) -> int | None:

@@ -36,8 +36,16 @@ def test_the_first_word_may_be_a_network(shipped: Path, tmp_path: Path) -> None:
 
 
 def test_without_one_the_network_that_ships_is_taken(shipped: Path, tmp_path: Path) -> None:
-    assert network_and_inputs(["a.jpg", "b.mp4"]) == (Path(DEFAULT), ["a.jpg", "b.mp4"])
-    assert network_and_inputs([str(tmp_path)]) == (Path(DEFAULT), [str(tmp_path)])
+    photo = tmp_path / "a.jpg"
+    photo.touch()
+    for first in (str(photo), str(tmp_path), "photos/*.jpg"):
+        assert network_and_inputs([first, "b.mp4"]) == (Path(DEFAULT), [first, "b.mp4"])
+
+
+@pytest.mark.parametrize("word", ["runs/mistyped", "tiny-nett", "none.jpg"])
+def test_a_mistyped_network_does_not_become_another_one(shipped: Path, word: str) -> None:
+    with pytest.raises(DataError, match=rf"{word}: .*tiny-net"):
+        network_and_inputs([word, "a.jpg"])
 
 
 def test_the_default_ships_small_enough_for_the_package() -> None:

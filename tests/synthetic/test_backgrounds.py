@@ -113,6 +113,22 @@ def test_a_folder_without_images_is_refused(make: str, tmp_path: Path) -> None:
         open_backgrounds(folder)
 
 
+def test_images_of_a_test_split_are_no_backgrounds(tmp_path: Path) -> None:
+    store = tmp_path / "test-only"
+    description = StoreDescription("two", MPII_16, "some terms")
+    sample = PoseSample(
+        image=cv2.imencode(".png", np.zeros((64, 64, 3), np.uint8))[1].tobytes(),
+        skeleton=MPII_16,
+        box_xywh=np.array([5.0, 5.0, 20.0, 40.0]),
+        joints_img=np.full((16, 2), 10.0),
+        joints_cam=np.full((16, 3), np.nan),
+        states=np.zeros(16, np.uint8),
+    )
+    write_store(store, description, "test", [sample], total=1)
+    with pytest.raises(DataError, match=r"test-only: .*'train', only test"):
+        open_backgrounds(store)
+
+
 def test_images_without_room_are_refused_by_name(tmp_path: Path, generator: np.random.Generator) -> None:
     _write(tmp_path / "small" / "a.png", np.zeros((20, 20, 3), np.uint8))
     with pytest.raises(DataError, match=r"small.*48 px"):

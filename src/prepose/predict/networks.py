@@ -1,5 +1,6 @@
 """Which network is meant: a run's, a weights file's, or one that ships with prepose. Needs no torch."""
 
+import glob
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -58,9 +59,16 @@ def network_and_inputs(words: Sequence[str]) -> tuple[Path, list[str]]:
     """The network and the inputs of `prepose predict [NETWORK] INPUT...`; without a network, the one that ships.
 
     Raises:
-        DataError: there is no input.
+        DataError: there is no input, or the first word is neither a network nor there: a mistyped network must not
+            become another one.
     """
     named = bool(words) and means_network(words[0])
+    if words and not named and not glob.has_magic(words[0]) and not Path(words[0]).expanduser().exists():
+        shipped = shipped_networks()
+        raise DataError(
+            f"{words[0]}: no such image, video or folder, and no run, weights file or network that ships"
+            f"{nearest(words[0], shipped)} ({', '.join(shipped) or 'none ship'})"
+        )
     inputs = list(words[1:] if named else words)
     if not inputs:
         raise DataError(

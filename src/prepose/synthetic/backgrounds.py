@@ -99,15 +99,19 @@ def open_backgrounds(path: Path) -> Backgrounds:
     """The backgrounds of a folder of images without people, or of a dataset store (what surrounds its people).
 
     Raises:
-        DataError: there is no such folder, or it holds no image.
+        DataError: there is no such folder, it holds no image, or the store has no split `train`.
     """
     if not path.is_dir():
         raise DataError(f"backgrounds {path}: no such folder; give a folder of images without people, or a store")
     if (path / "store.json").is_file():
         splits = store_splits(path)
-        # Test images must not be seen in training, not even their edges.
-        chosen = "train" if "train" in splits else splits[0]
-        return _of_store(path, open_store(path, chosen))
+        # Images of other splits must not be seen in training, not even their edges.
+        if "train" not in splits:
+            raise DataError(
+                f"backgrounds {path}: the store has no split 'train', only {', '.join(splits) or 'none'}; give a store "
+                "with one, or a folder of images without people"
+            )
+        return _of_store(path, open_store(path, "train"))
     files = tuple(sorted(file for file in path.rglob("*") if file.suffix.lower() in PICTURE_SUFFIXES))
     if not files:
         raise DataError(f"backgrounds {path}: holds no image ({', '.join(sorted(PICTURE_SUFFIXES))}) and no store")
