@@ -171,7 +171,7 @@ class EfficientNetLite(Backbone):
 
     def _renamed(self, published: Mapping[str, Tensor], path: Path, name: str) -> dict[str, Tensor]:
         """The published tensors by this module's names; the classifier is left out."""
-        names = {f"stem.0.{key}": f"_conv_stem.{key}" for key in ("weight",)}
+        names = {"stem.0.weight": "_conv_stem.weight"}
         names |= {f"stem.1.{key}": f"_bn0.{key}" for key in _NORM_KEYS}
         blocks = [
             (f"blocks.{s}.{b}", len(block.layers))

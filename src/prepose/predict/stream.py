@@ -14,7 +14,7 @@ from prepose.predict.tracking import Tracker
 
 # The network: people in, one prediction for each out.
 Poses = Callable[[Sequence[Person]], list[Prediction]]
-# Called with an input and what is wrong with it; the rest goes on.
+# Called with an input and what is wrong with it; the others are processed.
 Failed = Callable[[Path, DataError], None]
 
 # Pixels of frames that wait for their batch: memory that does not depend on the length of a video.

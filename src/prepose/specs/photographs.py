@@ -110,12 +110,17 @@ def _for_study() -> Recipe:
     )
 
 
+# What a trial has to spend: so many images, each of the training FLOPs of the arm `mixed` from ImageNet at its size.
 _IMAGES = {"cpu": 30_000, "gpu": 600_000}
 _FLOPS_EACH = {"cpu": 4.9e8, "gpu": 3.5e9}
 
 
 def photographs_study(size: str = "cpu") -> Study:
-    """Do 2D labels of photographs help on photographs, in which order, and how do they need the 3D labels to be?"""
+    """Do 2D labels of photographs help on photographs, in which order, and whose 3D labels do they need?
+
+    Args:
+        size: "cpu" (crops of 96 px) or "gpu" (256 px).
+    """
     at = {"cpu": 96, "gpu": 256}[size]
     labels = Factor(
         name="labels-2d",

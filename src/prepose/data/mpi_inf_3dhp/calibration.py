@@ -1,4 +1,4 @@
-"""The cameras of training recordings: the owners' `camera.calibration`."""
+"""The cameras of training recordings: the original `camera.calibration` files."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

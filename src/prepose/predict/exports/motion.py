@@ -270,7 +270,7 @@ def _rest_offsets(
             continue
         direction = rest[node.joint] - rest[parent]
         length = float(np.linalg.norm(direction))
-        # A joint that the rig does not have goes on as the bone above does.
+        # A joint that the rig does not have follows the bone above.
         directions[node.joint] = direction / length if length > _NO_LENGTH else directions.get(parent, _UP)
         bones = sequence.joints_cam[:, node.joint] - sequence.joints_cam[:, parent]
         offsets[node.joint] = directions[node.joint] * np.median(np.linalg.norm(bones, axis=-1))

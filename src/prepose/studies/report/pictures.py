@@ -115,9 +115,9 @@ def pictures_of_page(html: str, colours: Mapping[str, str]) -> Pictures:
     for case in cases.values():
         case.arms[:] = [replace(arm, colour=colours.get(arm.name, arm.colour)) for arm in case.arms]
     said = held.gallery
-    strangers = sorted({key for each in said.sets for key in each.cases} - set(cases))
-    if strangers:
-        raise ValueError(f"no case {shortened(strangers[0])}")
+    unknown = sorted({key for each in said.sets for key in each.cases} - set(cases))
+    if unknown:
+        raise ValueError(f"no case {shortened(unknown[0])}")
     gallery = [{"title": each.title, "cases": [cases[key] for key in each.cases]} for each in said.sets]
     return Pictures(said.arms if gallery else (), said.seed, gallery, held.bones, held.bone_colours, said.note)
 
