@@ -59,7 +59,7 @@ def _least_squares(
 
 
 def univ_scale_of(true: Float[np.ndarray, "N J 3"], univ: Float[np.ndarray, "N J 3"], root: int) -> float:
-    """The size of poses that the dataset authors brought to one height, in parts of the true size (median over joints)."""
+    """The size of poses that the authors brought to one height, in parts of the true size (median over joints)."""
     sizes = [np.linalg.norm(joints - joints[:, root : root + 1], axis=-1) for joints in (true, univ)]
     far = sizes[0] > 1e-6
     return float(np.nanmedian(sizes[1][far] / sizes[0][far])) if far.any() else float("nan")

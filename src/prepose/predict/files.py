@@ -73,7 +73,7 @@ def predict_files(
     device: str = "cpu",
     progress: Progress | None = None,
 ) -> Outcome:
-    """The poses of everybody in each image, animation and video; one that is damaged is reported, the others are processed.
+    """The poses of everybody in each image, animation and video; damaged ones are reported, the others processed.
 
     `poses.jsonl` has a line for each person of each frame. Nothing is written before the first image has been read.
 
