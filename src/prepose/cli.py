@@ -139,7 +139,7 @@ def quickstart(
 
 @app.command()
 def synthesize(
-    world: Annotated[str, typer.Argument(help="Kind of scenes: wild, lab or occluded.")],
+    world: Annotated[str, typer.Argument(help="Kind of scenes: wild, lab, occluded or everyday.")],
     out: Out,
     count: Annotated[
         list[str] | None, typer.Option("--count", metavar="SPLIT=N", help="Number of samples in a split; repeatable.")

@@ -130,6 +130,14 @@ def test_lab_is_narrower_than_the_wild():
     assert set(scenes["lab"]) == {"lab"} and len(scenes["wild"]) >= 4
 
 
+def test_cameras_of_everyday_photos_are_nearer_to_the_horizontal_than_those_of_the_wild():
+    down = {
+        world: np.array([-json.loads(sample.details)["pitch"] for sample in some(world)])
+        for world in ("everyday", "wild")
+    }
+    assert (np.percentile(down["everyday"], [50, 75]) < np.percentile(down["wild"], [50, 75]) - 3).all()
+
+
 def test_more_is_hidden_by_objects_in_the_occluded_world():
     share = {
         world: np.mean([np.isin(sample.states, JointState.OCCLUDED_BY_OBJECT).mean() for sample in some(world)])

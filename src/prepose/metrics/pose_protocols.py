@@ -258,7 +258,7 @@ WORLDS = (
         scale="true-root-depth",
         source="The synthetic worlds of this project (docs/worlds.md), whose truth is exact: all joints of mpii-16, "
         "by what hides a joint; the person's box, the camera and the depth of the root are given.",
-        datasets=("lab", "wild", "occluded"),
+        datasets=("lab", "wild", "occluded", "everyday"),
         coverage="all",
         groups=_LIMB_GROUPS,
     ),

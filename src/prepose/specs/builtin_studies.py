@@ -429,7 +429,7 @@ TRAINING_FLOPS: Mapping[str, Mapping[str, float]] = MappingProxyType(
             "generalisation": 1.5e14,
             "losses": 1.7e14,
             "reference-defects": 2.2e14,
-            "photographs": 1.3e15,
+            "photographs": 1.1e14,
         },
         "gpu": {
             "pretraining": 9.5e17,

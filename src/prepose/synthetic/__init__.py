@@ -8,5 +8,5 @@
   out of doors), `light`, `occluders` (seats, and what stands in front of the person), `lab` (the one fixed room).
 - A picture: `viewpoint` (camera and kept square), `render` (on `embree`, `tracer`, `shading`, `hits`, `lighting`),
   `sensor` (exposure, blur, noise, JPEG), `visibility` and `boxes` (labels that the picture decides).
-- A dataset: `worlds` draws whole samples of the three worlds, `synthesize` writes them to a store.
+- A dataset: `worlds` draws whole samples of the worlds, `synthesize` writes them to a store.
 """
