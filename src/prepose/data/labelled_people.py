@@ -170,6 +170,6 @@ def _samples(
             joints_cam=unknown_3d,
             states=people.states[row],
             head_box_xywh=people.head_boxes_xywh[row],
-            source=people.sources[row],
+            source=f"{people.sources[row]}: {people.images[row]}",
             details=people.details[row],
         )

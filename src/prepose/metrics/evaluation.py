@@ -14,6 +14,7 @@ from prepose.metrics.joint_error import mean_of, position_errors
 from prepose.metrics.keypoint_similarity import oks_average_precision
 from prepose.metrics.keypoints_2d import pixel_errors
 from prepose.metrics.measures import average, average_of_group, tables_2d, tables_3d
+from prepose.metrics.protocol import IN_MM_OR_PX, MEASURES_3D
 from prepose.metrics.protocols import Averaging, Protocol
 from prepose.metrics.scale import rescaled
 
@@ -50,6 +51,9 @@ class Evaluation:
         image_ids: Which image each sample is of, for OKS; None where nobody asked.
         labelled_3d: Which joints are labelled in 3D, whether or not they could be scored; None where that is unknown
             (written by an earlier version): those that `truth_mm` has.
+        missed_3d: Joints that the system has and did not predict here in 3D. They count: `prediction_mm` puts them at
+            the root, and no share counts them as correct. None where every joint was predicted.
+        missed_2d: The same in the image, where `prediction_img` puts them at the middle of the person's box.
         variants: Other poses for the same samples, in the same form as `prediction_mm`: baselines, and predictions with
             one part replaced by the truth.
         facts: How the poses came to be (flip test, lift, which joints are approximate ...), as text.
@@ -75,6 +79,8 @@ class Evaluation:
     areas_px2: Float[np.ndarray, "N"] | None = None
     image_ids: Int[np.ndarray, "N"] | None = None
     labelled_3d: Bool[np.ndarray, "N J"] | None = None
+    missed_3d: Bool[np.ndarray, "N J"] | None = None
+    missed_2d: Bool[np.ndarray, "N J"] | None = None
     variants: Mapping[str, Float[np.ndarray, "N J 3"]] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
 
@@ -123,7 +129,7 @@ class Evaluation:
         names = (
             "index", "states", "boxes_xywh", "head_boxes_xywh", "confidence",
             "prediction_img", "truth_img", "prediction_mm", "truth_mm", "root_depth_mm", "areas_px2", "image_ids",
-            "labelled_3d",
+            "labelled_3d", "missed_3d", "missed_2d",
         )  # fmt: skip
         columns = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         return columns | {f"variant:{name}": pose for name, pose in self.variants.items()}
@@ -205,7 +211,36 @@ class Evaluation:
             skeleton=self.skeleton,
             protocol=self.protocol,
         )
-        return tables_3d(self.prediction_mm, self.truth_mm, self.scored_3d) | in_the_image
+        tables = tables_3d(self.prediction_mm, self.truth_mm, self.scored_3d) | in_the_image
+        return {name: self._without_luck(name, table) for name, table in tables.items()}
+
+    def _without_luck(self, measure: str, table: Float[np.ndarray, "N J"]) -> Float[np.ndarray, "N J"]:
+        """A share in which a joint that was not predicted is not correct, wherever it was put."""
+        missed = self.missed_3d if measure in MEASURES_3D else self.missed_2d
+        if missed is None or measure in IN_MM_OR_PX:
+            return table
+        return np.where(missed & ~np.isnan(table), 0.0, table)
+
+    @property
+    def has_missed(self) -> bool:
+        """Whether a joint that the system has was not predicted somewhere."""
+        return any(missed is not None and bool(missed.any()) for missed in (self.missed_3d, self.missed_2d))
+
+    @cached_property
+    def found(self) -> Bool[np.ndarray, "N"]:
+        """The people of whom at least one joint was predicted."""
+        in_3d, in_2d = np.isfinite(self.prediction_mm).all(axis=-1), np.isfinite(self.prediction_img).all(axis=-1)
+        in_3d = in_3d if self.missed_3d is None else in_3d & ~self.missed_3d
+        in_2d = in_2d if self.missed_2d is None else in_2d & ~self.missed_2d
+        return np.asarray((in_3d | in_2d).any(axis=1))
+
+    def of_found(self) -> "Evaluation":
+        """The same without the joints that were not predicted: what the predictions that there are, are worth."""
+        predictions = {"prediction_mm": self.prediction_mm, "prediction_img": self.prediction_img}
+        for name, missed in (("prediction_mm", self.missed_3d), ("prediction_img", self.missed_2d)):
+            if missed is not None:
+                predictions[name] = np.where(missed[..., None], np.float32(np.nan), predictions[name])
+        return replace(self, missed_3d=None, missed_2d=None, **predictions)
 
     def overall(self) -> Row:
         """Each measure over everything that is scored, averaged as the protocol says.
@@ -229,10 +264,16 @@ class Evaluation:
         return oks_average_precision(
             self.prediction_img,
             np.where(self.scored_2d[..., None], self.truth_img, np.nan),
-            scores=self.confidence.mean(axis=1, dtype=float),
+            # Of people who were not found it is NaN: nothing is handed in for them.
+            scores=np.where(self.found, self._mean_confidence(), np.nan),
             areas_px2=self.areas_px2,
             image_ids=self.image_ids,
         )
+
+    def _mean_confidence(self) -> Float[np.ndarray, "N"]:
+        if self.missed_2d is None:
+            return self.confidence.mean(axis=1, dtype=float)
+        return np.array([mean_of(row) for row in np.where(self.missed_2d, np.nan, self.confidence)])
 
     def per_group(self) -> dict[str, Row]:
         """Each measure by the protocol's groups of joints: the mean of the joints' means, as published tables have."""

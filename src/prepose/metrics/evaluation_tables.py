@@ -17,6 +17,8 @@ LEGEND = (
     "@.1: %."
 )
 LEGEND_OKS = "AP, AR: OKS, %, by pycocotools with the true boxes given."
+# Facts of predictions that other systems made, each a line of its own.
+SAID = ("read", "matched", "unmatched", "unit", "frame", "size")
 # measure -> (heading, factor, digits)
 COLUMNS: Mapping[str, tuple[str, float, int]] = {
     "mpjpe_mm": ("MPJPE", 1.0, 1),
@@ -67,9 +69,29 @@ def as_plain(evaluation: Evaluation) -> dict[str, Any]:
         "headline": {"protocol": evaluation.protocol.name, "measure": evaluation.protocol.headline, "value": headline},
         "facts": dict(evaluation.facts),
         "joints": joints_plain(evaluation),
+        "found": found_plain(evaluation),
         "overall": plain(evaluation.overall()),
         **{title: {name: plain(row) for name, row in rows.items()} for title, rows in groups.items()},
     }
+
+
+def found_plain(evaluation: Evaluation) -> dict[str, Any] | None:
+    """How many people and joints were predicted, and the measures over those alone; None where all were."""
+    if not evaluation.has_missed:
+        return None
+    return {
+        "people": int(evaluation.found.sum()),
+        "of_people": len(evaluation),
+        "joints_missed_3d": _missed(evaluation, "3d"),
+        "joints_missed_2d": _missed(evaluation, "2d"),
+        "of_found": plain(evaluation.of_found().overall()),
+    }
+
+
+def _missed(evaluation: Evaluation, kind: Literal["3d", "2d"]) -> int:
+    """Labelled joints of people who were found that were not predicted."""
+    missed, scored = getattr(evaluation, f"missed_{kind}"), getattr(evaluation, f"scored_{kind}")
+    return 0 if missed is None else int((missed & scored)[evaluation.found].sum())
 
 
 def print_evaluation(evaluation: Evaluation, console: Console | None = None) -> None:
@@ -78,7 +100,7 @@ def print_evaluation(evaluation: Evaluation, console: Console | None = None) -> 
     for line in (*heading(evaluation), LEGEND, *([LEGEND_OKS] if evaluation.protocol.headline == "oks_ap" else [])):
         console.print(line, highlight=False)
     groups: dict[str, Mapping[str, Row]] = {
-        "overall": {"prediction": evaluation.overall(), **evaluation.per_variant()},
+        "overall": {**_overall(evaluation), **evaluation.per_variant()},
         "part": evaluation.per_group(),
         "joints": evaluation.per_state_group(),
         "joint is": evaluation.per_state(),
@@ -92,17 +114,25 @@ def print_evaluation(evaluation: Evaluation, console: Console | None = None) -> 
             console.print(_table(title, rows))
 
 
+def _overall(evaluation: Evaluation) -> dict[str, Row]:
+    if not evaluation.has_missed:
+        return {"prediction": evaluation.overall()}
+    return {"of all": evaluation.overall(), "of found": evaluation.of_found().overall()}
+
+
 def heading(evaluation: Evaluation) -> tuple[str, ...]:
     """What was scored and how, the figure that the protocol is about, and what must be said beside it."""
     protocol = evaluation.protocol
-    flip = "with" if protocol.flip_test else "without"
-    lines = [f"{evaluation.dataset}/{evaluation.split}: {len(evaluation)} samples, {protocol.name}, {flip} flip test"]
+    flip = "with flip test" if protocol.flip_test else "without flip test"
+    how = f"predictions of {evaluation.facts['system']}" if "system" in evaluation.facts else flip
+    lines = [f"{evaluation.dataset}/{evaluation.split}: {len(evaluation)} samples, {protocol.name}, {how}"]
     choice = evaluation.facts.get("protocol_is")
     if choice is not None and choice != "asked for":
         lines.append(f"{protocol.name} is {choice}; --protocol names another one")
     overall = evaluation.overall()
-    figures = [f"{MEASURE_TEXTS[name]}: {_told(name, overall.get(name, np.nan))}" for name in protocol.measures]
-    lines.append(f"{'; '.join(figures)} ({protocol.averaging_text})")
+    lines.append(f"{_figures(protocol.measures, overall)} ({protocol.averaging_text})")
+    lines += _of_found(evaluation)
+    lines += [evaluation.facts[name] for name in SAID if name in evaluation.facts]
     lines += _coverage(evaluation)
     if "projected_2d" in evaluation.facts:
         lines.append(f"true 2D joints are projected 3D joints, not labels, in {evaluation.facts['projected_2d']}")
@@ -111,6 +141,25 @@ def heading(evaluation: Evaluation) -> tuple[str, ...]:
     if "approximate_joints" in evaluation.facts:
         lines.append(f"approximate, of the joints that count: {evaluation.facts['approximate_joints']}")
     return tuple(lines)
+
+
+def _figures(measures: Sequence[Measure], row: Row) -> str:
+    return "; ".join(f"{MEASURE_TEXTS[name]}: {_told(name, row.get(name, np.nan))}" for name in measures)
+
+
+def _of_found(evaluation: Evaluation) -> list[str]:
+    """What people and joints without a prediction do to the numbers."""
+    if not evaluation.has_missed:
+        return []
+    found, total = int(evaluation.found.sum()), len(evaluation)
+    joints = max(_missed(evaluation, "3d"), _missed(evaluation, "2d"))
+    also = f"; {joints:,} labelled joints of these were not predicted" if joints else ""
+    return [
+        f"found {found:,} of {total:,} people ({100 * found / total:.1f} %){also}",
+        f"of found alone: {_figures(evaluation.protocol.measures, evaluation.of_found().overall())}",
+        "all other numbers are of all: what was not predicted counts as not correct, in mm as a joint at the root, in "
+        "px as a joint at the middle of the box",
+    ]
 
 
 def _coverage(evaluation: Evaluation) -> list[str]:

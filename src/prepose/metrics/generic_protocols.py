@@ -2,6 +2,9 @@
 
 from prepose.metrics.protocol import Protocol
 
+# The joints that all skeletons of the field define alike: not the hips, of which there are five definitions.
+_ALIKE = tuple(f"{side}_{part}" for part in ("shoulder", "elbow", "wrist", "knee", "ankle") for side in "rl")
+
 GENERIC = (
     Protocol(
         name="true-root-depth",
@@ -39,6 +42,21 @@ GENERIC = (
         "A perfect prediction does not score 0; for comparison with that paper's figures only.",
     ),
     Protocol(
+        name="limbs-10-pa-mpjpe",
+        skeleton="mpii-16",
+        scale="true-root-depth",
+        joints=_ALIKE,
+        coverage="all",
+        accepted_approximations=("l_hip", "r_hip", "pelvis"),
+        root=("l_hip", "r_hip"),
+        headline="pa_mpjpe_mm",
+        also=("n_mpjpe_mm", "mpjpe_mm", "pck3d_150"),
+        source="Of any dataset the ten joints whose definition all skeletons share: shoulders, elbows, wrists, knees, "
+        "ankles. The middle of the hips serves to place the pose and is not scored: after the alignment nothing is "
+        "left of how hips are defined; N-MPJPE, MPJPE and PCK3D contain that. Not published: to compare systems of "
+        "different skeletons.",
+    ),
+    Protocol(
         name="pck-torso-20",
         skeleton="mpii-16",
         scale="image",
@@ -57,5 +75,17 @@ GENERIC = (
         also=("error_px",),
         source="Key-points within 0.1 of the longer side of the person's box: Yang and Ramanan, 'Articulated Human "
         "Detection with Flexible Mixtures of Parts', PAMI 2013, section 7. Needs no joint or box but the person's.",
+    ),
+    Protocol(
+        name="limbs-10-pck-box-10",
+        skeleton="mpii-16",
+        scale="image",
+        joints=_ALIKE,
+        coverage="all",
+        root=(),
+        headline="pck2d_box",
+        also=("error_px",),
+        source="The ten joints of limbs-10-pa-mpjpe within 0.1 of the longer side of the person's box, as pck-box-10. "
+        "Not published: to compare systems of different skeletons.",
     ),
 )

@@ -31,7 +31,7 @@ def oks_average_precision(
     Args:
         prediction: Joints of coco-17, px.
         truth: The same; NaN where not labelled. A person with no labelled joint is nobody's match.
-        scores: How sure the network is of each person; precision is taken down the list.
+        scores: How sure the network is of each person; precision is taken down the list. NaN: there is no prediction.
         areas_px2: Area of each person's outline, px squared.
         image_ids: Which image each person is in; nobody is matched across images.
 
@@ -93,5 +93,5 @@ def _results(
             "image_id": int(image_ids[row]), "category_id": _PERSON, "score": float(scores[row]),
             "keypoints": triples[row].reshape(-1).astype(float).tolist(),
         }
-        for row in range(len(prediction))
+        for row in np.flatnonzero(np.isfinite(scores)).tolist()
     ]  # fmt: skip

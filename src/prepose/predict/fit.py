@@ -16,6 +16,7 @@ from prepose.predict.sizing import (
     METRIC_RULES,
     RESCALING_RULES,
     UNIV_RULES,
+    approximated,
     detail_numbers,
     known,
     true_root_depth,
@@ -60,6 +61,48 @@ def misfit(protocol: Protocol, dataset: PoseDataset, network: Skeleton) -> str |
         if reason is not None:
             return reason
     return None
+
+
+def misfit_of_poses(
+    protocol: Protocol, dataset: PoseDataset, skeleton: Skeleton, *, sized_by_image: bool = False
+) -> str | None:
+    """The same of poses that some system predicted: in mm, which need no rule to get a size, or sized by the image.
+
+    Args:
+        protocol: How to score.
+        dataset: The samples with their labels.
+        skeleton: The skeleton of the poses.
+        sized_by_image: Whether the protocol's scale rule gives them their size, as it does for a network.
+    """
+    sized_in = get_skeleton(protocol.skeleton)
+    for check in (_other_dataset, _other_people, _lacking_joints, _lacking_truth, _lacking_root):
+        reason = check(protocol, dataset, skeleton)
+        if reason is not None:
+            return _of_a_system(reason)
+    if protocol.needs_3d and sized_by_image:
+        reason = unsizable(protocol, dataset, sized_in)
+    elif protocol.needs_3d and protocol.scale not in METRIC_RULES:
+        reason = _lacking_bones(protocol, skeleton)
+    reason = reason or _lacking_univ(protocol, dataset) or _lacking_facts(protocol, dataset, skeleton)
+    return None if reason is None else _of_a_system(reason)
+
+
+def _of_a_system(reason: str) -> str:
+    return reason.replace("a network of ", "a system with the joints of ")
+
+
+def _lacking_root(protocol: Protocol, _dataset: PoseDataset, network: Skeleton) -> str | None:
+    if not protocol.needs_3d or protocol.scale == "bone-sum-4000-legacy":
+        return None
+    target = get_skeleton(protocol.skeleton)
+    mapping, near_by = joint_map(network, target), approximated(network, target, protocol.accepted_approximations)
+    lacking = [name for name in protocol.root if not mapping.truly_labelled[target.index(name)] and name not in near_by]
+    if not lacking:
+        return None
+    return (
+        f"poses of the protocol {protocol.name} are relative to {_listed(lacking)}, which a network of {network.name} "
+        "does not have, or defines otherwise"
+    )
 
 
 def _other_dataset(protocol: Protocol, dataset: PoseDataset, _network: Skeleton) -> str | None:
@@ -118,12 +161,13 @@ def unsizable(protocol: Protocol, dataset: PoseDataset, network: Skeleton) -> st
         reason = _lacking_camera(protocol, dataset, network)
     else:
         reason = _lacking_bones(protocol, network)
-    if reason is None and protocol.scale in UNIV_RULES:
-        there = np.isfinite(detail_numbers(dataset, "univ_scale")).all()
-        return (
-            None if there else f"samples have no univ_scale in their details, which the protocol {protocol.name} needs"
-        )
-    return reason
+    return reason or _lacking_univ(protocol, dataset)
+
+
+def _lacking_univ(protocol: Protocol, dataset: PoseDataset) -> str | None:
+    if protocol.scale not in UNIV_RULES or np.isfinite(detail_numbers(dataset, "univ_scale")).all():
+        return None
+    return f"samples have no univ_scale in their details, which the protocol {protocol.name} needs"
 
 
 def _lacking_camera(protocol: Protocol, dataset: PoseDataset, network: Skeleton) -> str | None:

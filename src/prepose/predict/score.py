@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -80,7 +81,6 @@ def score(
     check_fit(protocol, truth, source)
     accepted = protocol.accepted_approximations
     truth_mm = root_relative_truth(truth, protocol)
-    labelled_3d = _labelled_3d(truth, protocol)
     joints_img = image_from_crop(predictions.joints_crop, predictions.img_from_crop)
     prediction_mm, root_depth = np.full(truth_mm.shape, np.nan), np.full(len(truth_mm), np.nan)
     full_from_img = truth.array("full_from_img")
@@ -96,28 +96,41 @@ def score(
         facts = {**facts, "lift": sizing.description()}
         _, truth_mm = rescaled(protocol.scale, truth_mm, truth_mm, known(truth_mm), target)
     return Evaluation(
-        protocol=protocol,
-        dataset=dataset.name,
-        split=dataset.split,
         weights=predictions.weights,
         index=predictions.index,
-        subjects=tuple(truth.texts("subject")),
-        actions=tuple(truth.texts("action")),
-        states=mapped_states(truth.array("states"), dataset.skeleton, target),
-        state_names=STATE_NAMES,
-        boxes_xywh=_boxes_in_full(truth.array("box_xywh"), full_from_img),
-        head_boxes_xywh=_boxes_in_full(truth.array("head_box_xywh"), full_from_img),
         confidence=_single(accepted_mapped(predictions.confidence[..., None], source, target, accepted)[..., 0]),
         prediction_img=_single(accepted_mapped(_in_full(joints_img[..., :2], full_from_img), source, target, accepted)),
-        truth_img=_single(_in_full(image_targets(truth, target)[..., :2], full_from_img)),
         prediction_mm=_single(prediction_mm),
         truth_mm=_single(truth_mm),
         root_depth_mm=_single(root_depth),
-        labelled_3d=labelled_3d,
         variants=variants,
-        facts={**facts, **_said_of_joints(source, protocol), **_said_of_2d(truth)},
-        **_for_similarity(truth, protocol),
+        facts={**facts, **said_of(source, truth, protocol)},
+        **labels_of(truth, protocol),
     )
+
+
+def labels_of(truth: PoseDataset, protocol: Protocol) -> dict[str, Any]:
+    """The fields of an evaluation that say what was asked and what is known of it, whoever predicted."""
+    target, full_from_img = get_skeleton(protocol.skeleton), truth.array("full_from_img")
+    return {
+        "protocol": protocol,
+        "dataset": truth.name,
+        "split": truth.split,
+        "subjects": tuple(truth.texts("subject")),
+        "actions": tuple(truth.texts("action")),
+        "states": mapped_states(truth.array("states"), truth.skeleton, target),
+        "state_names": STATE_NAMES,
+        "boxes_xywh": _boxes_in_full(truth.array("box_xywh"), full_from_img),
+        "head_boxes_xywh": _boxes_in_full(truth.array("head_box_xywh"), full_from_img),
+        "truth_img": _single(_in_full(image_targets(truth, target)[..., :2], full_from_img)),
+        "labelled_3d": _labelled_3d(truth, protocol),
+        **_for_similarity(truth, protocol),
+    }
+
+
+def said_of(predicted: Skeleton, truth: PoseDataset, protocol: Protocol) -> dict[str, str]:
+    """What every figure must say of its joints: which are approximate, and how many true ones are no labels."""
+    return {**_said_of_joints(predicted, protocol), **_said_of_2d(truth)}
 
 
 def _said_of_joints(network: Skeleton, protocol: Protocol) -> dict[str, str]:

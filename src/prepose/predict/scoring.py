@@ -67,7 +67,7 @@ def score_run(
     name = describe_store(store).description.name
     own = protocols_for(name)
     rows = own if asked is None else (asked,)
-    dataset = open_store(store, split or _own_split(store, (*rows, *own)))
+    dataset = open_store(store, split or own_split(store, (*rows, *own)))
     net = load_weights(find_weights(run))
     chosen, choice = _first_that_fits(rows, dataset, net.skeleton)
     evaluation = evaluate(net, dataset, replace(chosen, split=dataset.split), device=device, progress=progress)
@@ -102,7 +102,12 @@ def _first_that_fits(rows: Sequence[Protocol], dataset: PoseDataset, network: Sk
     raise DataError(refusal(f"{first}", dataset, network))
 
 
-def _own_split(store: Path, rows: Sequence[Protocol]) -> str:
+def own_split(store: Path, rows: Sequence[Protocol]) -> str:
+    """The split that the first of some protocols is made for and a store has, or the store's only one.
+
+    Raises:
+        DataError: there is none.
+    """
     splits = store_splits(store)
     made_for = next((row.split for row in rows if row.split in splits), None)
     if made_for is not None or len(splits) == 1:

@@ -34,7 +34,14 @@ from prepose.studies.statistics.uncertainty import cluster_part, effective_clust
 if TYPE_CHECKING:
     import pandas as pd
 
-KIND_TITLES = {"joint": "joint", "state": "occlusion", "hidden": "share of joints occluded", "action": "action"}
+SHARED = "shared"
+KIND_TITLES = {
+    SHARED: "measure, over joints that both predict",
+    "joint": "joint",
+    "state": "occlusion",
+    "hidden": "share of joints occluded",
+    "action": "action",
+}
 
 
 @dataclass(frozen=True)
@@ -43,8 +50,9 @@ class Difference:
 
     Attributes:
         network: The network's name.
-        kind: What the samples or joints were picked by: "overall", or a key of `error_groups.KINDS`.
-        label: Which of them: a joint, a state, an action ...; the measure's name for "overall".
+        kind: What the samples or joints were picked by: "overall", "shared" (where one of the two lacks joints or
+            people that the other predicts: those of both), or a key of `error_groups.KINDS`.
+        label: Which of them: a joint, a state, an action ...; the measure's name for "overall" and "shared".
         measure: A key of `Evaluation.overall`.
         mean: The network's number, in the unit of the measure.
         baseline_mean: The baseline's.
@@ -265,6 +273,7 @@ def _differences(name: str, arm: Evaluation, baseline: Evaluation, clusters: Clu
             found = _difference(name, (ours[key], theirs[key]), arm, clusters)
             if found is not None:
                 yield Difference(name, "overall", measure(key).title, key, *found)
+    yield from _over_shared(name, arm, baseline, clusters)
     key = breakdown_measure(baseline)
     if key not in ours:
         return
@@ -275,6 +284,29 @@ def _differences(name: str, arm: Evaluation, baseline: Evaluation, clusters: Clu
             # The root's error is 0 by definition.
             if found is not None and any(found[:2]):
                 yield Difference(name, kind, label, key, *found)
+
+
+def _over_shared(name: str, arm: Evaluation, baseline: Evaluation, clusters: Clusters) -> Iterator[Difference]:
+    """Every measure over the joints that both predict, where those are not all that either is scored on."""
+    found = [each.of_found() for each in (arm, baseline)]
+    masks = [(each.scored_3d, each.scored_2d) for each in found]
+    alike = all(np.array_equal(ours, theirs) for ours, theirs in zip(*masks, strict=True))
+    if alike and not any(each.has_missed for each in (arm, baseline)):
+        return
+    in_3d, in_2d = (ours & theirs for ours, theirs in zip(*masks, strict=True))
+    tables = [
+        replace(
+            each,
+            prediction_mm=np.where(in_3d[..., None], each.prediction_mm, np.nan),
+            prediction_img=np.where(in_2d[..., None], each.prediction_img, np.nan),
+        ).tables
+        for each in found
+    ]
+    for key in tables[0]:
+        if key in tables[1]:
+            row = _difference(name, (tables[0][key], tables[1][key]), arm, clusters)
+            if row is not None:
+                yield Difference(name, SHARED, measure(key).title, key, *row)
 
 
 def _difference(
@@ -312,6 +344,15 @@ def _notes(evaluations: Mapping[str, Evaluation]) -> Iterator[str]:
     if len(set(counts.values())) > 1:
         told = ", ".join(f"{name} {count:,}" for name, count in counts.items())
         yield f"Not all networks are scored on the same joints: {told}."
+    for name, each in evaluations.items():
+        if each.has_missed:
+            yield (
+                f"{name} found {int(each.found.sum()):,} of {len(each):,} people; what it did not predict counts as "
+                "not correct, in mm as a joint at the root, in px as a joint at the middle of the box."
+            )
+        if "system" in each.facts:
+            told = "; ".join(each.facts[key] for key in ("size", "approximate_joints") if key in each.facts)
+            yield f"{name} is another system's predictions ({told or 'in the image alone'})."
     weights = [each.weights for each in evaluations.values()]
     if len(set(weights)) < len(weights):
         yield "Two of the networks have the same weights."
@@ -325,7 +366,7 @@ def print_comparison(found: NetworksCompared, console: Console | None = None) ->
         f"difference to {found.baseline}; 95 % intervals over {found.resampled}", markup=False, highlight=False
     )
     for network in found.networks:
-        for kind in ("overall", *KINDS):
+        for kind in ("overall", SHARED, *KINDS):
             rows = [each for each in found.differences if (each.network, each.kind) == (network, kind)]
             if rows:
                 console.print()
@@ -337,14 +378,15 @@ def print_comparison(found: NetworksCompared, console: Console | None = None) ->
 def _table(title: str, rows: list[Difference]) -> Table:
     kind, named = rows[0].kind, measure(rows[0].measure).title
     heads = (
-        "measure" if kind == "overall" else KIND_TITLES[kind],
+        "measure" if kind in ("overall", SHARED) else KIND_TITLES[kind],
         "mean",
         "baseline",
         "difference",
         "95 % interval",
         "p",
     )
-    told = escape(title if kind == "overall" else f"{title}, {named} by {KIND_TITLES[kind]}")
+    of_kind = f"{title}, {named} by {KIND_TITLES[kind]}"
+    told = escape({"overall": title, SHARED: f"{title}, over joints that both predict"}.get(kind, of_kind))
     table = table_of(*heads, title=told)
     for each in rows:
         table.add_row(*map(escape, cells_of(each)))
@@ -355,7 +397,7 @@ def cells_of(each: Difference) -> tuple[str, ...]:
     """A row as text: label, mean, baseline's mean, difference, interval, p-value."""
     return (
         each.label.replace("_", " "),
-        figure(each.mean, each.measure, unit=each.measure not in IN_MM_OR_PX or each.kind == "overall"),
+        figure(each.mean, each.measure, unit=each.measure not in IN_MM_OR_PX or each.kind in ("overall", SHARED)),
         figure(each.baseline_mean, each.measure, unit=False),
         difference(each.difference, each.measure),
         interval(each.interval, each.measure, plus=True) or NONE,
@@ -366,7 +408,7 @@ def cells_of(each: Difference) -> tuple[str, ...]:
 def write_comparison_page(found: NetworksCompared, path: Path) -> Path:
     """The comparison as one page that works offline."""
     groups = []
-    for kind in ("overall", *KINDS):
+    for kind in ("overall", SHARED, *KINDS):
         rows = [each for each in found.differences if each.kind == kind]
         # Bars of one group share a scale; a group with one very uncertain row must not flatten the others.
         ends = [abs(end) for each in rows if each.interval for end in (each.interval.low, each.interval.high)]

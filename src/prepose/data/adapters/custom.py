@@ -272,7 +272,7 @@ def _samples(
             subject=record.subject,
             action=record.action,
             frame=record.frame,
-            source=people.sources[row],
+            source=f"{people.sources[row]}: {names[row]}",
         )
 
 
