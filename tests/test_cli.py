@@ -34,8 +34,14 @@ VERBS = {
         "recipe", "--out", "--set", "--resume", "--shrink", "--accelerator", "--devices", "--nodes", "--threads",
         "--workers",
     },
-    "evaluate": {"run", "--data", "--split", "--protocol", "--device", "--json"},
-    "protocols": {"name"},
+    "evaluate": {"run", "--data", "--split", "--protocol", "--device", "--out", "--json"},
+    "score": {
+        "predictions", "--data", "--split", "--protocol", "--out", "--system", "--form", "--skeleton", "--unit",
+        "--frame", "--size", "--json",
+    },
+    "protocols": {
+        "names", "--predictions", "--data", "--split", "--form", "--skeleton", "--unit", "--frame", "--size", "--json",
+    },
     "study": {
         "name", "--out", "--size", "--engine", "--jobs", "--dry-run", "--budget-scale", "--seeds", "--stores",
         "--trials-of", "--extend", "--accelerator", "--threads", "--gpus", "--json",

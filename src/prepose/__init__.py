@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         read_study,
         recipe,
         run_study,
+        score,
         synthesize,
         train,
     )
@@ -44,6 +45,7 @@ __all__ = [
     "read_study",
     "recipe",
     "run_study",
+    "score",
     "synthesize",
     "train",
 ]

@@ -192,6 +192,50 @@ def evaluate(
     return evaluate_run(_run_path(run), _path(data), split=split, protocol=protocol, device=device)
 
 
+def score(  # noqa: PLR0913 - the options of `prepose score`
+    predictions: "StrPath | Mapping[str, Any]",
+    data: StrPath,
+    *,
+    split: str | None = None,
+    protocol: str | None = None,
+    out: StrPath | None = None,
+    system: str | None = None,
+    form: str | None = None,
+    skeleton: str | None = None,
+    unit: str | None = None,
+    frame: str | None = None,
+    size: str | None = None,
+) -> "Evaluation":
+    """Score the predictions of any system on a store, as `evaluate` scores a network.
+
+    Args:
+        predictions: A file (npz, npy, JSON lines, CSV, COCO results, a folder of MMPose's or OpenPose's JSON), or
+            arrays by name, such as `{"image": names, "joints_3d": joints}` (docs/score.md lists the names).
+        data: A dataset store.
+        split: Which split; None for the protocol's own.
+        protocol: How to score; None for the first that fits dataset and predictions.
+        out: Folder in which to keep the evaluation, for `compare`.
+        system: What made the predictions; None for the file's name.
+        form: The file's form; None to tell it from the content.
+        skeleton: The skeleton's name, or the joints in their order with commas between; None for what the file says.
+        unit: mm, cm or m; None for what the file says or the labels tell.
+        frame: cam, root or world; likewise.
+        size: `own` (poses as predicted, in mm) or `image` (by the system's 2D joints and the protocol's scale rule).
+
+    Raises:
+        DataError: the predictions cannot be read, matched or scored.
+    """
+    from prepose.predict.other_systems.score_file import Reading, score_predictions
+    from prepose.predict.scoring import keep_evaluation
+
+    source = _path(predictions) if isinstance(predictions, str | os.PathLike) else predictions
+    reading = Reading(form=form, skeleton=skeleton, unit=unit, frame=frame, size=size)
+    found = score_predictions(source, _path(data), protocol=protocol, split=split, reading=reading, system=system)
+    if out is not None:
+        keep_evaluation(found, _path(out), out=_path(out))
+    return found
+
+
 def compare(
     runs: "Sequence[Run | StrPath]",
     data: StrPath,

@@ -17,6 +17,7 @@ from prepose import __version__
 from prepose.cli_data import data_app
 from prepose.cli_options import AsJson, Out, Workers, say_if_imported, stoppable
 from prepose.cli_predict import predict_app
+from prepose.cli_score import score_app
 from prepose.cli_study import study_app
 from prepose.errors import DataError, RecipeError, explained, one_line
 from prepose.worker import terminated_as_if_interrupted
@@ -30,6 +31,7 @@ app = typer.Typer(
 )
 app.add_typer(data_app, name="data")
 app.add_typer(study_app)
+app.add_typer(score_app)
 app.add_typer(predict_app)
 
 # Exit codes: 0 done, 1 done with findings or failed trials, 2 refused, and
@@ -261,6 +263,9 @@ def evaluate(
         str | None, typer.Option(help="Evaluation protocol (`prepose protocols`); default: the dataset's.")
     ] = None,
     device: Annotated[str, typer.Option(help="Device: cpu, cuda or mps.")] = "cpu",
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to keep the evaluation in; default: the run's, if it is one.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Evaluate a network on a store: overall, by joint, by action and by occlusion."""
@@ -279,18 +284,7 @@ def evaluate(
         print_evaluation(result)
     # Only now: the numbers are out, whatever becomes of the file.
     sys.stdout.flush()
-    keep_evaluation(result, run)
-
-
-@app.command()
-def protocols(name: Annotated[str | None, typer.Argument(help="Protocol to print in full.")] = None) -> None:
-    """List the evaluation protocols, or print one in full with its source."""
-    from prepose.metrics import protocol_table
-
-    if name is None:
-        protocol_table.print_protocols()
-    else:
-        protocol_table.print_protocol(name)
+    keep_evaluation(result, run, out=out)
 
 
 @app.command()

@@ -75,7 +75,7 @@ def misfit_of_poses(
         sized_by_image: Whether the protocol's scale rule gives them their size, as it does for a network.
     """
     sized_in = get_skeleton(protocol.skeleton)
-    for check in (_other_dataset, _other_people, _lacking_joints, _lacking_truth, _lacking_root):
+    for check in (_other_dataset, _other_people, _lacking_joints, _lacking_truth, _lacking_root, _lacking_true_root):
         reason = check(protocol, dataset, skeleton)
         if reason is not None:
             return _of_a_system(reason)
@@ -102,6 +102,19 @@ def _lacking_root(protocol: Protocol, _dataset: PoseDataset, network: Skeleton) 
     return (
         f"poses of the protocol {protocol.name} are relative to {_listed(lacking)}, which a network of {network.name} "
         "does not have, or defines otherwise"
+    )
+
+
+def _lacking_true_root(protocol: Protocol, dataset: PoseDataset, _network: Skeleton) -> str | None:
+    if not protocol.needs_3d:
+        return None
+    target = get_skeleton(protocol.skeleton)
+    truth = known(truly_mapped(dataset.array("joints_cam"), dataset.skeleton, target))
+    if truth[:, [target.index(name) for name in protocol.root]].all(axis=1).any():
+        return None
+    return (
+        f"poses of the protocol {protocol.name} are relative to {_listed(protocol.root)}, which labels in "
+        f"{dataset.skeleton.name} do not have, or define otherwise"
     )
 
 

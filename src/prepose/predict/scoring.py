@@ -75,18 +75,23 @@ def score_run(
     return replace(evaluation, facts={**evaluation.facts, "protocol_is": told})
 
 
-def keep_evaluation(evaluation: Evaluation, run: Path) -> Path | None:
-    """Save an evaluation under `evaluations/` in a run's folder; None where `run` is a weights file alone.
+def keep_evaluation(evaluation: Evaluation, run: Path, *, out: Path | None = None) -> Path | None:
+    """Save an evaluation under `evaluations/` in a run's folder, or in another one, which `compare` takes as a run.
+
+    Args:
+        evaluation: What to save.
+        run: What was evaluated.
+        out: The other folder; without it, nothing is saved where `run` is a weights file alone.
 
     Raises:
         DataError: the dataset's name leads out of that folder, or a link is in the way.
         OSError: the folder may not be written.
     """
-    if not (run / "recipe.json").is_file():
+    if out is None and not (run / "recipe.json").is_file():
         return None
     # The dataset's name comes from its store, which may be someone else's.
     name = f"{evaluation.dataset}-{evaluation.split}-{evaluation.protocol.name}"
-    place = inside(inside(run, "evaluations"), f"{name}.json")
+    place = inside(inside(out or run, "evaluations"), f"{name}.json")
     return save_evaluation(evaluation, place.parent, place.stem)
 
 

@@ -11,9 +11,7 @@ import numpy as np
 from prepose.data.dataset import PoseDataset
 from prepose.data.store import describe_store, open_store, store_splits
 from prepose.errors import DataError, unknown_name
-from prepose.files import inside
 from prepose.metrics.evaluation import Evaluation
-from prepose.metrics.evaluation_files import save_evaluation
 from prepose.metrics.protocols import Protocol, get_protocol, protocols_for
 from prepose.predict.other_systems.forms import read_predictions
 from prepose.predict.other_systems.frames import Placed, placed
@@ -191,15 +189,3 @@ def _with_other_splits(error: DataError, read: Predictions, dataset: PoseDataset
         and stems & {Path(name).stem for name in image_names(open_store(store, split)) if name}
     ]
     return DataError(f"{error}; images of these names are in --split {', '.join(having)}") if having else error
-
-
-def keep_score(evaluation: Evaluation, out: Path) -> Path:
-    """Save an evaluation under `evaluations/` in a folder, which `compare` then takes as it takes a run's.
-
-    Raises:
-        DataError: the dataset's name leads out of that folder, or a link is in the way.
-        OSError: the folder may not be written.
-    """
-    name = f"{evaluation.dataset}-{evaluation.split}-{evaluation.protocol.name}"
-    place = inside(inside(out, "evaluations"), f"{name}.json")
-    return save_evaluation(evaluation, place.parent, place.stem)
