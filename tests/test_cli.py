@@ -669,7 +669,7 @@ def test_where_no_file_can_be_written_the_traceback_is_shown(show_fails, monkeyp
 
 
 def test_numbers_are_printed_before_they_are_kept(run, monkeypatch, tmp_path):
-    def refuse(*_args):
+    def refuse(*_args, **_named):
         raise PermissionError(errno.EACCES, "Permission denied", str(tmp_path / "evaluations"))
 
     monkeypatch.setattr("prepose.predict.scoring.score_run", lambda *_args, **_named: object())

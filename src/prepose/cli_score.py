@@ -84,7 +84,7 @@ def score(
 def protocols(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME | diff A B]", help="A protocol to print in full, or `diff` and two to compare."),
+        typer.Argument(help="A protocol to print in full; or `diff A B`: in what two of them differ."),
     ] = None,
     predictions: Annotated[
         Path | None,

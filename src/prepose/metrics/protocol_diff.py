@@ -71,6 +71,8 @@ def switched(first: Protocol, second: Protocol, names: frozenset[str]) -> Protoc
     joints = get_skeleton(changes.get("skeleton", first.skeleton)).joints
     accepted = changes.get("accepted_approximations", first.accepted_approximations)
     changes["accepted_approximations"] = tuple(joint for joint in accepted if joint in joints)
+    if names:
+        changes["name"] = f"{first.name} with {' and '.join(sorted(names))} of {second.name}"
     return replace(first, groups={}, state_groups={}, also=(), **changes)
 
 

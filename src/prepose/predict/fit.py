@@ -29,13 +29,14 @@ _MOST_NAMED = 6
 def check_fit(protocol: Protocol, dataset: PoseDataset, network: Skeleton) -> None:
     """See that a network's predictions for a dataset can be scored, and what a row for datasets is about can be told.
 
-    A protocol for any dataset gives the measures that the labels allow, so that it may have nothing to say of its
-    headline; `misfit` says so.
+    A protocol for any dataset and for the joints that are shared gives the measures that the labels allow, so that it
+    may have nothing to say of its headline; `misfit` says so.
 
     Raises:
         DataError: they cannot.
     """
-    reason = misfit(protocol, dataset, network) if protocol.datasets else unsizable(protocol, dataset, network)
+    as_it_is = bool(protocol.datasets) or protocol.coverage == "all"
+    reason = misfit(protocol, dataset, network) if as_it_is else unsizable(protocol, dataset, network)
     if reason is not None:
         raise DataError(refusal(reason, dataset, network))
 

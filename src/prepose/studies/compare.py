@@ -385,8 +385,8 @@ def _table(title: str, rows: list[Difference]) -> Table:
         "95 % interval",
         "p",
     )
-    of_kind = f"{title}, {named} by {KIND_TITLES[kind]}"
-    told = escape({"overall": title, SHARED: f"{title}, over joints that both predict"}.get(kind, of_kind))
+    ofs = {"overall": "", SHARED: ", over joints that both predict"}
+    told = escape(title + ofs.get(kind, f", {named} by {KIND_TITLES.get(kind, kind)}"))
     table = table_of(*heads, title=told)
     for each in rows:
         table.add_row(*map(escape, cells_of(each)))

@@ -38,7 +38,7 @@ def test_pixels_and_flags_are_as_labelled(tmp_path, generator):
     meant = np.array([JointState.UNKNOWN, JointState.OCCLUDED, JointState.VISIBLE])[flags]
     np.testing.assert_array_equal(np.stack([sample.states for sample in samples]), meant)
     assert [sample.image.name for sample in samples] == [f"{row // 2 * 2:012d}.jpg" for row in range(12)]
-    assert samples[9].source == "person_keypoints_val2017.json: annotation 9"
+    assert samples[9].source == "person_keypoints_val2017.json: annotation 9: 000000000008.jpg"
     assert json.loads(samples[9].details) == {"area": 2000.5, "annotation": 9, "image": 8}
 
 

@@ -63,7 +63,7 @@ def test_csv_alone_is_in_the_cameras_frame(tmp_path, generator, unit):
     assert samples[1].box_xywh.tolist() == [5, 6, 140, 110]
     assert samples[0].box_xywh.tolist() != [5, 6, 140, 110]
     assert samples[0].states[MPII_16.index("r_hip")] == JointState.VISIBLE
-    assert samples[3].source == "labels.csv line 5"
+    assert samples[3].source == "labels.csv line 5: images/001.jpg"
 
 
 def test_the_example_pair_holds_the_same_people(tmp_path):

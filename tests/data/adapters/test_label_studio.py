@@ -30,7 +30,7 @@ def test_percents_become_px_and_people_are_told_apart(tmp_path, generator):
     samples = all_of(tmp_path)
     assert {sample.skeleton for sample in samples} == {COCO_17}
     np.testing.assert_allclose(np.stack([sample.joints_img for sample in samples]), true_img, atol=1e-9)
-    assert samples[1].image.name == "000000.jpg" and samples[1].source == "project-1.json: task 0"
+    assert samples[1].image.name == "000000.jpg" and samples[1].source == "project-1.json: task 0: images/000000.jpg"
     low, high = samples[0].box_xywh[:2], samples[0].box_xywh[:2] + samples[0].box_xywh[2:]
     assert (low < np.nanmin(samples[0].joints_img, axis=0)).all()
     assert (high > np.nanmax(samples[0].joints_img, axis=0)).all()

@@ -65,7 +65,7 @@ def test_splits_are_those_of_the_files(tmp_path, generator, layout):
     train, validation = (all_of(tmp_path, split) for split in ("train", "validation"))
     assert (len(train), len(validation)) == (8, 4)
     assert [one.source for one in all_of(tmp_path)] == [one.source for one in train + validation]
-    assert validation[1].source == f"valid.{layout}[1]"
+    assert validation[1].source == f"valid.{layout}[1]: 000000004.jpg"
 
 
 def test_the_owners_file_has_no_validation_part(tmp_path, generator):

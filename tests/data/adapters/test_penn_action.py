@@ -35,7 +35,7 @@ def test_places_states_and_frames_are_as_labelled(tmp_path, generator):
     assert [sample.frame for sample in samples[:4]] == [1, 2, 3, 1]
     assert {sample.action for sample in samples} == {"golf_swing"}
     assert samples[0].image.parts[-3:] == ("frames", "0001", "000001.jpg")
-    assert samples[0].source == "labels/0001.mat frame 1"
+    assert samples[0].source == "labels/0001.mat frame 1: 0001/000001.jpg"
 
 
 def test_what_was_never_placed_lies_in_the_displays_first_pixel():
