@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -112,7 +113,7 @@ def _npz(path: Path) -> tuple[Columns, str | None]:
     try:
         with np.load(io.BytesIO(_content(path)), allow_pickle=False) as archive:
             columns = {name: archive[name] for name in archive.files}
-    except (ValueError, OSError, KeyError) as error:
+    except (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(
             f"{path}: is not an archive of plain arrays ({shortened(str(error))}); save numbers and texts, no objects"
         ) from error
@@ -127,7 +128,7 @@ def _npz(path: Path) -> tuple[Columns, str | None]:
 def _npy(path: Path) -> tuple[Columns, str | None]:
     try:
         array = np.load(io.BytesIO(_content(path)), allow_pickle=False)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, EOFError) as error:
         raise DataError(f"{path}: is not a plain array ({shortened(str(error))})") from error
     name = "joints_2d" if array.ndim == 3 and array.shape[-1] == 2 else "joints_3d"
     return {name: array}, None

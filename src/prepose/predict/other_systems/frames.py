@@ -39,7 +39,7 @@ class Placed:
 
     Attributes:
         joints: mm, (0, 0, 0) wherever it was; NaN for samples without a prediction. None where there are none in 3D.
-        metric: Whether the size is the system's own in mm; False where its unit is none.
+        metric: Whether the size is the system's own in mm; False where its unit is none, and the size is meaningless.
         facts: What to say about unit and frame: `unit`, `frame`.
     """
 
@@ -74,7 +74,8 @@ def placed(
         # Nothing to judge by: what was stated stands.
         ratio = UNITS[_known_unit(unit or predictions.unit, predictions)]
     millimetres, facts = _unit(ratio, unit, predictions)
-    joints, shared = joints * millimetres, shared * millimetres
+    factor = millimetres or ratio
+    joints, shared = joints * factor, shared * factor
     told = frame or predictions.frame
     chosen = told or _inferred_frame(joints, predictions)
     if chosen == "world":
@@ -151,10 +152,11 @@ def _unit(ratio: float, asked: str | None, predictions: Predictions) -> tuple[fl
 
 
 def _inferred_frame(joints: Float[np.ndarray, "N J 3"], predictions: Predictions) -> Frame3D:
-    mapping = joint_map(predictions.skeleton, MPII_16)
-    hips = mapping.apply(joints)[:, [MPII_16.index(name) for name in ("l_hip", "r_hip")]].mean(axis=1)
-    pelvis = np.where(np.isfinite(hips), hips, mapping.apply(joints)[:, MPII_16.index("pelvis")])
-    away = np.linalg.norm(pelvis[np.isfinite(pelvis).all(axis=1)], axis=1)
+    mapped = joint_map(predictions.skeleton, MPII_16).apply(joints)
+    hips = mapped[:, [MPII_16.index(name) for name in ("l_hip", "r_hip")]].mean(axis=1)
+    # Either may be the origin: a pelvis of its own, or the middle of the hips.
+    away = np.fmin(*(np.linalg.norm(root, axis=1) for root in (hips, mapped[:, MPII_16.index("pelvis")])))
+    away = away[np.isfinite(away)]
     if not len(away):
         raise DataError(f"{predictions.where}: without hips or a pelvis its frame cannot be told; state it by --frame")
     scale = np.nanmedian(np.ptp(np.nan_to_num(joints, nan=0.0), axis=1).max(axis=1))

@@ -43,6 +43,7 @@ from prepose.predict.sizing import (
 )
 
 Size = Literal["own", "image"]
+FEWEST_JOINTS = 3
 SIZE_TEXTS: Mapping[Size, str] = {
     "own": "size: the system's own, in mm",
     "image": "size: 3D joints brought to the system's own 2D joints, then as the protocol's scale rule says",
@@ -167,15 +168,42 @@ def _at_size_of_image(
     target, accepted = get_skeleton(protocol.skeleton), protocol.accepted_approximations
     img_from_full = np.linalg.inv(truth.array("full_from_img"))
     places = joints_img @ img_from_full[:, :2, :2].transpose(0, 2, 1) + img_from_full[:, None, :2, 2]
-    nothing = np.full(len(joints), np.nan)
-    # Brought to a person's size first: the fit leaves alone what has no extent in mm.
-    extent = np.nanmean(np.where(np.isfinite(joints), np.abs(joints - np.nanmean(joints, axis=1, keepdims=True)), 0))
-    joints = joints * (300.0 / extent if extent > 0 else 1.0)
-    scale = px_per_mm(places, joints, root_z=nothing, focal=nothing)
     mapped_img, mapped = (accepted_mapped(each, source, target, accepted) for each in (places, joints))
-    depth = (mapped[..., 2:] - mapped[:, target.root_index, None, 2:]) * scale[:, None, None]
+    relative = mapped - mapped[:, target.root_index : target.root_index + 1]
+    depth = relative[..., 2:] * _px_per_mm(mapped_img, relative, truth)[:, None, None]
     sizing = sizing_of(truth, protocol, target)
     return sizing.as_scored(np.concatenate([mapped_img, depth], axis=-1), truth_mm)
+
+
+def _px_per_mm(
+    joints_img: Float[np.ndarray, "N T 2"], relative: Float[np.ndarray, "N T 3"], truth: PoseDataset
+) -> Float[np.ndarray, "N"]:
+    """The image scale at each root by which root-relative joints fit joints in the image best.
+
+    With a camera (focal length 1, image x, y) a root at X, Y, 1 and a size s give x = (X + s dX) / (1 + s dZ), which
+    is linear in s, X and Y: s (dX - x dZ) + X = x; likewise y. Without one it is the fit of `px_per_mm`.
+    """
+    nothing = np.full(len(relative), np.nan)
+    extent = np.nanmax(np.abs(relative), initial=0.0)
+    # The fit without perspective takes less than a mm for no extent.
+    factor = 1000.0 / extent if extent > 0 else 1.0
+    scale = factor * px_per_mm(joints_img, relative * factor, root_z=nothing, focal=nothing)
+    matrices = truth.array("camera_K")
+    for row in np.flatnonzero(np.isfinite(matrices).all(axis=(1, 2))):
+        focal = matrices[row, [0, 1], [0, 1]]
+        seen = (joints_img[row] - matrices[row, :2, 2]) / focal
+        both = np.isfinite(seen).all(axis=1) & np.isfinite(relative[row]).all(axis=1)
+        if both.sum() < FEWEST_JOINTS:
+            scale[row] = np.nan
+            continue
+        moved = relative[row, both, :2] - seen[both] * relative[row, both, 2:]
+        ones, zeros = np.ones(int(both.sum())), np.zeros(int(both.sum()))
+        table = np.concatenate(
+            [np.stack([moved[:, 0], ones, zeros], axis=1), np.stack([moved[:, 1], zeros, ones], axis=1)]
+        )
+        size = np.linalg.lstsq(table, seen[both].T.reshape(-1), rcond=None)[0][0]
+        scale[row] = size * np.sqrt(focal.prod()) if size > 0 else np.nan
+    return scale
 
 
 def unfit(predictions: Predictions, protocol: Protocol, truth: PoseDataset, *, size: Size, has_3d: bool) -> str | None:

@@ -189,26 +189,23 @@ def _paired(
     for row, samples in enumerate(candidates):
         if samples:
             groups[tuple(samples)].append(row)
-    distances, absent = _Distances(predictions, dataset), predictions.missing().all(axis=1)
+    distances = _Distances(predictions, dataset, named)
     by_overlap = False
     for samples, mine in groups.items():
-        table = np.array([[distances.of(row, sample) for sample in samples] for row in mine])
-        if table.shape == (1, 1) and np.isnan(table).all():
+        table = distances.table(mine, samples)
+        if table is None:
             rows[samples[0]] = mine[0]
             continue
-        # A person who was not found has no joints to be told by, and is nobody's match.
-        unknown = np.isnan(table).all(axis=1) & ~absent[mine]
-        if unknown.any():
-            raise DataError(
-                f"{predictions.where}: {named[mine[int(unknown.argmax())]]} has {len(samples)} labelled people and "
-                f"{len(mine)} predictions, and nothing to tell them apart; add 2D joints, boxes or sample"
-            )
-        table = np.where(np.isnan(table), np.inf, table)
         for one, other in zip(*linear_sum_assignment(np.where(table <= 1, table, 1e3)), strict=True):
             if table[one, other] <= 1:
                 rows[samples[other]] = mine[one]
                 by_overlap = True
     overlap = "joints in the image" if predictions.boxes_xywh is None else "boxes"
+    if not (rows >= 0).any():
+        raise DataError(
+            f"{predictions.where}: none of its {len(predictions)} predictions lies on a labelled person of "
+            f"{dataset.name}/{dataset.split} by its {overlap}; expected px of the original images"
+        )
     kind = f" and {overlap}" if by_overlap else ""
     used = np.zeros(len(predictions), bool)
     used[rows[rows >= 0]] = True
@@ -216,9 +213,10 @@ def _paired(
 
 
 class _Distances:
-    """How far predictions lie from labelled people, 1 being the most that is a match; NaN where nothing tells."""
+    """How far predictions lie from labelled people, 1 being the most that is a match."""
 
-    def __init__(self, predictions: Predictions, dataset: PoseDataset) -> None:
+    def __init__(self, predictions: Predictions, dataset: PoseDataset, named: Sequence[str]) -> None:
+        self._absent, self._named, self._where = predictions.missing().all(axis=1), named, predictions.where
         mapping = joint_map(predictions.skeleton, dataset.skeleton)
         self._boxes, full_from_img = dataset.array("box_xywh").astype(float), dataset.array("full_from_img")
         truth = dataset.array("joints_img").astype(float)
@@ -230,8 +228,25 @@ class _Distances:
         self._joints = None if predictions.joints_img is None else mapping.apply(predictions.joints_img.astype(float))
         self._given = predictions.boxes_xywh
 
-    def of(self, row: int, sample: int) -> float:
-        """The distance of one pair."""
+    def table(self, rows: list[int], samples: tuple[int, ...]) -> Float[np.ndarray, "R S"] | None:
+        """The distances of an image's predictions and people; None for one of each that nothing tells apart.
+
+        Raises:
+            DataError: there are several, and nothing tells them apart.
+        """
+        table = np.array([[self._of(row, sample) for sample in samples] for row in rows])
+        if table.shape == (1, 1) and np.isnan(table).all():
+            return None
+        # A person who was not found has no joints to be told by, and is nobody's match.
+        unknown = np.isnan(table).all(axis=1) & ~self._absent[rows]
+        if unknown.any():
+            raise DataError(
+                f"{self._where}: {self._named[rows[int(unknown.argmax())]]} has {len(samples)} labelled people and "
+                f"{len(rows)} predictions, and nothing to tell them apart; add 2D joints, boxes or sample"
+            )
+        return np.where(np.isnan(table), np.inf, table)
+
+    def _of(self, row: int, sample: int) -> float:
         box = self._box(row)
         if box is not None:
             return (1 - iou(box, self._boxes[sample])) / (1 - LEAST_IOU)

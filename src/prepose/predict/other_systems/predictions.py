@@ -247,9 +247,11 @@ def _text(value: Any) -> str:
 
 
 def _choice(found: Mapping[str, Any], name: str, known: Any, where: str) -> Any:
-    if name not in found or isinstance(found[name], Mapping):
+    given = found.get(name)
+    # prepose's own files have a table of units.
+    if given is None or isinstance(given[0] if isinstance(given, list) and given else given, Mapping):
         return None
-    told = _text(found[name])
+    told = _text(given)
     told = {"millimetres": "mm", "metres": "m", "meters": "m", "camera": "cam"}.get(told, told)
     if told not in known:
         raise DataError(f"{where}: {name} is {told!r}, expected one of {', '.join(known)} for all rows")

@@ -169,6 +169,10 @@ def protocols_apart(first: Protocol, second: Protocol, predictions: Readied) -> 
         raise DataError(f"{in_3d.name} scores in 3D and {in_2d.name} in the image: no mm lie between them")
     found = differences(first, second)
     names = [each.name for each in found if each.name not in NOT_ON_PREDICTIONS]
+    for row in (first, second):
+        reason = predictions.unfit(replace(row, datasets=(), subjects=()))
+        if reason is not None:
+            raise DataError(f"{predictions.predictions.where} under {row.name}: {reason}")
     steps, everything = _Steps(first, second, predictions, frozenset(names)), frozenset(names)
     value = steps.value(frozenset())
     for end in (frozenset[str](), everything):
