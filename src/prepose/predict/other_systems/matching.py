@@ -75,7 +75,7 @@ def _by_sample(predictions: Predictions, dataset: PoseDataset, samples: Int[np.n
     _refuse_twice(predictions, [f"sample {number}" for number in samples[known].tolist()], np.flatnonzero(known))
     rows = np.full(len(dataset), -1)
     rows[samples[known]] = np.flatnonzero(known)
-    return _told(rows, "by sample", known, np.ones(len(known), bool), dataset)
+    return _told(rows, "by sample", known, np.ones(len(known), bool), predictions, dataset)
 
 
 def _by_moment(predictions: Predictions, dataset: PoseDataset, moments: Sequence[tuple[str, str, int]]) -> Matched:
@@ -209,7 +209,7 @@ def _paired(
     kind = f" and {overlap}" if by_overlap else ""
     used = np.zeros(len(predictions), bool)
     used[rows[rows >= 0]] = True
-    return _told(rows, how + kind, known, used, dataset)
+    return _told(rows, how + kind, known, used, predictions, dataset)
 
 
 class _Distances:
@@ -291,13 +291,18 @@ def _refuse_twice(predictions: Predictions, named: list[str], rows: np.ndarray) 
         )
 
 
-def _told(rows: np.ndarray, how: str, known: np.ndarray, used: np.ndarray, dataset: PoseDataset) -> Matched:
-    matched, strange, spare = int((rows >= 0).sum()), int((~known).sum()), int((known & ~used).sum())
+def _told(
+    rows: np.ndarray, how: str, known: np.ndarray, used: np.ndarray, predictions: Predictions, dataset: PoseDataset
+) -> Matched:
+    """What was matched and what was not; rows without a single joint are no predictions."""
+    given = ~predictions.missing().all(axis=1)
+    matched, total = int(((rows >= 0) & given[rows]).sum()), int(given.sum())
+    strange, spare = int((given & ~known).sum()), int((given & known & ~used).sum())
     parts = []
     if matched < len(rows):
         parts.append(f"{len(rows) - matched:,} of {len(rows):,} labelled people have no prediction")
     if spare:
-        parts.append(f"{spare:,} of {len(known):,} predictions are of nobody labelled")
+        parts.append(f"{spare:,} of {total:,} predictions are of nobody labelled")
     if strange:
-        parts.append(f"{strange:,} of {len(known):,} predictions are of images or samples that are not in the split")
+        parts.append(f"{strange:,} of {total:,} predictions are of images or samples that are not in the split")
     return Matched(rows, f"{how}: {matched:,} of {len(rows):,} people of {dataset.split}", "; ".join(parts))

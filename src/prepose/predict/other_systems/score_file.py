@@ -78,8 +78,13 @@ class Readied:
             replace(protocol, split=self.dataset.split),
             size=self.size,
             weights=self.digest,
-            facts={**self.facts, **facts},
+            facts={**self._facts_in(protocol), **facts},
         )
+
+    def _facts_in(self, protocol: Protocol) -> dict[str, str]:
+        """Without those of 3D joints where the image alone is scored."""
+        of_3d = ("unit", "frame", "size") if protocol.scale == "image" else ()
+        return {name: text for name, text in self.facts.items() if name not in of_3d}
 
     def unfit(self, protocol: Protocol) -> str | None:
         """Why they cannot be scored by a protocol; None if they can."""
