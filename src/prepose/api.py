@@ -225,8 +225,8 @@ def score(  # noqa: PLR0913 - the options of `prepose score`
     Raises:
         DataError: the predictions cannot be read, matched or scored.
     """
+    from prepose.predict.evaluations import keep_evaluation
     from prepose.predict.other_systems.score_file import Reading, score_predictions
-    from prepose.predict.scoring import keep_evaluation
 
     source = _path(predictions) if isinstance(predictions, str | os.PathLike) else predictions
     reading = Reading(form=form, skeleton=skeleton, unit=unit, frame=frame, size=size)

@@ -66,8 +66,8 @@ def score(
 
     from prepose.console import say
     from prepose.metrics.evaluation_tables import as_plain, print_evaluation
+    from prepose.predict.evaluations import keep_evaluation
     from prepose.predict.other_systems.score_file import Reading, score_predictions
-    from prepose.predict.scoring import keep_evaluation
 
     reading = Reading(form=form, skeleton=skeleton, unit=unit, frame=frame, size=size)
     result = score_predictions(predictions, data, protocol=protocol, split=split, reading=reading, system=system)
@@ -77,7 +77,7 @@ def score(
         print_evaluation(result)
     sys.stdout.flush()
     if out is not None:
-        say(f"kept in {keep_evaluation(result, predictions, out=out)}", file=sys.stderr if as_json else sys.stdout)
+        say(f"kept in {keep_evaluation(result, predictions, out=out)}", file=sys.stderr if as_json else None)
 
 
 @score_app.command()
@@ -146,9 +146,9 @@ def _diff(
             print_differences(one, other, found)
         return
     from prepose.data.store import open_store
+    from prepose.predict.evaluations import own_split
     from prepose.predict.other_systems.protocol_worth import print_worth, protocols_apart, ready
     from prepose.predict.other_systems.score_file import Reading
-    from prepose.predict.scoring import own_split
 
     dataset = open_store(data, split or own_split(data, (one, other)))
     how = reading if isinstance(reading, Reading) else None

@@ -13,12 +13,12 @@ from prepose.data.store import describe_store, open_store, store_splits
 from prepose.errors import DataError, unknown_name
 from prepose.metrics.evaluation import Evaluation
 from prepose.metrics.protocols import Protocol, get_protocol, protocols_for
+from prepose.predict.evaluations import own_split
 from prepose.predict.other_systems.forms import read_predictions
 from prepose.predict.other_systems.frames import Placed, placed
 from prepose.predict.other_systems.judge import SIZE_TEXTS, Size, judge, refusal, unfit
 from prepose.predict.other_systems.matching import Matched, image_names, match
 from prepose.predict.other_systems.predictions import FRAMES, UNITS, Predictions, predictions_of
-from prepose.predict.scoring import own_split
 
 
 @dataclass(frozen=True)
