@@ -229,7 +229,8 @@ class Evaluation:
     @cached_property
     def found(self) -> Bool[np.ndarray, "N"]:
         """The people of whom at least one joint was predicted."""
-        in_3d, in_2d = np.isfinite(self.prediction_mm).all(axis=-1), np.isfinite(self.prediction_img).all(axis=-1)
+        joints = (self.prediction_mm, self.prediction_img)
+        in_3d, in_2d = (np.asarray(np.isfinite(each).all(axis=-1)) for each in joints)
         in_3d = in_3d if self.missed_3d is None else in_3d & ~self.missed_3d
         in_2d = in_2d if self.missed_2d is None else in_2d & ~self.missed_2d
         return np.asarray((in_3d | in_2d).any(axis=1))

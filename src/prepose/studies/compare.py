@@ -212,6 +212,12 @@ def compare_runs(
         if paths:
             evaluations[name] = load_evaluation(paths[0])
             continue
+        if (run / "evaluations").is_dir() and not (run / "recipe.json").is_file():
+            named = f" --split {wanted[0]}" * bool(wanted[0]) + f" --protocol {wanted[1]}" * bool(wanted[1])
+            raise DataError(
+                f"{run}: holds evaluations alone, and none that the others have; run `prepose score` or `prepose "
+                f"evaluate`{named} --out {run} first, or name another --protocol"
+            )
         from prepose.predict.scoring import evaluate_run
 
         found = evaluate_run(run, store, split=wanted[0], protocol=wanted[1], device=device, progress=progress)

@@ -21,6 +21,8 @@ from prepose.predict.other_systems.protocol_worth import of_evaluation, protocol
 from prepose.predict.other_systems.score_file import Reading, ready_predictions, score_predictions
 from prepose.studies.compare import compare_runs
 
+IMAGES = ("one/a.jpg", "one/b.jpg", "one/b.jpg", "two/a.jpg", "two/c.jpg", "two/c.jpg")
+
 
 def scored(scene, columns, **options):
     reading = Reading(**{key: options.pop(key) for key in ("unit", "frame", "size", "skeleton") if key in options})
@@ -134,18 +136,32 @@ def test_folders_of_mmpose_and_openpose_are_read(scene, two_d, tmp_path):
     assert found.skeleton.joints == names and found.missing().sum() == 2 and found.joints_3d is None
 
 
-def test_what_prepose_predict_writes_is_scored(scene, weights, tmp_path):
-    """Through the files that the verb writes, with the truth in the place of the network's joints."""
+def test_what_prepose_predict_writes_is_scored(scene, tmp_path):
+    """Through the files that the verb writes, with the truth in the place of a network's joints."""
+    from prepose.camera.crop import crop_of_box
     from prepose.predict.pose_files import PoseWriter, write_csv, write_npz
-    from prepose.predict.predictor import Predictor
+    from prepose.predict.prediction import Prediction
 
-    predictor, lines = Predictor.load(weights), tmp_path / "poses" / "poses.jsonl"
+    lines = tmp_path / "poses" / "poses.jsonl"
     with PoseWriter(lines) as writer:
         for number, sample in enumerate(scene.dataset):
-            (found,) = predictor.predict(sample.pixels(), [sample.box_xywh])
-            truth = {"joints_img": scene.truth_img[number], "joints_cam": scene.truth_cam[number]}
-            name = sample.source.partition(": ")[2]
-            writer.write([replace(found, image=name, person=number, skeleton=MPII_16, **truth)])
+            cam = scene.truth_cam[number]
+            made = Prediction(
+                skeleton=MPII_16,
+                joints_img=scene.truth_img[number],
+                joints_cam=cam,
+                root_cam=cam[MPII_16.root_index],
+                confidence=np.ones(16),
+                box_xywh=sample.box_xywh,
+                size_wh=(320, 240),
+                crop=crop_of_box(sample.box_xywh, 64),
+                camera=sample.camera,
+                camera_rule="given",
+                scale_rule="mean size",
+                image=sample.source.partition(": ")[2],
+                person=number,
+            )
+            writer.write([made])
     for path in (lines, lines.parent, write_csv(lines, tmp_path / "a.csv"), write_npz(lines, tmp_path / "a.npz")):
         perfect(score_predictions(path, scene.store, protocol="true-root-depth"), most=1)
 
@@ -231,6 +247,36 @@ def test_joints_that_a_system_lacks_are_named_and_what_can_be_scored(scene):
     assert "r_hip (defined otherwise by the network)" in found.facts["approximate_joints"]
 
 
+def _as(scene, names):
+    """The scene's joints under the names of another system, NaN for what the store does not label."""
+    rows = [MPII_16.joints.index(name) if name in MPII_16.joints else -1 for name in names]
+    places = np.array(rows)
+    return (
+        np.where((places >= 0)[:, None], joints[:, places], np.nan) for joints in (scene.truth_cam, scene.truth_img)
+    )
+
+
+def test_what_the_converters_of_the_docs_write_is_scored(scene):
+    """SAM 3D Body's names, RTMW3D's metres about the root, MotionBERT's px by frame, SMPL's 24 in mm."""
+    own = ["nose", *MPII_16.joints[:6], *MPII_16.joints[10:], "left-olecranon", "right-olecranon", "neck"]
+    cam, img = _as(scene, own)
+    spelled = [name.replace("l_", "left-").replace("r_", "right-") for name in own]
+    sam = {"image": IMAGES, "joints_cam": cam / 1000, "joints_2d": img, "joint_names": spelled, "unit": "m"}
+    wholebody = get_skeleton("coco-wholebody-133")
+    cam, img = _as(scene, wholebody.joints)
+    hips = scene.truth_cam[:, [2, 3]].mean(axis=1, keepdims=True)
+    rtmw = {"image": IMAGES, "joints_root": (cam - hips) / 1000, "joints_2d": img, "skeleton": wholebody.name}
+    cam, img = _as(scene, get_skeleton("h36m-17").joints)
+    lifter = {"joints_3d": cam * 0.07, "joints_2d": img, "action": scene.dataset.texts("action")}
+    lifter |= {"frame": np.arange(6), "skeleton": "h36m-17", "frame_3d": "cam"}
+    cam, _ = _as(scene, get_skeleton("smpl-24").joints)
+    smpl = {"image": IMAGES, "box_xyxy": None, "joints_cam": cam, "skeleton": "smpl-24", "unit": "mm"}
+    smpl["box_xywh"] = scene.dataset.array("box_xywh")
+    for columns in (sam, rtmw, lifter, smpl):
+        found = scored(scene, columns, protocol="limbs-10-pa-mpjpe")
+        assert found.headline < 0.5 and found.found.all() and len(found.protocol.scored_joints) == 10
+
+
 # Matching ----------------------------------------------------------------------------------------------------------
 
 
@@ -255,6 +301,16 @@ def test_a_wrong_pose_in_the_right_box_is_not_a_person_who_was_not_found(scene):
     assert alone.found.sum() == 1 and "5 of 6 predictions are of nobody labelled" in alone.facts["unmatched"]
     with pytest.raises(DataError, match="none of its 6 predictions lies on a labelled person"):
         scored(scene, {**columns, "joints_2d": wrong + 900})
+
+
+def test_a_box_of_two_corners_is_told_from_one_of_a_size(scene):
+    columns, boxes = scene.columns(), scene.dataset.array("box_xywh").astype(float)
+    corners = np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
+    for given, told in ((boxes, "x, y, width, height"), (corners, "left, top, right, bottom")):
+        found = predictions_of({**columns, "bbox": given}, "x")
+        np.testing.assert_allclose(found.boxes_xywh, boxes, atol=1e-3)
+        assert any(told in note for note in found.notes)
+    np.testing.assert_allclose(predictions_of({**columns, "box_xyxy": corners}, "x").boxes_xywh, boxes, atol=1e-3)
 
 
 def test_images_are_told_by_folders_and_by_names_without_an_ending(scene):
@@ -410,6 +466,8 @@ def test_it_is_kept_and_compared_with_another_paired(scene, tmp_path):
     assert shared["mpjpe_mm"].mean < 0.1 < 30 < shared["mpjpe_mm"].baseline_mean
     assert overall["mpjpe_mm"].mean > 50
     assert any("short found 5 of 6 people" in note for note in found.notes)
+    with pytest.raises(DataError, match=r"short: holds evaluations alone, and none that .*--protocol mean-person"):
+        prepose.compare([tmp_path / "short", tmp_path / "noisy"], scene.store, protocol="mean-person")
     with pytest.raises(DataError, match="given twice"):
         compare_runs([tmp_path / "short"] * 2, scene.store)
 

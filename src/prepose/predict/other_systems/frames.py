@@ -24,7 +24,7 @@ FEWEST_JOINTS = 4
 AT_ORIGIN_MM = 60.0
 # Turned as a whole by at least so much, the poses lie nearer to the labels by at least this factor.
 LEAST_TURN_DEG, MOST_SHARE = 20.0, 0.6
-FRAME_TEXTS: Mapping[Frame3D, str] = MappingProxyType(
+FRAME_TEXTS: Mapping[str, str] = MappingProxyType(
     {
         "cam": "in the camera's frame",
         "root": "relative to the root, along the camera's axes",
@@ -110,7 +110,7 @@ def gathered(values: np.ndarray | None, rows: np.ndarray) -> np.ndarray | None:
 
 def _size_ratio(joints: Float[np.ndarray, "N J 3"], truth: Float[np.ndarray, "N J 3"]) -> float:
     """How many mm one unit of the predictions is, by the spread of the joints that both have (median of the people)."""
-    both = np.isfinite(joints).all(axis=-1) & np.isfinite(truth).all(axis=-1)
+    both = np.asarray(np.isfinite(joints).all(axis=-1) & np.isfinite(truth).all(axis=-1))
     enough = both.sum(axis=1) >= FEWEST_JOINTS
     ours, theirs = (_spread(values[enough], both[enough]) for values in (joints, truth))
     ratios = theirs[ours > 0] / ours[ours > 0]
@@ -165,7 +165,7 @@ def _inferred_frame(joints: Float[np.ndarray, "N J 3"], predictions: Predictions
 
 def _cam_from_world(joints: Float[np.ndarray, "N J 3"], dataset: PoseDataset) -> Float[np.ndarray, "N J 3"]:
     rotations = dataset.array("camera_rotation")
-    without = ~np.isfinite(rotations).all(axis=(1, 2))
+    without = np.asarray(~np.isfinite(rotations).all(axis=(1, 2)))
     if without.any():
         raise DataError(
             f"{dataset.name}/{dataset.split}: {int(without.sum())} of {len(without)} samples have no camera, which "
@@ -179,7 +179,7 @@ def _residual(joints: Float[np.ndarray, "N J 3"], truth: Float[np.ndarray, "N J 
 
     Poses without a unit are brought to the labels' size before.
     """
-    both = np.isfinite(joints).all(axis=-1) & np.isfinite(truth).all(axis=-1)
+    both = np.asarray(np.isfinite(joints).all(axis=-1) & np.isfinite(truth).all(axis=-1))
     both &= (both.sum(axis=1) >= FEWEST_JOINTS)[:, None]
     if not both.any():
         return float("nan"), float("nan"), 0.0

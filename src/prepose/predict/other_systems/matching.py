@@ -216,7 +216,7 @@ class _Distances:
     """How far predictions lie from labelled people, 1 being the most that is a match."""
 
     def __init__(self, predictions: Predictions, dataset: PoseDataset, named: Sequence[str]) -> None:
-        self._absent, self._named, self._where = predictions.missing().all(axis=1), named, predictions.where
+        self._absent, self._named, self._where = np.asarray(predictions.missing().all(axis=1)), named, predictions.where
         mapping = joint_map(predictions.skeleton, dataset.skeleton)
         self._boxes, full_from_img = dataset.array("box_xywh").astype(float), dataset.array("full_from_img")
         truth = dataset.array("joints_img").astype(float)
@@ -253,7 +253,7 @@ class _Distances:
         if self._joints is None:
             return float("nan")
         apart = np.linalg.norm(self._joints[row] - self._truth[sample], axis=-1)
-        shared = np.isfinite(apart)
+        shared = np.asarray(np.isfinite(apart))
         if shared.sum() < FEWEST_JOINTS:
             return float("nan")
         return float(apart[shared].mean() / self._boxes[sample, 2:].max() / MOST_APART)
@@ -275,9 +275,11 @@ def iou(one: Float[np.ndarray, "4"], other: Float[np.ndarray, "4"]) -> float:
 def _refuse_strangers(predictions: Predictions, dataset: PoseDataset, known: np.ndarray, named: list[str]) -> None:
     if known.any():
         return
+    names = list(dict.fromkeys(named))
+    more = ", ..." if len(names) > 1 else ""
     raise DataError(
         f"{predictions.where}: none of its {len(known)} predictions is of {dataset.name}/{dataset.split} (it has "
-        f"{shortened(', '.join(dict.fromkeys(named)), 80)}); name the store and --split that were predicted"
+        f"{shortened(names[0], 80)}{more}); name the store and --split that were predicted"
     )
 
 
@@ -295,7 +297,7 @@ def _told(
     rows: np.ndarray, how: str, known: np.ndarray, used: np.ndarray, predictions: Predictions, dataset: PoseDataset
 ) -> Matched:
     """What was matched and what was not; rows without a single joint are no predictions."""
-    given = ~predictions.missing().all(axis=1)
+    given = ~np.asarray(predictions.missing().all(axis=1))
     matched, total = int(((rows >= 0) & given[rows]).sum()), int(given.sum())
     strange, spare = int((given & ~known).sum()), int((given & known & ~used).sum())
     parts = []

@@ -38,8 +38,10 @@ NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         ),
         "confidence": ("confidence", "visibility", "keypoint_scores", "joint_scores"),
         "score": ("score", "bbox_score", "scores"),
-        "box_xywh": ("box_xywh", "bbox_xywh", "box", "bbox"),
+        "box_xywh": ("box_xywh", "bbox_xywh"),
         "box_xyxy": ("box_xyxy", "bbox_xyxy", "boxes_xyxy"),
+        # COCO's is x, y, width, height, MMPose's two corners: told by the joints that it is of.
+        "box": ("box", "bbox"),
         "found": ("found", "detected"),
         "skeleton": ("skeleton",),
         "joints": ("joints", "joint_names", "keypoint_names"),
@@ -139,13 +141,14 @@ def predictions_of(
         given = [np.where(absent[:, None, None], np.nan, joints) for joints in given]
         joints_3d = None if joints_3d is None else given[0]
         joints_2d = None if joints_2d is None else given[-1]
+    boxes, boxed = _boxes(found, count, joints_2d, where)
     return Predictions(
         where=where,
         skeleton=named.skeleton,
         joints_img=None if joints_2d is None else joints_2d[:, order],
         joints_3d=None if joints_3d is None else joints_3d[:, order],
         confidence=confidence[:, order],
-        boxes_xywh=_boxes(found, count, where),
+        boxes_xywh=boxes,
         samples=_whole(found, "sample", count, where),
         images=_texts(found, "image", count, where),
         image_ids=_whole(found, "image_id", count, where),
@@ -153,7 +156,7 @@ def predictions_of(
         people=_texts(found, "person", count, where),
         unit=_choice(found, "unit", UNITS, where),
         frame=_choice(found, "frame_3d", FRAMES, where),
-        notes=(*named.notes, *notes),
+        notes=(*named.notes, *notes, *boxed),
     )
 
 
@@ -279,18 +282,34 @@ def _texts(found: Mapping[str, Any], name: str, count: int, where: str) -> tuple
     return tuple(map(str, _column(found, name, count, where).tolist())) if name in found else None
 
 
-def _boxes(found: Mapping[str, Any], count: int, where: str) -> np.ndarray | None:
-    name = "box_xywh" if "box_xywh" in found else "box_xyxy"
-    if name not in found:
-        return None
+def _boxes(
+    found: Mapping[str, Any], count: int, joints_2d: np.ndarray | None, where: str
+) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """x, y, width, height, and what was presumed."""
+    name = next((name for name in ("box_xywh", "box_xyxy", "box") if name in found), None)
+    if name is None:
+        return None, ()
     boxes = _numbers(found[name], where, name)
     if boxes.size == 4 * count:
         boxes = boxes.reshape(count, 4)
     if boxes.shape != (count, 4):
         raise DataError(f"{where}: {name} has shape {boxes.shape}, expected ({count}, 4)")
-    if name == "box_xyxy":
-        return np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)
-    return boxes
+    corners = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)
+    if name != "box":
+        return (boxes, ()) if name == "box_xywh" else (corners, ())
+    if joints_2d is not None and _spill(corners, joints_2d) < _spill(boxes, joints_2d):
+        return corners, ("its boxes are taken as left, top, right, bottom, which fits its joints better",)
+    return boxes, ("its boxes are taken as x, y, width, height",)
+
+
+def _spill(boxes: Float[np.ndarray, "N 4"], joints: Float[np.ndarray, "N J 2"]) -> float:
+    """How far the bounds of joints lie from the corners of boxes, px (median of the people)."""
+    known = np.isfinite(joints).all(axis=(1, 2)) & np.isfinite(boxes).all(axis=1)
+    if not known.any():
+        return float("nan")
+    low, high = joints[known].min(axis=1), joints[known].max(axis=1)
+    corners = np.concatenate([boxes[known, :2], boxes[known, :2] + boxes[known, 2:]], axis=1)
+    return float(np.median(np.abs(np.concatenate([low, high], axis=1) - corners).sum(axis=1)))
 
 
 def _moments(found: Mapping[str, Any], count: int, where: str) -> tuple[tuple[str, str, int], ...] | None:
