@@ -39,6 +39,9 @@ VERBS = {
         "predictions", "--data", "--split", "--protocol", "--out", "--system", "--form", "--skeleton", "--unit",
         "--frame", "--size", "--json",
     },
+    "lift": {
+        "store", "--out", "--network", "--predictions", "--split", "--joint-mm", "--person-mm", "--confidence", "--unit",
+    },
     "protocols": {
         "names", "--predictions", "--data", "--split", "--form", "--skeleton", "--unit", "--frame", "--size", "--json",
     },

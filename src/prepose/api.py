@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from prepose.metrics.evaluation import Evaluation
     from prepose.predict.pose_sequence import PoseSequence
     from prepose.predict.predictor import Predictor
+    from prepose.predict.pseudo_labels import LiftedStore
     from prepose.recipes.run import Run
     from prepose.specs.recipe import Recipe
     from prepose.specs.study import Study
@@ -234,6 +235,47 @@ def score(  # noqa: PLR0913 - the options of `prepose score`
     if out is not None:
         keep_evaluation(found, _path(out), out=_path(out))
     return found
+
+
+def lift(  # noqa: PLR0913 - the options of `prepose lift`
+    store: StrPath,
+    out: StrPath,
+    *,
+    network: StrPath | None = None,
+    predictions: StrPath | None = None,
+    split: str = "train",
+    joint_mm: float = 150.0,
+    person_mm: float = 90.0,
+    confidence: float = 0.0,
+    unit: str | None = None,
+) -> "LiftedStore":
+    """Give the people of a 2D dataset 3D pseudo-labels: predicted poses, where they agree with the 2D labels.
+
+    Args:
+        store: A store with 2D labels.
+        out: The store to write: a copy of the split with 3D labels.
+        network: Whose poses become labels: a run, a weights file or the name of a network that ships.
+        predictions: Instead of a network: predictions of any system, in a form that `score` reads.
+        split: Which split; `test` is refused.
+        joint_mm: A joint may lie this far from its 2D label, mm at the person.
+        person_mm: Half of a person's joints must lie no further than this from their labels, mm.
+        confidence: Least confidence of a joint.
+        unit: Of predictions: mm, cm or m; None for what the file says, or what the size of the people tells.
+
+    Raises:
+        DataError: store, network or predictions cannot be used, or no pose agrees with the labels.
+    """
+    from prepose.predict.pseudo_labels import LiftRules, lift_store
+
+    return lift_store(
+        _path(store),
+        _path(out),
+        network=None if network is None else _path(network),
+        predictions=None if predictions is None else _path(predictions),
+        split=split,
+        rules=LiftRules(joint_mm=joint_mm, person_mm=person_mm, confidence=confidence),
+        unit=unit,
+    )
 
 
 def compare(

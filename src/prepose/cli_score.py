@@ -1,4 +1,4 @@
-"""The verbs about protocols and about predictions of any system: `score`, `protocols`."""
+"""The verbs about protocols and about predictions of any system: `score`, `lift`, `protocols`."""
 
 import sys
 from pathlib import Path
@@ -78,6 +78,43 @@ def score(
     sys.stdout.flush()
     if out is not None:
         say(f"kept in {keep_evaluation(result, predictions, out=out)}", file=sys.stderr if as_json else None)
+
+
+@score_app.command()
+def lift(
+    store: Annotated[Path, typer.Argument(help="Store with 2D labels.")],
+    out: Annotated[Path, typer.Option(help="Store to write.")],
+    network: Annotated[
+        Path | None, typer.Option(help="Whose poses become labels: a run, a weights file or a network that ships.")
+    ] = None,
+    predictions: Annotated[
+        Path | None,
+        typer.Option(help="Instead of a network: predictions of any system, in a form that `prepose score` reads."),
+    ] = None,
+    split: Annotated[str, typer.Option(help="Split of the store.")] = "train",
+    joint_mm: Annotated[
+        float, typer.Option(help="A joint may lie this far from its 2D label, mm at the person.")
+    ] = 150.0,
+    person_mm: Annotated[
+        float, typer.Option(help="Half of a person's joints must lie no further than this from their labels, mm.")
+    ] = 90.0,
+    confidence: Annotated[float, typer.Option(help="Least confidence of a joint.")] = 0.0,
+    unit: UnitOf3D = None,
+) -> None:
+    """Give the people of a 2D dataset 3D pseudo-labels: predicted poses, where they agree with the 2D labels."""
+    from prepose.console import counted_progress, say
+    from prepose.predict.pseudo_labels import LiftRules, lift_store
+
+    rules = LiftRules(joint_mm=joint_mm, person_mm=person_mm, confidence=confidence)
+    with counted_progress("samples") as show:
+        done = lift_store(
+            store, out, network=network, predictions=predictions, split=split, rules=rules, unit=unit, progress=show
+        )
+    say(f"{done.folder}: {done.samples:,} samples in split {done.split}, 3D pseudo-labels by {done.by}")
+    say(f"  {done.people:,} people and {done.joints:,} of {done.labelled:,} labelled joints have 3D labels")
+    say(f"  predictions lie {done.residual_mm:.0f} mm from the 2D labels (median of the people, at the person)")
+    for note in done.notes:
+        say(f"  {note}")
 
 
 @score_app.command()
