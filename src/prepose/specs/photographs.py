@@ -19,6 +19,7 @@ LITE0 = ModelSpec(
 )
 PHOTOS = SourceSpec(store="data/lsp-extended", labels="2d")
 WILD = SourceSpec(store="data/wild", labels="3d")
+EVERYDAY = SourceSpec(store="data/everyday", labels="3d")
 ROOM = SourceSpec(store="data/room", labels="3d")
 
 LOSSES = {"joint": 1.0, "heatmap_cross_entropy": 0.1, "depth": 5.0}
@@ -65,8 +66,8 @@ def photographs() -> Recipe:
         name="photographs",
         summary="Real 2D labels and 3D labels of synthetic people together, from an ImageNet backbone.",
         model=LITE0,
-        sources={"photos": PHOTOS, "wild": WILD, "room": ROOM},
-        stages=(_stage("mixed", 180_000, {"photos": 0.66, "wild": 0.3, "room": 0.04}),),
+        sources={"photos": PHOTOS, "wild": WILD, "everyday": EVERYDAY, "room": ROOM},
+        stages=(_stage("mixed", 360_000, {"photos": 0.62, "wild": 0.12, "everyday": 0.22, "room": 0.04}),),
         validation=ValidationSpec(store="data/lsp-extended", metric="pck2d", protocol="pck-torso-20", every=30_000),
         seed=1,
         # Depthwise convolutions are slower in bfloat16 on CPUs.
