@@ -32,6 +32,10 @@ def stoppable(how_to_resume: str | Callable[[], str]) -> Iterator[None]:
 
 def say_if_imported(run: Path) -> None:
     """Say on the error stream that the weights of a verb were a checkpoint of another code base."""
+    from prepose.models.export_facts import is_exported
+
+    if is_exported(run):
+        return
     from prepose.models.legacy_file import is_legacy_file
 
     if is_legacy_file(run):

@@ -4,7 +4,6 @@ An exported model takes RGB crops, uint8 (B, 3, S, S), and returns `joints_crop`
 root, and `confidence` (B, J): pixel statistics, decoding and the flip test are inside.
 """
 
-import json
 import logging
 import tempfile
 import warnings
@@ -22,15 +21,15 @@ from torch import Tensor, nn
 
 from prepose.errors import DataError, RecipeError
 from prepose.files import write_whole
+from prepose.models.export_facts import INPUT, KEY, OUTPUTS, ExportFacts
 from prepose.models.flip_test import predict_flipped
 from prepose.models.pose_net import PoseNet
-from prepose.models.weights_file import FORMAT, VERSION, Weights, write_weights
+from prepose.models.weights_file import Weights, weights_bytes, weights_digest
 
 EXTRA = "onnx"
 # A person of 1.8 m fills about 0.7 of the crop, so that 0.1 mm are some 4e-5 of its side.
 LARGEST_PX = 0.01
 LARGEST_Z_OF_SIDE = 0.1 / 2500
-OUTPUTS = ("joints_crop", "confidence")
 
 
 @dataclass(frozen=True)
@@ -109,15 +108,14 @@ def _quiet() -> Iterator[None]:
         log.setLevel(before)
 
 
-def _facts(net: PoseNet, *, flip_test: bool) -> dict[str, Any]:
-    return {
-        "format": FORMAT,
-        "version": VERSION,
-        "spec": net.spec.model_dump(mode="json"),
-        "joints": list(net.skeleton.joints),
-        "flip_test": flip_test,
-        "ledger": None if net.ledger is None else net.ledger.model_dump(mode="json"),
-    }
+def _facts(net: PoseNet, *, flip_test: bool) -> ExportFacts:
+    return ExportFacts(
+        spec=net.spec,
+        joints=net.skeleton.joints,
+        flip_test=flip_test,
+        weights=weights_digest(net),
+        ledger=net.ledger,
+    )
 
 
 Run = Callable[[UInt8[np.ndarray, "B 3 S S"]], Float[np.ndarray, "B J 3"]]
@@ -137,7 +135,7 @@ def _difference(net: PoseNet, run: Run, *, flip_test: bool) -> tuple[float, floa
     return float(apart[..., :2].max()), float(apart[..., 2].max())
 
 
-def _as_onnx(whole: _Whole, facts: Mapping[str, Any]) -> tuple[bytes, Run]:
+def _as_onnx(whole: _Whole, facts: ExportFacts) -> tuple[bytes, Run]:
     onnx, onnxruntime = _packages()
     size = whole.net.spec.size
     with tempfile.TemporaryDirectory() as folder:
@@ -146,7 +144,7 @@ def _as_onnx(whole: _Whole, facts: Mapping[str, Any]) -> tuple[bytes, Run]:
             whole,
             (torch.zeros(2, 3, size, size, dtype=torch.uint8),),
             str(file),
-            input_names=["image"],
+            input_names=[INPUT],
             output_names=list(OUTPUTS),
             dynamic_shapes={"image": {0: torch.export.Dim("batch", min=1)}},
             dynamo=True,
@@ -154,13 +152,13 @@ def _as_onnx(whole: _Whole, facts: Mapping[str, Any]) -> tuple[bytes, Run]:
             verbose=False,
         )
         model = onnx.load(file)
-    onnx.helper.set_model_props(model, {"prepose": json.dumps(facts)})
+    onnx.helper.set_model_props(model, {KEY: facts.model_dump_json()})
     content = model.SerializeToString()
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    return content, lambda image: session.run([OUTPUTS[0]], {"image": image})[0]
+    return content, lambda image: session.run([OUTPUTS[0]], {INPUT: image})[0]
 
 
-def _as_pt2(whole: _Whole, facts: Mapping[str, Any]) -> tuple[bytes, Run]:
+def _as_pt2(whole: _Whole, facts: ExportFacts) -> tuple[bytes, Run]:
     size = whole.net.spec.size
     program = torch.export.export(
         whole,
@@ -169,19 +167,17 @@ def _as_pt2(whole: _Whole, facts: Mapping[str, Any]) -> tuple[bytes, Run]:
     )
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.pt2"
-        torch.export.save(program, file, extra_files={"prepose.json": json.dumps(facts)})
+        torch.export.save(program, file, extra_files={f"{KEY}.json": facts.model_dump_json()})
         content = file.read_bytes()
         loaded = torch.export.load(file).module()
     return content, lambda image: loaded(torch.from_numpy(image))[0].detach().numpy()
 
 
-def _as_half(whole: _Whole, facts: Mapping[str, Any]) -> tuple[bytes, Run]:
+def _as_half(whole: _Whole, facts: ExportFacts) -> tuple[bytes, Run]:
     """A weights file of prepose whose numbers have 16 bits."""
     net = whole.net
     halves = {name: _halved(tensor) for name, tensor in net.state_dict().items()}
-    with tempfile.TemporaryDirectory() as folder:
-        weights = Weights(facts["spec"], net.skeleton.joints, halves, net.ledger)
-        content = write_weights(weights, Path(folder) / "weights.safetensors").read_bytes()
+    content = weights_bytes(Weights(net.spec.model_dump(), net.skeleton.joints, halves, net.ledger))
     rounded = PoseNet(net.spec).eval()
     rounded.load_state_dict(halves)
     other = _Whole(rounded, flip_test=whole.flip_test)
@@ -200,7 +196,7 @@ def _halved(tensor: Tensor) -> Tensor:
     return tensor.half()
 
 
-FORMATS: Mapping[str, Callable[[_Whole, Mapping[str, Any]], tuple[bytes, Run]]] = MappingProxyType(
+FORMATS: Mapping[str, Callable[[_Whole, ExportFacts], tuple[bytes, Run]]] = MappingProxyType(
     {"onnx": _as_onnx, "pt2": _as_pt2, "half": _as_half}
 )
 
