@@ -40,6 +40,14 @@ class AccuracyLost(BaseModel):
     mean_mm: float
     p95_mm: float
 
+    def __str__(self) -> str:
+        """One line."""
+        return (
+            f"{self.count:,} images ({self.images}): joints move by {self.mean_px:.2g} px of the crop on average "
+            f"(95 %: below {self.p95_px:.2g} px), relative to the root by {self.mean_mm:.2g} mm "
+            f"(95 %: below {self.p95_mm:.2g} mm)"
+        )
+
 
 class ExportFacts(BaseModel):
     """Everything about an exported model but its numbers.
@@ -72,6 +80,16 @@ class ExportFacts(BaseModel):
 def is_exported(path: Path) -> bool:
     """Whether a path means an exported model that ONNX Runtime runs."""
     return path.suffix.lower() == ENDING
+
+
+def check_ending(path: Path) -> None:
+    """Refuse to write an ONNX model under a name that prepose would not read it by.
+
+    Raises:
+        DataError: the name ends otherwise.
+    """
+    if not is_exported(path):
+        raise DataError(f"{path}: an ONNX model must be called NAME{ENDING}, as `prepose predict` knows it by that")
 
 
 def facts_of(metadata: Mapping[str, str], path: Path) -> ExportFacts:
