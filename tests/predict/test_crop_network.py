@@ -5,15 +5,17 @@ import pytest
 
 from prepose.errors import DataError
 from prepose.models.checkpoint import load_weights
-from prepose.models.export import export_net
+from prepose.models.export import with_facts
 from prepose.predict.onnx_network import load_onnx_network
 from prepose.predict.predictor import Predictor
 from prepose.predict.torch_network import load_torch_network, torch_network
 
 
 @pytest.fixture(scope="module")
-def exported(weights, tmp_path_factory):
-    return export_net(load_weights(weights), tmp_path_factory.mktemp("model") / "net.onnx", "onnx").path
+def exported(to_onnx_once, tmp_path_factory):
+    path = tmp_path_factory.mktemp("model") / "net.onnx"
+    path.write_bytes(with_facts(*to_onnx_once))
+    return path
 
 
 def test_both_run_the_same_network(weights, exported, photograph):

@@ -62,14 +62,17 @@ def people_of_store(folder: Path, size: int, count: int = IMAGES) -> People:
     """Crops of people spread evenly over a store's split: `validation` where there is one, else `train`, else any.
 
     Raises:
-        DataError: there is no such store, it is damaged, or it has fewer than two samples.
+        DataError: there is no such store, it is damaged, or fewer than two samples have a box.
     """
     there = store_splits(folder)
     split = next((each for each in ("validation", "train") if each in there), there[0])
     dataset = open_store(folder, split)
-    if len(dataset) < 2:
-        raise DataError(f"{folder}: split {split} has {len(dataset)} samples; 2 or more are needed")
-    rows = np.unique(np.linspace(0, len(dataset) - 1, min(count, len(dataset))).astype(int))
+    boxes = dataset.array("box_xywh")
+    usable = np.flatnonzero(np.isfinite(boxes).all(axis=1) & (boxes[:, 2:] > 0).all(axis=1))
+    if len(usable) < 2:
+        there = f"{len(usable)} sample{'' if len(usable) == 1 else 's'} with a box"
+        raise DataError(f"{folder}: split {split} has {there}; 2 or more are needed")
+    rows = usable[np.unique(np.linspace(0, len(usable) - 1, min(count, len(usable))).astype(int))]
     return People(f"{dataset.name}/{split}", _crops(dataset, rows, size))
 
 
@@ -99,7 +102,7 @@ def export_any(
         path: The file to write.
         format_name: A name of `models.export.FORMATS` or of `REDUCED`.
         flip_test: Whether the model predicts the mirror image too.
-        calibrate: For the formats of `REDUCED`, the store whose images calibrate and measure; None for synthetic people.
+        calibrate: For the formats of `REDUCED`, the store whose images are used; None for synthetic people.
 
     Raises:
         RecipeError: the format is unknown, or packages for it are not installed.
@@ -112,7 +115,9 @@ def export_any(
         if calibrate is not None:
             raise RecipeError(f"--calibrate belongs to {' and '.join(REDUCED)}; {format_name} needs no images")
         return export_net(net, path, format_name, flip_test=flip_test)
-    export_packages()  # asked for before the images are made
+    # What would be refused later is refused before the images are made.
+    export_packages()
+    check_ending(path)
     size = net.spec.size
     people = people_drawn(size) if calibrate is None else people_of_store(calibrate, size)
     return export_reduced(net, path, format_name, people, flip_test=flip_test)
@@ -226,8 +231,8 @@ def _int8(model: Any, crops: UInt8[np.ndarray, "N 3 S S"]) -> Any:
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=["Conv", "Clip", "Relu", "Add", "Resize", "MaxPool"],
             per_channel=True,
-            # Seven bits of weights: with eight, processors without VNNI overflow where they add pairs of products.
-            reduce_range=True,
+            # Seven bits of weights would lose more than twice the accuracy; x86 without VNNI needs them for exact sums.
+            reduce_range=False,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             nodes_to_exclude=_after_heads(model),
