@@ -15,7 +15,7 @@ import typer
 
 from prepose import __version__
 from prepose.cli_data import data_app
-from prepose.cli_options import AsJson, Out, Workers, say_if_imported, stoppable
+from prepose.cli_options import AsJson, Device, Out, Workers, say_if_imported, stoppable
 from prepose.cli_predict import predict_app
 from prepose.cli_study import study_app
 from prepose.errors import DataError, RecipeError, explained, one_line
@@ -260,7 +260,7 @@ def evaluate(
     protocol: Annotated[
         str | None, typer.Option(help="Evaluation protocol (`prepose protocols`); default: the dataset's.")
     ] = None,
-    device: Annotated[str, typer.Option(help="Device: cpu, cuda or mps.")] = "cpu",
+    device: Device = "cpu",
     as_json: AsJson = False,
 ) -> None:
     """Evaluate a network on a store: overall, by joint, by action and by occlusion."""

@@ -12,6 +12,7 @@ from prepose.errors import one_line
 
 Out = Annotated[Path, typer.Option("--out", help="Output folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+Device = Annotated[str, typer.Option("--device", help="Device: cpu, cuda or mps.")]
 Workers = Annotated[int, typer.Option("--workers", min=1, help="Worker processes.")]
 
 

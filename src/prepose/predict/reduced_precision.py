@@ -38,7 +38,7 @@ from prepose.predict.camera_choice import assumed_camera
 from prepose.predict.lift import depth_by_bone_sum, lift
 
 # Half of the images calibrate, the other half measure.
-IMAGES = 256
+IMAGES = 128
 BATCH = 8
 WORLD = "wild"
 DRAWN_SIZE = 256  # px; side of the synthetic images
