@@ -3,12 +3,10 @@
 import numpy as np
 import pytest
 
-from prepose.errors import DataError
-from prepose.models.checkpoint import load_weights
 from prepose.models.export import with_facts
 from prepose.predict.onnx_network import load_onnx_network
 from prepose.predict.predictor import Predictor
-from prepose.predict.torch_network import load_torch_network, torch_network
+from prepose.predict.torch_network import load_torch_network
 
 
 @pytest.fixture(scope="module")
@@ -29,17 +27,3 @@ def test_both_run_the_same_network(weights, exported, photograph):
         np.testing.assert_allclose(one, other, atol=0.01)
     people = [Predictor.load(path).predict(photograph)[0] for path in (weights, exported)]
     np.testing.assert_allclose(people[0].joints_img, people[1].joints_img, atol=0.05)
-
-
-def test_a_network_of_torch_flips_where_asked(weights):
-    net = load_weights(weights).train()
-    network = torch_network(net)
-    assert not net.training
-    assert network.flip_test is None
-    crops = np.random.default_rng(0).integers(0, 256, (1, 3, 64, 64), np.uint8)
-    assert np.abs(network.run(crops, True).joints_crop - network.run(crops, False).joints_crop).max() > 0
-
-
-def test_no_such_device(weights):
-    with pytest.raises(DataError, match="device 'abacus' cannot be used here"):
-        load_torch_network(weights, "abacus")
