@@ -1,4 +1,4 @@
-"""One photo from file to pose: decode, crop, network and lifting, by torch and ONNX Runtime, float32 and int8.
+"""One photo from file to pose: decode, crop, network and lifting, by torch and ONNX Runtime, float32, int8 and fp16.
 
     python benchmarks/latency.py [NETWORK ...] [--no-flip-test] [--rounds 20] [--size 640x480] [--threads 1 2]
 
@@ -13,6 +13,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +24,7 @@ import torch
 from prepose.camera.crop import crop_of_box
 from prepose.data.picture import encode_jpeg, read_photograph
 from prepose.models.checkpoint import load_weights
-from prepose.models.export import to_onnx, with_facts
+from prepose.models.export import quiet, to_onnx, with_facts
 from prepose.predict.crop_network import CropNetwork
 from prepose.predict.networks import find_weights, shipped_networks
 from prepose.predict.onnx_network import load_onnx_network
@@ -56,9 +57,10 @@ def runners(weights: Path, folder: Path, *, flip_test: bool) -> dict[str, Callab
     crops = np.stack([smooth_noise(net.spec.size, net.spec.size, generator) for _ in range(8)]).transpose(0, 3, 1, 2)
     model, facts = to_onnx(net, flip_test=flip_test)
     # Noise calibrates as well as people do where only the time counts.
-    models = {"onnxruntime float32": model, "onnxruntime int8": REDUCED["int8"][1](model, crops)}
+    with quiet():
+        models = {f"onnxruntime {name}": make(deepcopy(model), crops) for name, (_, make) in REDUCED.items()}
     found: dict[str, Callable[[int], CropNetwork]] = {"torch float32": lambda _: torch_network(net)}
-    for name, each in models.items():
+    for name, each in {"onnxruntime float32": model, **models}.items():
         path = folder / f"{name}.onnx"
         path.write_bytes(with_facts(each, facts))
         found[name] = lambda threads, path=path: load_onnx_network(path, threads=threads)
