@@ -57,7 +57,7 @@ VERBS = {
         "--fov", "--camera", "--skeleton", "--threshold", "--format", "--export", "--angles",
         "--draw", "--overwrite", "--device",
     },
-    "export": {"network", "--out", "--format", "--flip-test"},
+    "export": {"network", "--out", "--format", "--flip-test", "--calibrate"},
     "version": set(),
     "skeletons": {"source", "target"},
     "data add": {

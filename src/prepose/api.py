@@ -308,8 +308,8 @@ def load(weights: "Run | StrPath", *, device: str = "cpu") -> "Predictor":
     """A trained network, ready for images and videos: `prepose.load("runs/mixed").predict("photo.jpg")`.
 
     Args:
-        weights: A run, its folder, or a weights file.
-        device: `cpu`, `cuda` or `mps`.
+        weights: A run, its folder, a weights file, or an exported `.onnx` model, which ONNX Runtime runs without torch.
+        device: `cpu`, `cuda` or `mps`; of an exported model `cpu` or `cuda`.
 
     Raises:
         DataError: there are no weights, or they cannot be read.

@@ -15,7 +15,7 @@ import typer
 
 from prepose import __version__
 from prepose.cli_data import data_app
-from prepose.cli_options import AsJson, Out, Workers, say_if_imported, stoppable
+from prepose.cli_options import AsJson, Device, Out, Workers, say_if_imported, stoppable
 from prepose.cli_predict import predict_app
 from prepose.cli_score import score_app
 from prepose.cli_study import study_app
@@ -262,7 +262,7 @@ def evaluate(
     protocol: Annotated[
         str | None, typer.Option(help="Evaluation protocol (`prepose protocols`); default: the dataset's.")
     ] = None,
-    device: Annotated[str, typer.Option(help="Device: cpu, cuda or mps.")] = "cpu",
+    device: Device = "cpu",
     out: Annotated[
         Path | None, typer.Option(help="Folder to keep the evaluation in; default: the run's, if it is one.")
     ] = None,
@@ -295,25 +295,30 @@ def export(
         str,
         typer.Option(
             "--format",
-            help="onnx (ONNX Runtime; needs the extra `onnx`), pt2 (torch.export), or half (a weights file of prepose "
-            "at half the size).",
+            help="onnx (for ONNX Runtime and `prepose predict`; needs the extra `onnx`), int8 (ONNX of 8 bits, the "
+            "fastest on a CPU), fp16 (ONNX of 16 bits, for GPUs), pt2 (torch.export), or half (a weights file of "
+            "prepose at half the size).",
         ),
     ] = "onnx",
     flip_test: Annotated[bool, typer.Option(help="Predict the mirror image too.")] = True,
+    calibrate: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="STORE",
+            help="Images to calibrate int8 and to measure int8 and fp16 on (default: synthetic people).",
+        ),
+    ] = None,
 ) -> None:
     """Export a network for use elsewhere, pixel statistics, decoding and flip test inside, and check it."""
     from prepose.console import say
     from prepose.models.checkpoint import load_weights
-    from prepose.models.export import export_net
     from prepose.predict.networks import find_weights
+    from prepose.predict.reduced_precision import export_any
 
     if out.exists():
         raise DataError(f"--out {out}: exists; remove it, or name another file")
-    done = export_net(load_weights(find_weights(network)), out, format_name, flip_test=flip_test)
-    say(
-        f"{done.path}: {done.megabytes:.1f} MB; joints differ from the network's by at most {done.largest_px:.1g} px, "
-        f"{done.largest_z_px:.1g} px in depth"
-    )
+    net = load_weights(find_weights(network))
+    say(export_any(net, out, format_name, flip_test=flip_test, calibrate=calibrate))
 
 
 @app.command()

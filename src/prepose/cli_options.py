@@ -12,6 +12,7 @@ from prepose.errors import one_line
 
 Out = Annotated[Path, typer.Option("--out", help="Output folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+Device = Annotated[str, typer.Option("--device", help="Device: cpu, cuda or mps.")]
 Workers = Annotated[int, typer.Option("--workers", min=1, help="Worker processes.")]
 
 
@@ -32,6 +33,10 @@ def stoppable(how_to_resume: str | Callable[[], str]) -> Iterator[None]:
 
 def say_if_imported(run: Path) -> None:
     """Say on the error stream that the weights of a verb were a checkpoint of another code base."""
+    from prepose.models.export_facts import is_exported
+
+    if is_exported(run):
+        return
     from prepose.models.legacy_file import is_legacy_file
 
     if is_legacy_file(run):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from prepose.cli_options import Out, say_if_imported, stoppable
+from prepose.cli_options import Device, Out, say_if_imported, stoppable
 from prepose.errors import DataError, one_line, shortened
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ def predict(
         list[str],
         typer.Argument(
             help="Images, animations (GIF, WebP), videos, folders of them, or patterns. The first may be a network: a "
-            "run folder, weights file, .pth checkpoint to import, or the name of one that ships (default: "
-            "lite0-synthetic).",
+            "run folder, weights file, exported .onnx model, .pth checkpoint to import, or the name of one that ships "
+            "(default: lite0-synthetic).",
         ),
     ],
     out: Out,
@@ -114,7 +114,7 @@ def predict(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace results that exist.", rich_help_panel=_RESULTS)
     ] = False,
-    device: Annotated[str, typer.Option(help="Device: cpu, cuda or mps.")] = "cpu",
+    device: Device = "cpu",
 ) -> None:
     """Estimate everybody's 3D pose in images and videos.
 

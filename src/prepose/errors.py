@@ -41,6 +41,8 @@ def explained(error: BaseException) -> str | None:
         return f"out of memory ({str(error) or type(error).__name__}); free some, or make what is asked for smaller"
     if type(error).__name__ == "BrokenProcessPool":
         return f"a worker process ended before its work was done (it was killed, or memory ran out): {error}"
+    if isinstance(error, ModuleNotFoundError) and error.name == "torch":
+        return "torch is not installed; without it, prepose predicts by exported .onnx models alone; install torch"
     if isinstance(error, OSError):
         return _of_the_system(error)
     if isinstance(error, UnicodeEncodeError):

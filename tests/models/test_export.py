@@ -1,7 +1,5 @@
 """Exported networks compute what the network computes, and say which network they are."""
 
-import json
-
 import numpy as np
 import pytest
 import torch
@@ -10,8 +8,10 @@ from prepose.errors import DataError, RecipeError
 from prepose.models import export
 from prepose.models.checkpoint import load_weights
 from prepose.models.export import export_net
+from prepose.models.export_facts import facts_of
 from prepose.models.flip_test import predict_flipped
 from prepose.models.pose_net import PoseNet, build_pose_net
+from prepose.models.weights_file import weights_digest
 from prepose.specs.ledger import Ledger
 from prepose.specs.model import ModelSpec
 
@@ -40,10 +40,9 @@ def test_onnx_has_pixels_decoding_and_flip_test_inside(net: PoseNet, tmp_path, g
     wanted = predict_flipped(net, torch.from_numpy(image))
     np.testing.assert_allclose(joints, wanted.joints_crop.numpy(), atol=2e-3)
     np.testing.assert_allclose(confidence, wanted.confidence.numpy(), atol=1e-4)
-    facts = json.loads(session.get_modelmeta().custom_metadata_map["prepose"])
-    assert facts["joints"] == list(net.skeleton.joints)
-    assert ModelSpec.model_validate(facts["spec"]) == net.spec
-    assert Ledger.model_validate(facts["ledger"]) == net.ledger
+    facts = facts_of(session.get_modelmeta().custom_metadata_map, done.path)
+    assert (facts.joints, facts.spec, facts.ledger) == (net.skeleton.joints, net.spec, net.ledger)
+    assert (facts.weights, facts.flip_test, facts.precision) == (weights_digest(net), True, "float32")
 
 
 def test_a_half_size_weights_file_is_a_weights_file(net: PoseNet, tmp_path, generator) -> None:

@@ -141,6 +141,15 @@ def weights(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def to_onnx_once(weights):
+    """That network's ONNX model with its facts; a test that changes it makes a copy."""
+    from prepose.models.checkpoint import load_weights
+    from prepose.models.export import to_onnx
+
+    return to_onnx(load_weights(weights), flip_test=True)
+
+
+@pytest.fixture(scope="session")
 def photograph():
     """Pixels of a made-up photograph, 180 x 120."""
     generator = np.random.default_rng(0)

@@ -1,4 +1,3 @@
-import copy
 import shutil
 import struct
 from concurrent.futures import ThreadPoolExecutor
@@ -7,17 +6,18 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from prepose.body.pose import bone_lengths
 from prepose.body.skeletons import MPII_16
 from prepose.camera.camera import Camera
 from prepose.errors import DataError
-from prepose.models.pose_net import PoseOutput
+from prepose.models.checkpoint import load_weights
+from prepose.predict.crop_network import CropJoints
 from prepose.predict.detectors import Detections
 from prepose.predict.networks import find_weights
 from prepose.predict.predictor import Predictor
+from prepose.predict.torch_network import torch_network
 from video_fakes import write_video
 
 
@@ -129,21 +129,19 @@ def test_a_foreign_weights_file_is_said(tmp_path):
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_a_network_whose_joints_are_not_finite_is_an_error(predictor, photograph, bad):
-    broken = copy.deepcopy(predictor.net)
+def test_a_network_whose_joints_are_not_finite_is_an_error(predictor, weights, photograph, bad):
+    broken = load_weights(weights)
     broken.depth_head.weight.data.fill_(bad)
     with pytest.raises(DataError, match=r"image 0: the network's joints are not finite.*diverged"):
-        replace(predictor, net=broken).predict_each([photograph])
+        replace(predictor, net=torch_network(broken)).predict_each([photograph])
 
 
-def test_a_network_that_tells_no_joints_apart_has_no_size_to_judge_by(predictor, photograph, monkeypatch):
-    def one_place(net, image, **_):
-        count = (len(image), len(MPII_16))
-        return PoseOutput(torch.zeros(1), torch.zeros(1), torch.zeros(*count, 3), torch.ones(count))
+def test_a_network_that_tells_no_joints_apart_has_no_size_to_judge_by(predictor, photograph):
+    def one_place(crops, flip_test):
+        return CropJoints(np.zeros((len(crops), len(MPII_16), 3)), np.ones((len(crops), len(MPII_16))))
 
-    monkeypatch.setattr("prepose.predict.predictor.run_network", one_place)
     with pytest.raises(DataError, match="puts all joints into one place"):
-        predictor.predict(photograph)
+        replace(predictor, net=replace(predictor.net, run=one_place)).predict(photograph)
 
 
 def test_a_joint_where_the_lens_has_no_ray_is_finite_all_the_same(predictor, photograph):
@@ -212,4 +210,3 @@ def test_threads_may_share_a_predictor(predictor, photograph):
     with ThreadPoolExecutor(3) as pool:
         for people in pool.map(predictor.predict, [photograph] * 6):
             np.testing.assert_allclose(people[0].joints_img, expected, atol=1e-4)
-    assert not predictor.net.training

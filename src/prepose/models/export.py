@@ -4,7 +4,6 @@ An exported model takes RGB crops, uint8 (B, 3, S, S), and returns `joints_crop`
 root, and `confidence` (B, J): pixel statistics, decoding and the flip test are inside.
 """
 
-import json
 import logging
 import tempfile
 import warnings
@@ -22,15 +21,15 @@ from torch import Tensor, nn
 
 from prepose.errors import DataError, RecipeError
 from prepose.files import write_whole
-from prepose.models.flip_test import predict_flipped
+from prepose.models.export_facts import INPUT, KEY, OUTPUTS, AccuracyLost, ExportFacts, check_ending
+from prepose.models.flip_test import mirror_maps, predict_flipped
 from prepose.models.pose_net import PoseNet
-from prepose.models.weights_file import FORMAT, VERSION, Weights, write_weights
+from prepose.models.weights_file import Weights, weights_bytes, weights_digest
 
 EXTRA = "onnx"
 # A person of 1.8 m fills about 0.7 of the crop, so that 0.1 mm are some 4e-5 of its side.
 LARGEST_PX = 0.01
 LARGEST_Z_OF_SIDE = 0.1 / 2500
-OUTPUTS = ("joints_crop", "confidence")
 
 
 @dataclass(frozen=True)
@@ -43,6 +42,7 @@ class Exported:
         largest_px: The largest difference of x or y, crop px.
         largest_z_px: The largest difference of the relative depth, crop px.
         megabytes: The file's size.
+        accuracy_lost: What fewer bits cost, over images of people; None where nothing was rounded.
     """
 
     path: Path
@@ -50,6 +50,14 @@ class Exported:
     largest_px: float
     largest_z_px: float
     megabytes: float
+    accuracy_lost: AccuracyLost | None = None
+
+    def __str__(self) -> str:
+        """One line."""
+        found = self.accuracy_lost or (
+            f"joints differ from the network's by at most {self.largest_px:.1g} px, {self.largest_z_px:.1g} px in depth"
+        )
+        return f"{self.path}: {self.megabytes:.1f} MB; {found}"
 
 
 class _Whole(nn.Module):
@@ -61,7 +69,14 @@ class _Whole(nn.Module):
 
     def forward(self, image: UInt8[Tensor, "B 3 S S"]) -> tuple[Tensor, Tensor]:
         """Joints and confidence of crops."""
-        output = predict_flipped(self.net, image) if self.flip_test else self.net(image)
+        if not self.flip_test:
+            output = self.net(image)
+            return output.joints_crop, output.confidence
+        # As `predict_flipped`, with both images in one batch: the model holds every layer once.
+        both = self.net.maps(self.net.pixels(torch.cat([image, image.flip(-1)])))
+        count = image.shape[0]  # not `len`, which would fix it in the exported model
+        heatmaps, depth_maps = ((maps[:count] + mirror_maps(maps[count:], self.net.skeleton)) / 2 for maps in both)
+        output = self.net.read_out(heatmaps, depth_maps)
         return output.joints_crop, output.confidence
 
 
@@ -81,8 +96,10 @@ def export_net(net: PoseNet, path: Path, format_name: str, *, flip_test: bool = 
     """
     if format_name not in FORMATS:
         raise RecipeError(f"export format {format_name!r}: expected one of {', '.join(FORMATS)}")
+    if format_name == "onnx":
+        check_ending(path)
     net = net.eval().float().cpu()
-    with torch.no_grad(), warnings.catch_warnings(), _quiet():
+    with torch.no_grad(), quiet():
         content, run = FORMATS[format_name](_Whole(net, flip_test=flip_test), _facts(net, flip_test=flip_test))
     largest_px, largest_z = _difference(net, run, flip_test=flip_test)
     limit_z = LARGEST_Z_OF_SIDE * net.spec.size
@@ -97,27 +114,28 @@ def export_net(net: PoseNet, path: Path, format_name: str, *, flip_test: bool = 
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep the exporter's notes about its own future and about packages that are not needed off the screen."""
-    warnings.simplefilter("ignore")
-    log = logging.getLogger("torch.onnx")
-    before = log.level
-    log.setLevel(logging.ERROR)
+    logs = [logging.getLogger(name) for name in ("torch.onnx", "root")]
+    before = [log.level for log in logs]
+    for log in logs:
+        log.setLevel(logging.ERROR)
     try:
-        yield
+        with warnings.catch_warnings(action="ignore"):
+            yield
     finally:
-        log.setLevel(before)
+        for log, level in zip(logs, before, strict=True):
+            log.setLevel(level)
 
 
-def _facts(net: PoseNet, *, flip_test: bool) -> dict[str, Any]:
-    return {
-        "format": FORMAT,
-        "version": VERSION,
-        "spec": net.spec.model_dump(mode="json"),
-        "joints": list(net.skeleton.joints),
-        "flip_test": flip_test,
-        "ledger": None if net.ledger is None else net.ledger.model_dump(mode="json"),
-    }
+def _facts(net: PoseNet, *, flip_test: bool) -> ExportFacts:
+    return ExportFacts(
+        spec=net.spec,
+        joints=net.skeleton.joints,
+        flip_test=flip_test,
+        weights=weights_digest(net),
+        ledger=net.ledger,
+    )
 
 
 Run = Callable[[UInt8[np.ndarray, "B 3 S S"]], Float[np.ndarray, "B J 3"]]
@@ -131,14 +149,39 @@ def _difference(net: PoseNet, run: Run, *, flip_test: bool) -> tuple[float, floa
     smooth = nn.functional.interpolate(coarse, size=(size, size), mode="bilinear").clamp(0, 255)
     images = smooth.round().to(torch.uint8)
     with torch.no_grad():
-        wanted = _Whole(net, flip_test=flip_test)(images)[0].numpy()
+        wanted = (predict_flipped(net, images) if flip_test else net(images)).joints_crop.numpy()
     found = np.concatenate([run(images[:1].numpy()), run(images[1:].numpy())])
     apart = np.abs(found - wanted)
     return float(apart[..., :2].max()), float(apart[..., 2].max())
 
 
-def _as_onnx(whole: _Whole, facts: Mapping[str, Any]) -> tuple[bytes, Run]:
-    onnx, onnxruntime = _packages()
+def to_onnx(net: PoseNet, *, flip_test: bool) -> tuple[Any, ExportFacts]:
+    """The network as an ONNX model (float32, without metadata), and the facts that belong into its metadata.
+
+    Raises:
+        RecipeError: the packages for it are not installed.
+    """
+    with torch.no_grad(), quiet():
+        net = net.eval().float().cpu()
+        return _onnx_model(_Whole(net, flip_test=flip_test)), _facts(net, flip_test=flip_test)
+
+
+def with_facts(model: Any, facts: ExportFacts) -> bytes:
+    """The content of an ONNX file, with the facts in its metadata."""
+    onnx, _ = export_packages()
+    onnx.helper.set_model_props(model, {KEY: facts.model_dump_json()})
+    return model.SerializeToString()
+
+
+def onnx_session(model: Any) -> Any:
+    """An ONNX model, or the content of its file, ready to run on the CPU."""
+    _, onnxruntime = export_packages()
+    content = model if isinstance(model, bytes) else model.SerializeToString()
+    return onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+
+
+def _onnx_model(whole: _Whole) -> Any:
+    onnx, _ = export_packages()
     size = whole.net.spec.size
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.onnx"
@@ -146,21 +189,23 @@ def _as_onnx(whole: _Whole, facts: Mapping[str, Any]) -> tuple[bytes, Run]:
             whole,
             (torch.zeros(2, 3, size, size, dtype=torch.uint8),),
             str(file),
-            input_names=["image"],
+            input_names=[INPUT],
             output_names=list(OUTPUTS),
             dynamic_shapes={"image": {0: torch.export.Dim("batch", min=1)}},
             dynamo=True,
             external_data=False,
             verbose=False,
         )
-        model = onnx.load(file)
-    onnx.helper.set_model_props(model, {"prepose": json.dumps(facts)})
-    content = model.SerializeToString()
-    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    return content, lambda image: session.run([OUTPUTS[0]], {"image": image})[0]
+        return onnx.load(file)
 
 
-def _as_pt2(whole: _Whole, facts: Mapping[str, Any]) -> tuple[bytes, Run]:
+def _as_onnx(whole: _Whole, facts: ExportFacts) -> tuple[bytes, Run]:
+    content = with_facts(_onnx_model(whole), facts)
+    session = onnx_session(content)
+    return content, lambda image: session.run([OUTPUTS[0]], {INPUT: image})[0]
+
+
+def _as_pt2(whole: _Whole, facts: ExportFacts) -> tuple[bytes, Run]:
     size = whole.net.spec.size
     program = torch.export.export(
         whole,
@@ -169,19 +214,17 @@ def _as_pt2(whole: _Whole, facts: Mapping[str, Any]) -> tuple[bytes, Run]:
     )
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.pt2"
-        torch.export.save(program, file, extra_files={"prepose.json": json.dumps(facts)})
+        torch.export.save(program, file, extra_files={f"{KEY}.json": facts.model_dump_json()})
         content = file.read_bytes()
         loaded = torch.export.load(file).module()
     return content, lambda image: loaded(torch.from_numpy(image))[0].detach().numpy()
 
 
-def _as_half(whole: _Whole, facts: Mapping[str, Any]) -> tuple[bytes, Run]:
+def _as_half(whole: _Whole, facts: ExportFacts) -> tuple[bytes, Run]:
     """A weights file of prepose whose numbers have 16 bits."""
     net = whole.net
     halves = {name: _halved(tensor) for name, tensor in net.state_dict().items()}
-    with tempfile.TemporaryDirectory() as folder:
-        weights = Weights(facts["spec"], net.skeleton.joints, halves, net.ledger)
-        content = write_weights(weights, Path(folder) / "weights.safetensors").read_bytes()
+    content = weights_bytes(Weights(net.spec.model_dump(), net.skeleton.joints, halves, net.ledger))
     rounded = PoseNet(net.spec).eval()
     rounded.load_state_dict(halves)
     other = _Whole(rounded, flip_test=whole.flip_test)
@@ -200,12 +243,17 @@ def _halved(tensor: Tensor) -> Tensor:
     return tensor.half()
 
 
-FORMATS: Mapping[str, Callable[[_Whole, Mapping[str, Any]], tuple[bytes, Run]]] = MappingProxyType(
+FORMATS: Mapping[str, Callable[[_Whole, ExportFacts], tuple[bytes, Run]]] = MappingProxyType(
     {"onnx": _as_onnx, "pt2": _as_pt2, "half": _as_half}
 )
 
 
-def _packages() -> tuple[Any, Any]:
+def export_packages() -> tuple[Any, Any]:
+    """The packages onnx and onnxruntime.
+
+    Raises:
+        RecipeError: they, or what the exporter needs beside them, are not installed.
+    """
     try:
         import onnx
         import onnxruntime

@@ -12,6 +12,7 @@ from torch import Tensor
 from prepose.body.skeletons import MPII_16
 from prepose.errors import DataError
 from prepose.models.backbone import IMAGENET_MEAN, IMAGENET_STD
+from prepose.models.export_facts import is_exported
 from prepose.models.resnet import RESNETS
 from prepose.models.weights_file import Weights, read_weights
 
@@ -63,15 +64,24 @@ _NUMPY_GLOBALS: list[Callable | tuple[Callable, str]] = [
 
 def is_legacy_file(path: Path) -> bool:
     """Whether a path means a checkpoint to import: a file, there or not, that is not one of prepose's own."""
-    return path.suffix != ".safetensors" and (path.is_file() or (path.suffix in SUFFIXES and not path.is_dir()))
+    return (
+        path.suffix != ".safetensors"
+        and not is_exported(path)
+        and (path.is_file() or (path.suffix in SUFFIXES and not path.is_dir()))
+    )
 
 
 def read_any_weights(path: Path) -> Weights:
     """Weights of prepose (a file, or a folder that holds one), or of a checkpoint of the reference code base.
 
     Raises:
-        DataError: the file is missing, unsafe, damaged or foreign.
+        DataError: the file is missing, unsafe, damaged, foreign, or an exported model.
     """
+    if is_exported(path):
+        raise DataError(
+            f"weights {path}: is an exported model, which predicts alone; give the run or weights file that it was "
+            "exported from"
+        )
     return read_legacy(path) if is_legacy_file(path) else read_weights(path)
 
 

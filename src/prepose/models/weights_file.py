@@ -3,6 +3,7 @@
 One file holds both, so that it can be written aside and renamed as a whole: a reader never meets half a checkpoint.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -53,12 +54,16 @@ def is_weights_file(path: Path) -> bool:
 
 def write_weights(weights: Weights, path: Path) -> Path:
     """Write the file aside, flush it to the disk and rename it; returns where it is."""
-    target = file_of(path)
+    return write_whole(file_of(path), weights_bytes(weights))
+
+
+def weights_bytes(weights: Weights) -> bytes:
+    """The content of the file."""
     header = {"format": FORMAT, "version": VERSION, "spec": dict(weights.spec), "joints": list(weights.joints)}
     if weights.ledger is not None:
         header["ledger"] = weights.ledger.model_dump(mode="json")
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.tensors.items()}
-    return write_whole(target, save(tensors, metadata={"prepose": json.dumps(header)}))
+    return save(tensors, metadata={"prepose": json.dumps(header)})
 
 
 def read_weights(path: Path) -> Weights:
@@ -117,6 +122,15 @@ def _kind(value: Any) -> str:
     if value is None:
         return "missing"
     return "a list of other things" if isinstance(value, list) else f"a {type(value).__name__}"
+
+
+def weights_digest(net: nn.Module) -> str:
+    """A short digest of every number of a network: the same weights, the same digest, wherever they lie."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(net.state_dict().items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:16]
 
 
 def load_state(module: nn.Module, tensors: Mapping[str, Tensor], source: Path) -> None:

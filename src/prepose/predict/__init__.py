@@ -6,7 +6,8 @@ to its size; `score` turns crop predictions of a dataset into an `Evaluation`, `
 `scoring` takes a run and a store and picks the protocol.
 
 Of images and videos `frames` (and `video`) gives the frames, `people`, `boxes_file` and `detectors` say where people
-are, `tracking` who is who, `camera_choice` what the camera is; `predictor` runs the network and gives `Prediction`s,
+are, `tracking` who is who, `camera_choice` what the camera is; `predictor` runs the network and gives `Prediction`s
+(`crop_network` is all that it knows of one: `torch_network` or `onnx_network` runs it; `reduced_precision` exports it),
 `stream` does so over the frames of many files in batches, `smoothing` smooths them. `pose_sequence` holds one person's
 poses over time, which exporters take. `files` does it all from files to files: `pose_files` writes and reads poses,
 `drawing` draws them, `video_writer` writes drawn videos; `exports` writes them in the formats of other tools.

@@ -3,7 +3,6 @@
 With it, what reading joints from maps costs by itself: the error of a network whose maps are right.
 """
 
-import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,7 +11,7 @@ from typing import Literal
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from prepose.body.skeletons import get_skeleton
 from prepose.camera.crop import borders, cell_from_crop, crop_of_box
@@ -27,6 +26,7 @@ from prepose.metrics.protocols import Protocol
 from prepose.models.flip_test import predict_flipped
 from prepose.models.heads import READOUTS, STRIDE
 from prepose.models.pose_net import PoseNet, PoseOutput
+from prepose.models.weights_file import weights_digest
 from prepose.predict.fit import check_fit
 from prepose.predict.lift import image_from_crop
 from prepose.predict.score import CropPredictions, score
@@ -107,7 +107,7 @@ def ready(net: PoseNet, device: torch.device | str | None) -> Iterator[torch.dev
         DataError: there is no such device.
     """
     home, training = next(net.parameters()).device, net.training
-    place = home if device is None else _usable(device)
+    place = home if device is None else usable_device(device)
     net.to(place).eval()
     try:
         yield place
@@ -115,7 +115,12 @@ def ready(net: PoseNet, device: torch.device | str | None) -> Iterator[torch.dev
         net.to(home).train(training)
 
 
-def _usable(device: torch.device | str) -> torch.device:
+def usable_device(device: torch.device | str) -> torch.device:
+    """The device of that name.
+
+    Raises:
+        DataError: there is no such device here.
+    """
     try:
         # A device that torch knows by name may still not be there; only using it tells.
         return torch.zeros(1, device=device).device
@@ -132,15 +137,6 @@ def run_network(net: PoseNet, image: torch.Tensor, *, flip_test: bool, precision
     """One forward pass without gradients, with the mirror image where asked."""
     with torch.autocast(image.device.type, torch.bfloat16, enabled=precision == "bf16"):
         return predict_flipped(net, image) if flip_test else net(image)
-
-
-def weights_digest(net: nn.Module) -> str:
-    """A short digest of every number of a network: the same weights, the same digest, wherever they lie."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(net.state_dict().items()):
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()[:16]
 
 
 VARIANT = "decoding-floor"

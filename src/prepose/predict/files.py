@@ -78,7 +78,7 @@ def predict_files(
     `poses.jsonl` has a line for each person of each frame. Nothing is written before the first image has been read.
 
     Args:
-        run: A run's folder, a weights file or a checkpoint to import.
+        run: A run's folder, a weights file, an exported model or a checkpoint to import.
         inputs: The images, animations and videos.
         output: What is written where.
         settings: How people are found and followed; None: the whole image is one person.

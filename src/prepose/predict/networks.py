@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from prepose.errors import DataError, nearest
+from prepose.models.export_facts import ENDING as EXPORTED
 
 # One safetensors file each; docs/networks.md has their cards.
 FOLDER = Path(__file__).parents[1] / "networks"
@@ -12,7 +13,7 @@ DEFAULT = "lite0-synthetic"
 
 # A run's weights, best first; `recipes/run.py` writes them there.
 RUN_WEIGHTS = ("weights/best.safetensors", "weights/last.safetensors", "weights.safetensors")
-WEIGHTS_ENDINGS = (".safetensors", ".pth", ".pt", ".tar")
+WEIGHTS_ENDINGS = (".safetensors", EXPORTED, ".pth", ".pt", ".tar")
 
 
 def shipped_networks() -> Mapping[str, Path]:
@@ -21,7 +22,7 @@ def shipped_networks() -> Mapping[str, Path]:
 
 
 def find_weights(path: Path) -> Path:
-    """The weights file that a run's folder, a folder with weights, a weights file or a name means.
+    """The weights file that a run's folder, a folder with weights, a weights file, an exported model or a name means.
 
     Raises:
         DataError: there is nothing, or a run that has no weights yet.

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
 from jaxtyping import Float, UInt8
 from PIL import Image, ImageOps
 
@@ -18,11 +17,10 @@ from prepose.camera.crop import Crop, crop_of_box
 from prepose.data.picture import read_photograph
 from prepose.errors import DataError
 from prepose.metrics.protocols import MEAN_PERSON_BONE_SUM_MM
-from prepose.models.checkpoint import load_weights
-from prepose.models.pose_net import PoseNet
+from prepose.models.export_facts import is_exported
 from prepose.predict.camera_choice import ASSUMED_FIELD_OF_VIEW_DEG, CameraOf, assumed_camera
+from prepose.predict.crop_network import CropNetwork
 from prepose.predict.detectors import Detector, detected_by, detector_named
-from prepose.predict.evaluate import ready, run_network, weights_digest
 from prepose.predict.frames import Frame, open_source
 from prepose.predict.lift import depth_by_bone_sum, image_from_crop, lift
 from prepose.predict.networks import find_weights
@@ -45,24 +43,30 @@ class Predictor:
     """A network that is ready for images and videos.
 
     Attributes:
-        net: The network.
-        weights: Digest of its weights.
-        device: Where it runs.
-        flip_test: Whether the mirrored picture is looked at too.
+        net: The network, run by torch or by ONNX Runtime.
+        flip_test: Whether the mirror image is predicted too; an exported model does as it was exported.
         bone_sum_mm: Sum of the bones of the person that sizes are judged by (bones of mpii-16).
         field_of_view_deg: What the longer side of a photograph is taken to span where no camera is given.
         batch_size: Crops at a time.
         threshold: Joints of less confidence are marked; 0 marks none.
     """
 
-    net: PoseNet
-    weights: str
-    device: str = "cpu"
+    net: CropNetwork
     flip_test: bool = True
     bone_sum_mm: float = MEAN_PERSON_BONE_SUM_MM
     field_of_view_deg: float = ASSUMED_FIELD_OF_VIEW_DEG
     batch_size: int = 16
     threshold: float = 0.0
+
+    @property
+    def weights(self) -> str:
+        """Digest of the network's weights."""
+        return self.net.weights
+
+    @property
+    def device(self) -> str:
+        """Where the network runs."""
+        return self.net.device
 
     def __repr__(self) -> str:
         """Which network; not its layers."""
@@ -71,16 +75,19 @@ class Predictor:
 
     @staticmethod
     def load(path: Path, *, device: str = "cpu") -> "Predictor":
-        """The predictor of a run's folder or a weights file.
+        """The predictor of a run's folder, a weights file, or an exported `.onnx` model, which needs no torch.
 
         Raises:
-            DataError: there are no weights there, or they cannot be read.
+            DataError: there are no weights there, they cannot be read, or there is no such device.
         """
-        net = load_weights(find_weights(path)).eval()
-        with ready(net, device) as place:
-            pass
-        # It stays on its device: threads that predict at the same time find it there.
-        return Predictor(net.to(place), weights_digest(net), device)
+        found = find_weights(path)
+        if is_exported(found):
+            from prepose.predict.onnx_network import load_onnx_network as load_network
+        else:
+            # Takes torch, which takes seconds and need not be there.
+            from prepose.predict.torch_network import load_torch_network as load_network
+        net = load_network(found, device)
+        return Predictor(net, flip_test=net.flip_test is not False)
 
     def predict(
         self,
@@ -209,17 +216,14 @@ class Predictor:
             DataError: what the network says is not finite or no pose.
         """
         predictions: list[Prediction] = []
-        with ready(self.net, self.device) as place:
-            for first in range(0, len(people), self.batch_size):
-                predictions += self._predict_batch(people[first : first + self.batch_size], place)
+        for first in range(0, len(people), self.batch_size):
+            predictions += self._predict_batch(people[first : first + self.batch_size])
         return predictions
 
-    def _predict_batch(self, people: Sequence[Person], place: torch.device) -> list[Prediction]:
+    def _predict_batch(self, people: Sequence[Person]) -> list[Prediction]:
         crops = [crop_of_box(person.box_xywh, self.net.spec.size) for person in people]
         pixels = np.stack([crop.read(person.pixels) for crop, person in zip(crops, people, strict=True)])
-        image = torch.from_numpy(pixels).permute(0, 3, 1, 2).to(place)
-        output = run_network(self.net, image, flip_test=self.flip_test)
-        joints, confidence = output.joints_crop.float().cpu().numpy(), output.confidence.float().cpu().numpy()
+        joints, confidence = self.net.run(pixels.transpose(0, 3, 1, 2), self.flip_test)
         broken = not_finite(joints, confidence)
         if len(broken):
             raise DataError(

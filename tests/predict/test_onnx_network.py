@@ -1,0 +1,154 @@
+"""Exported models predict as any network does, without torch; foreign and damaged ones are refused in a line."""
+
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import prepose
+from onnx_fakes import FACTS, SIZE, write_onnx
+from prepose.body.skeletons import MPII_16
+from prepose.errors import DataError, SkeletonMismatch
+from prepose.models.checkpoint import load_weights
+from prepose.models.export_facts import KEY
+from prepose.predict.networks import find_weights
+from prepose.predict.onnx_network import load_onnx_network
+from prepose.predict.predictor import Predictor
+
+ROOT = Path(prepose.__file__).parents[2]
+MODULES = {"pillow": "PIL", "opencv-python-headless": "cv2", "pyyaml": "yaml", "lightning-fabric": "lightning_fabric"}
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return write_onnx(tmp_path_factory.mktemp("model") / "net.onnx")
+
+
+def test_an_exported_model_predicts_people(model, photograph):
+    predictor = prepose.load(str(model))
+    assert repr(predictor) == "Predictor(small-0.3m, mpii-16, 32 px, weights 0123456789abcdef-onnx, on cpu)"
+    person = predictor.predict(photograph)[0]
+    assert (person.skeleton, person.trained_on) == (MPII_16, "no dataset; pretrained: imagenet")
+    assert person.joints_cam.shape == (16, 3)
+    assert np.isfinite(person.joints_cam).all()
+
+
+def test_arrays_of_any_layout_are_read(model):
+    network = load_onnx_network(model, threads=1)
+    crops = np.random.default_rng(0).integers(0, 256, (2, SIZE, SIZE, 3), np.uint8)
+    found = network.run(crops.transpose(0, 3, 1, 2), True)
+    wanted = network.run(np.ascontiguousarray(crops.transpose(0, 3, 1, 2)), True)
+    np.testing.assert_array_equal(found.joints_crop, wanted.joints_crop)
+    assert found.joints_crop.shape == (2, 16, 3)
+    assert found.confidence.shape == (2, 16)
+
+
+def test_the_flip_test_is_the_exported_one(tmp_path, photograph):
+    facts = FACTS.model_copy(update={"flip_test": False})
+    plain = write_onnx(tmp_path / "plain.onnx", {KEY: facts.model_dump_json()})
+    predictor = Predictor.load(plain)
+    assert not predictor.flip_test
+    assert len(predictor.predict(photograph)) == 1
+    with pytest.raises(DataError, match=r"exported without the flip test; export it again with --flip-test"):
+        load_onnx_network(plain).run(np.zeros((1, 3, SIZE, SIZE), np.uint8), True)
+
+
+def changed(**fields):
+    return {KEY: json.dumps({**FACTS.model_dump(mode="json"), **fields})}
+
+
+@pytest.mark.parametrize(
+    ("metadata", "said"),
+    [
+        ({}, "not one that prepose exported"),
+        ({KEY: "{"}, "broken metadata, but this prepose reads prepose-export version 1"),
+        ({KEY: "[1]"}, "broken metadata"),
+        (changed(version=2), "prepose-export version 2, but this prepose reads prepose-export version 1; export"),
+        (changed(format="prepose-weights"), "prepose-weights version 1, but"),
+        (changed(spec={"backbone": "vgg"}), "metadata field spec.backbone"),
+        (changed(weights=None), "metadata field weights"),
+    ],
+)
+def test_a_foreign_model_or_one_of_another_version_is_said_in_a_line(tmp_path, metadata, said):
+    with pytest.raises(DataError, match=re.escape(said)) as told:
+        load_onnx_network(write_onnx(tmp_path / "other.onnx", metadata))
+    assert str(told.value).startswith(f"{tmp_path}/other.onnx: ")
+    assert "\n" not in str(told.value)
+
+
+def test_a_skeleton_that_has_changed_since_is_said(tmp_path):
+    other = write_onnx(tmp_path / "other.onnx", changed(joints=["nose"]))
+    with pytest.raises(SkeletonMismatch, match="had the joints nose when the model was exported"):
+        load_onnx_network(other)
+
+
+def test_what_is_no_model_is_said(model, tmp_path):
+    damaged = tmp_path / "damaged.onnx"
+    damaged.write_bytes(model.read_bytes()[:200])
+    with pytest.raises(DataError, match=r"damaged\.onnx: truncated or not an ONNX model"):
+        load_onnx_network(damaged)
+    with pytest.raises(DataError, match=r"expected image and joints_crop, confidence"):
+        load_onnx_network(write_onnx(tmp_path / "renamed.onnx", outputs=("a", "b")))
+    with pytest.raises(DataError, match=r"there is no such run or weights file"):
+        find_weights(tmp_path / "none.onnx")
+    with pytest.raises(DataError, match=r"device 'mps' cannot be used here by ONNX Runtime; it has .*cpu"):
+        load_onnx_network(model, "mps")
+
+
+def test_an_exported_model_is_no_weights_file(model):
+    with pytest.raises(DataError, match=r"is an exported model.*give the run or weights file"):
+        load_weights(model)
+
+
+def left_out() -> list[str]:
+    """prepose's dependencies that the install command of docs/exports.md, for machines without torch, does not name."""
+    said = re.search(r"pip install --no-deps prepose\npip install ([^#\n]+)", (ROOT / "docs/exports.md").read_text())
+    assert said is not None
+    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    names = [re.match(r"[\w-]+", line)[0] for line in wanted]
+    assert set(said[1].split()) <= {*names, "onnxruntime", "av"}
+    return [MODULES.get(name, name) for name in names if name not in said[1].split()]
+
+
+BLOCKED = """
+import sys
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {blocked}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, Blocked())
+from prepose.__main__ import main
+sys.argv[0] = "prepose"
+main()
+"""
+
+
+def run_without(blocked, *words):
+    script = BLOCKED.format(blocked=set(blocked))
+    return subprocess.run(
+        [sys.executable, "-c", script, *map(str, words)], capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+def test_predict_needs_no_torch_nor_what_the_docs_leave_out(model, photograph, tmp_path):
+    blocked = left_out()
+    assert {"torch", "transformers", "safetensors", "lightning_fabric"} <= set(blocked)
+    image = tmp_path / "a.png"
+    Image.fromarray(photograph).save(image)
+    written = ("--format", "csv", "--format", "npz", "--export", "bvh,coco", "--angles")
+    done = run_without(blocked, "predict", model, image, "--out", tmp_path / "out", *written)
+    assert done.returncode == 0, done.stderr
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert {"poses.jsonl", "poses.csv", "poses.npz", "a_pose.png", "a_person1.bvh", "angles.csv"} <= names
+    row = json.loads((tmp_path / "out" / "poses.jsonl").read_text())
+    assert row["weights"] == "0123456789abcdef-onnx"
+    none = run_without(blocked, "predict", image, "--out", tmp_path / "none")
+    assert none.returncode == 2
+    assert "torch is not installed" in none.stderr
+    assert len(none.stderr.strip().splitlines()) == 3  # two are of the assumptions
