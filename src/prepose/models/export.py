@@ -117,6 +117,7 @@ def _facts(net: PoseNet, *, flip_test: bool) -> dict[str, Any]:
         "joints": list(net.skeleton.joints),
         "flip_test": flip_test,
         "ledger": None if net.ledger is None else net.ledger.model_dump(mode="json"),
+        "calibration": None if net.calibration is None else net.calibration.model_dump(mode="json"),
     }
 
 
@@ -180,7 +181,7 @@ def _as_half(whole: _Whole, facts: Mapping[str, Any]) -> tuple[bytes, Run]:
     net = whole.net
     halves = {name: _halved(tensor) for name, tensor in net.state_dict().items()}
     with tempfile.TemporaryDirectory() as folder:
-        weights = Weights(facts["spec"], net.skeleton.joints, halves, net.ledger)
+        weights = Weights(facts["spec"], net.skeleton.joints, halves, net.ledger, net.calibration)
         content = write_weights(weights, Path(folder) / "weights.safetensors").read_bytes()
     rounded = PoseNet(net.spec).eval()
     rounded.load_state_dict(halves)
