@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -323,6 +324,7 @@ def _is_junction(path: Path) -> bool:
     return getattr(os.path, "isjunction", lambda _: False)(path)
 
 
+@cache
 def git_commit() -> str | None:
     """The commit of the source tree that this package is imported from; None where it is installed without one."""
     root = Path(__file__).parents[2]

@@ -19,6 +19,7 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
@@ -214,10 +215,13 @@ def environment() -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "gpus": [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())],
         "torch": torch.__version__,
-        "packages": {
-            package.name: package.version for package in sorted(distributions(), key=lambda p: p.name.lower())
-        },
+        "packages": dict(_packages()),
     }
+
+
+@cache
+def _packages() -> dict[str, str]:
+    return {package.name: package.version for package in sorted(distributions(), key=lambda p: p.name.lower())}
 
 
 def cpu_name() -> str:
