@@ -14,6 +14,7 @@ from prepose.metrics.reliability import reliability_in_image, reliability_mm
 from prepose.models.checkpoint import load_weights, save_weights
 from prepose.models.export import export_net
 from prepose.models.pose_net import build_pose_net
+from prepose.models.weights_file import read_weights
 from prepose.predict.calibrate import calibrate, fitted
 from prepose.predict.evaluate import weights_digest
 from prepose.predict.pose_files import PoseWriter, read_poses, write_csv, write_npz
@@ -148,12 +149,15 @@ def test_what_starts_from_calibrated_weights_has_none(calibrated):
     assert net.calibration is None
 
 
-def test_a_calibration_is_replaced_in_place(calibrated, store, tmp_path):
-    copy = tmp_path / "net.safetensors"
-    copy.write_bytes(calibrated.read_bytes())
+def test_a_calibration_is_replaced_in_place_and_the_weights_stay_as_they_are(calibrated, store, tmp_path):
+    copy = export_net(load_weights(calibrated), tmp_path / "half.safetensors", "half").path
+    before = read_weights(copy)
     done = calibrate(copy, store)
-    assert done.path == copy and done.replaced == done.calibration == load_weights(copy).calibration
-    assert done.left_out == ()
+    after = read_weights(copy)
+    assert done.path == copy and done.replaced == before.calibration and done.calibration == after.calibration
+    assert done.left_out == () and (after.spec, after.ledger) == (before.spec, before.ledger)
+    for name, tensor in before.tensors.items():
+        assert after.tensors[name].dtype == tensor.dtype and after.tensors[name].equal(tensor)
 
 
 def test_bad_input(calibrated, store, tmp_path):

@@ -19,8 +19,9 @@ from prepose.metrics.calibration import bin_numbers
 from prepose.metrics.evaluation import Evaluation
 from prepose.metrics.protocols import get_protocol
 from prepose.metrics.reliability import errors_of_crop
-from prepose.models.checkpoint import load_weights, save_weights
-from prepose.models.weights_file import file_of
+from prepose.models.checkpoint import load_weights
+from prepose.models.legacy_file import read_any_weights
+from prepose.models.weights_file import file_of, write_weights
 from prepose.predict.evaluate import Progress, evaluate
 from prepose.predict.fit import misfit
 from prepose.predict.networks import find_weights
@@ -88,11 +89,12 @@ def calibrate(
         )
     in_3d = misfit(get_protocol(PROTOCOL_3D), dataset, net.skeleton) is None
     protocol = replace(get_protocol(PROTOCOL_3D if in_3d else PROTOCOL_2D), split=dataset.split)
-    net.calibration, before = None, net.calibration
     found = fitted(evaluate(net, dataset, protocol, device=device, progress=progress))
-    net.calibration = found.model_copy(update={"store": store.resolve().name})
-    missing = [joint for joint in net.skeleton.joints if joint_kind(joint) not in net.calibration.crop]
-    return Calibrated(save_weights(net, target), net.calibration, before, tuple(missing))
+    found = found.model_copy(update={"store": store.resolve().name})
+    missing = tuple(joint for joint in net.skeleton.joints if joint_kind(joint) not in found.crop)
+    # The tensors as they are: a file of half the size stays one.
+    written = write_weights(replace(read_any_weights(weights), calibration=found), target)
+    return Calibrated(written, found, net.calibration, missing)
 
 
 def fitted(evaluation: Evaluation) -> ErrorCalibration:
