@@ -30,7 +30,7 @@ quickstart: setup  ## the main job: three worlds, three recipes at equal compute
 	$(BIN)/prepose quickstart --out quickstart
 
 test: setup-dev  ## all tests
-	$(BIN)/python -m pytest -n $(JOBS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
 lint: setup-dev  ## format, lint, types, import layers
 	$(BIN)/ruff format --check .

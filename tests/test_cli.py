@@ -42,6 +42,7 @@ VERBS = {
     "lift": {
         "store", "--out", "--network", "--predictions", "--split", "--joint-mm", "--person-mm", "--confidence", "--unit",
     },
+    "calibrate": {"network", "--data", "--split", "--out", "--device"},
     "protocols": {
         "names", "--predictions", "--data", "--split", "--form", "--skeleton", "--unit", "--frame", "--size", "--json",
     },

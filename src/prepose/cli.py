@@ -288,6 +288,34 @@ def evaluate(
 
 
 @app.command()
+def calibrate(
+    network: Annotated[Path, typer.Argument(help="Run folder or weights file; its weights file gets the calibration.")],
+    data: Annotated[Path, typer.Option(help="Dataset store that the network did not learn from.")],
+    split: Annotated[str | None, typer.Option(help="Split of the store; default: validation.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write a copy of the weights file instead.")] = None,
+    device: Annotated[str, typer.Option(help="Device: cpu, cuda or mps.")] = "cpu",
+) -> None:
+    """Measure on labelled images what error each confidence stands for; `predict` then writes expected errors.
+
+    They hold for images like those: `evaluate --protocol mean-person` on other data compares expected and measured.
+    """
+    from prepose.console import PlainConsole, counted_progress, say
+    from prepose.predict.calibrate import calibrate as measure
+    from prepose.predict.calibrate import table_of_curves
+
+    with counted_progress("samples") as show:
+        done = measure(network, data, split=split, out=out, device=device, progress=show)
+    PlainConsole().print(table_of_curves(done.calibration))
+    if done.replaced is not None:
+        say(f"replaced the calibration on {done.replaced}")
+    if not done.calibration.mm:
+        say("in the image alone: the store has no 3D labels with cameras that a mean person's size could be judged by")
+    if done.left_out:
+        say(f"without an expected error, as too few are labelled: {', '.join(done.left_out)}")
+    say(f"{done.path}: calibrated on {done.calibration}")
+
+
+@app.command()
 def export(
     network: Annotated[Path, typer.Argument(help="Run folder, weights file, or .pth checkpoint to import.")],
     out: Annotated[Path, typer.Option(help="File to write.")],

@@ -10,9 +10,11 @@ import math
 import os
 import platform
 import stat
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -320,3 +322,16 @@ def _encodable(name: str) -> bool:
 def _is_junction(path: Path) -> bool:
     # Windows' own kind of link; Python 3.12 learnt to see it.
     return getattr(os.path, "isjunction", lambda _: False)(path)
+
+
+@cache
+def git_commit() -> str | None:
+    """The commit of the source tree that this package is imported from; None where it is installed without one."""
+    root = Path(__file__).parents[2]
+    if not (root / ".git").exists():
+        return None
+    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None

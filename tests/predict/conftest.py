@@ -155,3 +155,9 @@ def photograph():
     generator = np.random.default_rng(0)
     coarse = generator.integers(0, 255, (6, 9, 3), dtype=np.uint8)
     return np.asarray(cv2.resize(coarse, (180, 120), interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+@pytest.fixture(scope="session")
+def people_of():
+    """`make_samples`, for fixtures of a module."""
+    return make_samples

@@ -68,7 +68,8 @@ def test_arrays_have_all_poses_and_say_what_they_are(lines, rows):
         np.testing.assert_array_equal(arrays["marks"][3], rows[3].marks)
     assert about["skeleton"] == "coco-17" and about["units"]["joints_cam"] == "mm"
     assert set(about["arrays"]) == {"image", "frame", "time", "person", "joints_img", "joints_cam", "joints_root",
-                                    "root_cam", "confidence", "marks", "box_xywh"}  # fmt: skip
+                                    "root_cam", "confidence", "expected_error_mm", "expected_error_px", "marks",
+                                    "box_xywh"}  # fmt: skip
 
 
 def test_no_poses_are_valid_files(tmp_path):

@@ -100,7 +100,7 @@ def calibration(
     order = np.argsort(confidence[known], kind="stable")
     sure, wrong, right = (column[known][order].astype(float) for column in (confidence, errors, well_placed))
     ties = np.unique(sure, return_inverse=True)[1]
-    bins = _bins(sure, wrong, right, numbers=_bin_numbers(ties, num_bins))
+    bins = _bins(sure, wrong, right, numbers=bin_numbers(ties, num_bins))
     gaps = [each.num_joints * abs(each.confidence - each.share_well_placed) for each in bins]
     return Calibration(
         bins=tuple(bins),
@@ -130,8 +130,8 @@ def well_placed(evaluation: Evaluation, radius: float) -> Bool[np.ndarray, "N J"
     return np.nan_to_num(evaluation.errors_px, nan=np.inf) <= radius * sides[:, None]
 
 
-def _bin_numbers(ties: Int[np.ndarray, "M"], num_bins: int) -> Int[np.ndarray, "M"]:
-    """A bin for each joint by its place; all joints of one confidence go where the middle one of them would."""
+def bin_numbers(ties: Int[np.ndarray, "M"], num_bins: int) -> Int[np.ndarray, "M"]:
+    """A bin for each joint by its rank; all joints of one confidence go where the middle one of them would."""
     count = len(ties)
     middle = np.bincount(ties, weights=np.arange(count)) / np.bincount(ties)
     return np.minimum((middle * num_bins / count).astype(int), num_bins - 1)[ties]

@@ -54,6 +54,9 @@ class Evaluation:
         missed_3d: Joints that the system has and did not predict here in 3D. They count: `prediction_mm` puts them at
             the root, and no share counts them as correct. None where every joint was predicted.
         missed_2d: The same in the image, where `prediction_img` puts them at the middle of the person's box.
+        expected_mm: The expected error of each joint by the network's calibration, mm; NaN where it has none for the
+            joint, None where the network has none or the protocol another size rule than the calibration.
+        expected_of_crop: The expected error in the image, in parts of the crop's side, likewise.
         variants: Other poses for the same samples, in the same form as `prediction_mm`: baselines, and predictions with
             one part replaced by the truth.
         facts: How the poses came to be (flip test, lift, which joints are approximate ...), as text.
@@ -81,6 +84,8 @@ class Evaluation:
     labelled_3d: Bool[np.ndarray, "N J"] | None = None
     missed_3d: Bool[np.ndarray, "N J"] | None = None
     missed_2d: Bool[np.ndarray, "N J"] | None = None
+    expected_mm: Float[np.ndarray, "N J"] | None = None
+    expected_of_crop: Float[np.ndarray, "N J"] | None = None
     variants: Mapping[str, Float[np.ndarray, "N J 3"]] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
 
@@ -129,7 +134,7 @@ class Evaluation:
         names = (
             "index", "states", "boxes_xywh", "head_boxes_xywh", "confidence",
             "prediction_img", "truth_img", "prediction_mm", "truth_mm", "root_depth_mm", "areas_px2", "image_ids",
-            "labelled_3d", "missed_3d", "missed_2d",
+            "labelled_3d", "missed_3d", "missed_2d", "expected_mm", "expected_of_crop",
         )  # fmt: skip
         columns = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         return columns | {f"variant:{name}": pose for name, pose in self.variants.items()}

@@ -1,6 +1,7 @@
 """An evaluation as tables for the terminal and as plain values for machines."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, Literal
 
 import numpy as np
@@ -11,6 +12,7 @@ from prepose.console import PlainConsole, table_of
 from prepose.metrics.evaluation import Evaluation, Row
 from prepose.metrics.evaluation_files import joints_plain, plain
 from prepose.metrics.protocol import IN_MM_OR_PX, MEASURE_TEXTS, Measure
+from prepose.metrics.reliability import Reliability, reliability_in_image, reliability_mm
 
 LEGEND = (
     "MPJPE, PA (Procrustes), N (best scale): mm. PCK3D (150 mm), AUC: %. 2D: px. PCK (0.2 torso), box (0.1 box), PCKh, "
@@ -71,6 +73,8 @@ def as_plain(evaluation: Evaluation) -> dict[str, Any]:
         "joints": joints_plain(evaluation),
         "found": found_plain(evaluation),
         "overall": plain(evaluation.overall()),
+        "reliability_mm": {name: asdict(part) for name, part in reliability_mm(evaluation).items()},
+        "reliability_in_image": {name: asdict(part) for name, part in reliability_in_image(evaluation).items()},
         **{title: {name: plain(row) for name, row in rows.items()} for title, rows in groups.items()},
     }
 
@@ -112,6 +116,7 @@ def print_evaluation(evaluation: Evaluation, console: Console | None = None) -> 
         if rows:
             console.print()
             console.print(_table(title, rows))
+    _print_reliability(evaluation, console)
 
 
 def _overall(evaluation: Evaluation) -> dict[str, Row]:
@@ -195,6 +200,31 @@ def _told(measure: Measure, value: float) -> str:
     if np.isnan(value):
         return "not scored"
     return f"{value:.1f}" if measure in IN_MM_OR_PX else f"{100 * value:.1f} %"
+
+
+def _print_reliability(evaluation: Evaluation, console: Console) -> None:
+    """Expected beside measured errors, of a network that is calibrated: in bins, and joint by joint."""
+    on = evaluation.facts.get("calibrated_on")
+    if on is None:
+        return
+    console.print(f"\nexpected and measured errors; the expected ones are of a calibration on {on}", highlight=False)
+    found = {"mm": reliability_mm(evaluation), "% of crop": reliability_in_image(evaluation)}
+    if not found["mm"]:
+        console.print("none in mm: it takes 3D labels, a calibration in mm and --protocol mean-person", highlight=False)
+    for unit, parts in found.items():
+        if parts:
+            console.print()
+            console.print(_reliability_table(unit, parts))
+
+
+def _reliability_table(unit: str, parts: Mapping[str, Reliability]) -> Table:
+    table = table_of(unit, "joints", "expected", "measured", "calibration error")
+    for number, each in enumerate(parts["overall"].bins, start=1):
+        table.add_row(f"bin {number}", f"{each.num_joints:,}", f"{each.expected:.1f}", f"{each.measured:.1f}", "")
+    for name, part in parts.items():
+        numbers = (part.expected, part.measured, part.expected_calibration_error)
+        table.add_row(name.replace("_", " "), f"{part.num_joints:,}", *(f"{number:.1f}" for number in numbers))
+    return table
 
 
 def _table(title: str, rows: Mapping[str, Row]) -> Table:

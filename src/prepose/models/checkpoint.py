@@ -24,7 +24,8 @@ def save_weights(net: PoseNet, path: Path) -> Path:
     Returns:
         The file.
     """
-    return write_weights(Weights(net.spec.model_dump(), net.skeleton.joints, net.state_dict(), net.ledger), path)
+    spec = net.spec.model_dump()
+    return write_weights(Weights(spec, net.skeleton.joints, net.state_dict(), net.ledger, net.calibration), path)
 
 
 def load_weights(path: Path, *, skeleton: str | None = None) -> PoseNet:
@@ -62,7 +63,7 @@ def net_of(weights: Weights, path: Path) -> PoseNet:
     net = constructed(spec)
     load_state(net, weights.tensors, path)
     check_set(net)
-    net.ledger = weights.ledger
+    net.ledger, net.calibration = weights.ledger, weights.calibration
     return net
 
 
@@ -83,7 +84,8 @@ def load_into(net: PoseNet, path: Path, *, part: Literal["all", "trunk"] = "all"
             f"has {len(net.skeleton)} of {net.spec.skeleton}; take the trunk alone, or train in the same skeleton"
         )
     load_state(net, weights.tensors, path)
-    net.ledger = weights.ledger or Ledger(unrecorded=(str(path),))
+    # It will be trained: what was measured of these weights will not hold.
+    net.ledger, net.calibration = weights.ledger or Ledger(unrecorded=(str(path),)), None
 
 
 def _spec_of(weights: Weights, path: Path) -> ModelSpec:

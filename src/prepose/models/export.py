@@ -135,6 +135,7 @@ def _facts(net: PoseNet, *, flip_test: bool) -> ExportFacts:
         flip_test=flip_test,
         weights=weights_digest(net),
         ledger=net.ledger,
+        calibration=net.calibration,
     )
 
 
@@ -224,7 +225,7 @@ def _as_half(whole: _Whole, facts: ExportFacts) -> tuple[bytes, Run]:
     """A weights file of prepose whose numbers have 16 bits."""
     net = whole.net
     halves = {name: _halved(tensor) for name, tensor in net.state_dict().items()}
-    content = weights_bytes(Weights(net.spec.model_dump(), net.skeleton.joints, halves, net.ledger))
+    content = weights_bytes(Weights(net.spec.model_dump(), net.skeleton.joints, halves, net.ledger, net.calibration))
     rounded = PoseNet(net.spec).eval()
     rounded.load_state_dict(halves)
     other = _Whole(rounded, flip_test=whole.flip_test)

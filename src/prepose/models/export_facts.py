@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from prepose.body.skeletons import SKELETONS
 from prepose.errors import DataError, SkeletonMismatch, shortened
+from prepose.specs.error_calibration import ErrorCalibration
 from prepose.specs.ledger import Ledger
 from prepose.specs.model import ModelSpec
 
@@ -61,6 +62,7 @@ class ExportFacts(BaseModel):
         precision: How the model's numbers are kept.
         weights: Digest of the weights of the network that was exported.
         ledger: Which data they come from; None where that is not recorded.
+        calibration: What the network's confidence says of its errors; None where it is not calibrated.
         accuracy_lost: What fewer bits cost; None where nothing was rounded.
     """
 
@@ -74,6 +76,7 @@ class ExportFacts(BaseModel):
     precision: Literal["float32", "float16", "int8"] = "float32"
     weights: str
     ledger: Ledger | None = None
+    calibration: ErrorCalibration | None = None
     accuracy_lost: AccuracyLost | None = None
 
 

@@ -18,6 +18,7 @@ from prepose.models.backbones import BACKBONES
 from prepose.models.heads import DECODERS, READOUTS, PoseOutput
 from prepose.models.legacy_file import is_legacy_file, read_any_weights
 from prepose.models.weights_file import is_weights_file, load_state
+from prepose.specs.error_calibration import ErrorCalibration
 from prepose.specs.ledger import Ledger
 from prepose.specs.model import HUB_PREFIX, ModelSpec
 
@@ -52,9 +53,11 @@ class PoseNet(nn.Module):
     Attributes:
         spec: What it is.
         ledger: Which data its weights come from; None where that is not recorded.
+        calibration: What its confidence says of its errors; None where that was not measured for these weights.
     """
 
     ledger: Ledger | None = None
+    calibration: ErrorCalibration | None = None
 
     def __init__(self, spec: ModelSpec) -> None:
         super().__init__()

@@ -5,10 +5,10 @@ One file holds both, so that it can be written aside and renamed as a whole: a r
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -17,12 +17,14 @@ from torch import Tensor, nn
 
 from prepose.errors import DataError
 from prepose.files import write_whole
+from prepose.specs.error_calibration import ErrorCalibration, calibration_from_json
 from prepose.specs.ledger import Ledger, ledger_from_json
 
 FORMAT = "prepose-weights"
 VERSION = 1
 FILE_NAME = "weights.safetensors"
 ADVICE = "copy or train it again"
+Part = TypeVar("Part")
 
 
 @dataclass(frozen=True)
@@ -34,12 +36,14 @@ class Weights:
         joints: The names of the joints, in the order of the maps.
         tensors: Tensors by their names in the network.
         ledger: Which data they come from; None where the file does not say.
+        calibration: What the network's confidence says of its errors; None where the file does not say.
     """
 
     spec: Mapping[str, Any]
     joints: tuple[str, ...]
     tensors: Mapping[str, Tensor]
     ledger: Ledger | None = None
+    calibration: ErrorCalibration | None = None
 
 
 def file_of(path: Path) -> Path:
@@ -62,6 +66,8 @@ def weights_bytes(weights: Weights) -> bytes:
     header = {"format": FORMAT, "version": VERSION, "spec": dict(weights.spec), "joints": list(weights.joints)}
     if weights.ledger is not None:
         header["ledger"] = weights.ledger.model_dump(mode="json")
+    if weights.calibration is not None:
+        header["calibration"] = weights.calibration.model_dump(mode="json")
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.tensors.items()}
     return save(tensors, metadata={"prepose": json.dumps(header)})
 
@@ -81,17 +87,19 @@ def read_weights(path: Path) -> Weights:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
     except SafetensorError as error:
         raise DataError(f"weights {source}: truncated or not a safetensors file ({error}); {ADVICE}") from None
-    return Weights(header["spec"], tuple(header["joints"]), tensors, _ledger(header, source))
+    ledger = _part(header, "ledger", ledger_from_json, source)
+    calibration = _part(header, "calibration", calibration_from_json, source)
+    return Weights(header["spec"], tuple(header["joints"]), tensors, ledger, calibration)
 
 
-def _ledger(header: Mapping[str, Any], source: Path) -> Ledger | None:
-    """The header's ledger; None where it has none, as files of earlier versions."""
-    if "ledger" not in header:
+def _part(header: Mapping[str, Any], name: str, read: Callable[[Any], Part], source: Path) -> Part | None:
+    """A part of the header; None where it has none, as files of earlier versions."""
+    if name not in header:
         return None
     try:
-        return ledger_from_json(header["ledger"])
+        return read(header[name])
     except ValueError as error:
-        raise DataError(f"weights {source}: the header's ledger is damaged ({error}); {ADVICE}") from None
+        raise DataError(f"weights {source}: the header's {name} is damaged ({error}); {ADVICE}") from None
 
 
 def _header(metadata: Mapping[str, str] | None, source: Path) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from jaxtyping import Float, UInt8
 
 from prepose.body.skeleton import Skeleton
 from prepose.body.skeletons import SKELETONS
+from prepose.specs.error_calibration import ErrorCalibration
 from prepose.specs.ledger import Ledger
 from prepose.specs.model import ModelSpec
 
@@ -38,6 +39,7 @@ class CropNetwork:
         weights: Digest of its weights.
         device: Where it runs.
         run: RGB crops, and whether to predict the mirror image too, to joints.
+        calibration: What its confidence says of its errors; None where it is not calibrated.
         flip_test: Whether the mirror image is predicted, where the network was exported so; None where `run` does as
             it is asked.
     """
@@ -47,6 +49,7 @@ class CropNetwork:
     weights: str
     device: str
     run: Callable[[UInt8[np.ndarray, "B 3 S S"], bool], CropJoints]
+    calibration: ErrorCalibration | None = None
     flip_test: bool | None = None
 
     @property

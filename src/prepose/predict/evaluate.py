@@ -89,8 +89,12 @@ def evaluate(  # noqa: PLR0913 - the settings of one run of a network; all but t
             if progress is not None:
                 progress(done, len(part))
     joints_crop, confidence, img_from_crop = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    predictions = CropPredictions(net.skeleton, joints_crop, confidence, img_from_crop, index, weights_digest(net))
+    predictions = CropPredictions(
+        net.skeleton, joints_crop, confidence, img_from_crop, index, weights_digest(net), net.calibration
+    )
     facts = {"precision": precision, "device": str(place), "trained_on": trained_on(net.ledger)}
+    if net.calibration is not None:
+        facts["calibrated_on"] = str(net.calibration)
     return score(predictions, dataset, protocol, facts=facts)
 
 

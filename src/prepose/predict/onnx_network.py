@@ -44,7 +44,9 @@ def load_onnx_network(path: Path, device: str = "cpu", *, threads: int | None = 
         return CropJoints(*session.run(list(OUTPUTS), {INPUT: np.ascontiguousarray(crops)}))
 
     kind = "onnx" if facts.precision == "float32" else f"onnx-{facts.precision}"
-    return CropNetwork(facts.spec, facts.ledger, f"{facts.weights}-{kind}", device, run, facts.flip_test)
+    return CropNetwork(
+        facts.spec, facts.ledger, f"{facts.weights}-{kind}", device, run, facts.calibration, facts.flip_test
+    )
 
 
 def _session(path: Path, device: str, threads: int | None) -> Any:

@@ -24,8 +24,11 @@ JSON_LINES = "poses.jsonl"
 
 CSV_COLUMNS = (
     "image", "frame", "time_s", "person", "joint", "x_px", "y_px", "x_mm", "y_mm", "z_mm", "x_root_mm", "y_root_mm",
-    "z_root_mm", "confidence", "mark",
+    "z_root_mm", "confidence", "mark", "expected_error_mm", "expected_error_px",
 )  # fmt: skip
+
+EXPECTED = ("expected_error_mm", "expected_error_px")
+FACTS = ("skeleton", "joints", "provenance", "scale_rule", "camera", "weights", "calibrated_on")
 
 
 class PoseWriter:
@@ -113,6 +116,10 @@ def _sequence(rows: list[dict[str, Any]]) -> PoseSequence:
         # None becomes NaN.
         return np.array([row[name] for row in rows], float)
 
+    def expected(name: str) -> np.ndarray | None:
+        # Files of earlier versions do not have them.
+        return None if any(row.get(name) is None for row in rows) else array(name)
+
     width, height = first["size_wh"]
     camera = Camera(
         K=np.array(first["camera"]["K"], float),
@@ -135,6 +142,9 @@ def _sequence(rows: list[dict[str, Any]]) -> PoseSequence:
         camera=camera,
         camera_rule=first["camera"]["rule"],
         scale_rule=first["scale_rule"],
+        expected_error_mm=expected("expected_error_mm"),
+        expected_error_px=expected("expected_error_px"),
+        calibrated_on=first.get("calibrated_on"),
     )
 
 
@@ -150,8 +160,10 @@ def write_csv(lines: Path, target: Path) -> Path:
         for row in _rows(lines):
             moment = [row["image"], row["frame"], row["time"], row["person"]]
             columns = ("joints", "joints_img", "joints_cam", "joints_root", "confidence", "marks")
-            for joint, img, cam, root, confidence, mark in zip(*(row[name] for name in columns), strict=True):
-                table.writerow([*moment, joint, *img, *cam, *root, confidence, mark])
+            expected = [row.get(name) or [None] * len(row["joints"]) for name in EXPECTED]
+            cells = zip(*(row[name] for name in columns), *expected, strict=True)
+            for joint, img, cam, root, confidence, mark, mm, px in cells:
+                table.writerow([*moment, joint, *img, *cam, *root, confidence, mark, mm, px])
     return target
 
 
@@ -165,13 +177,13 @@ def write_npz(lines: Path, target: Path) -> Path:
     last: Mapping[str, Any] = {}
     for last in _rows(lines):
         for name, (kind, _) in ARRAYS.items():
-            value = last[name]
+            value = last[name] if name not in EXPECTED else last.get(name) or [None] * len(last["joints"])
             if name == "marks":
                 value = [JointMark[mark.upper()] for mark in value]
             rows[name].append(np.array(value, kind) if kind is not str else value)
     arrays = {name: np.array(values, ARRAYS[name][0]) for name, values in rows.items()}
     # Text, as every array of an npz must be readable without pickle.
-    facts = {name: last.get(name) for name in ("skeleton", "joints", "provenance", "scale_rule", "camera", "weights")}
+    facts = {name: last.get(name) for name in FACTS}
     about = json.dumps(
         {**facts, "units": UNITS, "axes": AXES, "arrays": {name: text for name, (_, text) in ARRAYS.items()}}
     )
@@ -192,6 +204,8 @@ ARRAYS: Mapping[str, tuple[type, str]] = MappingProxyType(
         "joints_root": (np.float32, "(N, J, 3) mm, relative to the root"),
         "root_cam": (np.float32, "(N, 3) mm, camera frame"),
         "confidence": (np.float32, "(N, J) 0 to 1"),
+        "expected_error_mm": (np.float32, "(N, J) mm, expected error of joints_root; NaN where not calibrated"),
+        "expected_error_px": (np.float32, "(N, J) px, expected error of joints_img; NaN where not calibrated"),
         "marks": (np.uint8, "(N, J) 0 ok, 1 low confidence, 2 outside the image, 3 missing"),
         "box_xywh": (np.float32, "(N, 4) px"),
     }

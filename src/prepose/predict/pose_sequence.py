@@ -47,6 +47,10 @@ class PoseSequence:
         camera: The camera of the source; its `size_wh` is the image's size.
         camera_rule: Where the camera comes from, in words.
         scale_rule: What size and distance rest on, in words.
+        expected_error_mm: The expected error of each joint of `joints_root`, mm; NaN for joints without a calibration,
+            None where the network has none. It holds for images like those of `calibrated_on`.
+        expected_error_px: The expected error of each joint of `joints_img`, px; likewise.
+        calibrated_on: The labelled images that the expected errors were measured on, in words.
     """
 
     source: str
@@ -64,6 +68,9 @@ class PoseSequence:
     camera: Camera
     camera_rule: str
     scale_rule: str
+    expected_error_mm: Float[np.ndarray, "N J"] | None = None
+    expected_error_px: Float[np.ndarray, "N J"] | None = None
+    calibrated_on: str | None = None
 
     def __post_init__(self) -> None:
         if len(self.provenance) != len(self.skeleton) or self.joints_cam.shape[1] != len(self.skeleton):

@@ -33,6 +33,10 @@ class Prediction:
         joints_cam: Joints in the camera's frame, mm (x right, y down, z forward); NaN likewise.
         root_cam: The root of the network's skeleton (the pelvis) in the camera's frame, mm.
         confidence: Of each joint, 0 to 1; NaN likewise.
+        expected_error_mm: The expected distance of each joint of `joints_root` from the true one, mm; NaN for joints
+            without a calibration, None where the network has none. It holds for images like those of `calibrated_on`.
+        expected_error_px: The expected distance of each joint of `joints_img` from the true one, px; likewise.
+        calibrated_on: The labelled images that the expected errors were measured on, in words.
         box_xywh: The box that was looked at, px.
         size_wh: The image's size, px.
         crop: The square that the network saw.
@@ -66,6 +70,9 @@ class Prediction:
     time: float = 0.0
     person: int = 1
     provenance: tuple[str, ...] = ()
+    expected_error_mm: Float[np.ndarray, "J"] | None = None
+    expected_error_px: Float[np.ndarray, "J"] | None = None
+    calibrated_on: str | None = None
     threshold: float = 0.0
     weights: str = ""
     trained_on: str = NOT_RECORDED
@@ -109,6 +116,13 @@ class Prediction:
         used = mapping.weights != 0
         # A joint between others is known no better than the worst of them.
         least = np.where(used, self.confidence, np.inf).min(axis=1)
+
+        def between(errors: Float[np.ndarray, "S"] | None) -> Float[np.ndarray, "T"] | None:
+            if errors is None:
+                return None
+            # A midpoint errs by no more than the mean of its ends; what an approximate joint errs by is not known.
+            return np.where(mapping.truly_labelled, mapping.apply(errors[:, None])[:, 0], np.nan)
+
         return replace(
             self,
             skeleton=wanted,
@@ -116,6 +130,8 @@ class Prediction:
             joints_cam=mapping.apply(self.joints_cam),
             confidence=np.where(used.any(axis=1), least, np.nan),
             provenance=provenance_texts(self.skeleton, wanted),
+            expected_error_mm=between(self.expected_error_mm),
+            expected_error_px=between(self.expected_error_px),
         )
 
     def draw(self) -> Image.Image:
@@ -151,6 +167,9 @@ class Prediction:
         write(_sequence([self]), Path(path))
         return Path(path)
 
+    def _expected(self) -> dict[str, Float[np.ndarray, "J"] | None]:
+        return {"expected_error_mm": self.expected_error_mm, "expected_error_px": self.expected_error_px}
+
     @property
     def figure(self) -> Figure:
         """What is drawn of it; a box only where it is not the whole image."""
@@ -178,6 +197,8 @@ class Prediction:
             "joints_cam": rounded(self.joints_cam, 3),
             "root_cam": rounded(self.root_cam, 3),
             "confidence": rounded(self.confidence, 6),
+            **{name: None if errors is None else rounded(errors, 2) for name, errors in self._expected().items()},
+            "calibrated_on": self.calibrated_on,
             "marks": [JointMark(mark).name.lower() for mark in self.marks],
             "provenance": list(self.provenance or provenance_texts(self.skeleton, self.skeleton)),
             "box_xywh": rounded(self.box_xywh, 3),
@@ -195,7 +216,10 @@ class Prediction:
         }
 
 
-UNITS = {"joints_img": "px", "joints_root": "mm", "joints_cam": "mm", "root_cam": "mm", "time": "s"}
+UNITS = {
+    "joints_img": "px", "joints_root": "mm", "joints_cam": "mm", "root_cam": "mm", "time": "s",
+    "expected_error_mm": "mm", "expected_error_px": "px",
+}  # fmt: skip
 AXES = {
     "joints_img": "the upright image; (0, 0) is the centre of the top-left pixel, x right, y down",
     "joints_root": "as joints_cam, relative to the network's root joint (the pelvis)",
@@ -278,9 +302,17 @@ def _sequence(rows: Sequence[Prediction]) -> PoseSequence:
         joints_cam=np.stack([row.joints_cam for row in rows]).astype(float),
         root_cam=np.stack([row.root_cam for row in rows]).astype(float),
         confidence=np.stack([row.confidence for row in rows]).astype(float),
+        expected_error_mm=_stacked([row.expected_error_mm for row in rows]),
+        expected_error_px=_stacked([row.expected_error_px for row in rows]),
+        calibrated_on=first.calibrated_on,
         marks=np.stack([row.marks for row in rows]),
         boxes_xywh=np.stack([row.box_xywh for row in rows]).astype(float),
         camera=first.camera,
         camera_rule=first.camera_rule,
         scale_rule=first.scale_rule,
     )
+
+
+def _stacked(rows: Sequence[Float[np.ndarray, "J"] | None]) -> Float[np.ndarray, "N J"] | None:
+    known = [row for row in rows if row is not None]
+    return np.stack(known).astype(float) if known and len(known) == len(rows) else None

@@ -251,12 +251,18 @@ class Predictor:
         joints_cam = unit[0] * depth[0]
         # Sizes are judged by mpii-16, so that its root follows from any skeleton that comes so far.
         root = joint_map(skeleton, MPII_16).apply(joints_cam)[MPII_16.root_index]
+        # Without the mirror image, or with it, confidences are others.
+        calibration = self.net.calibration
+        expected = None if calibration is None or calibration.flip_test != self.flip_test else calibration
         return Prediction(
             skeleton=skeleton,
             joints_img=joints_img[0, :, :2],
             joints_cam=joints_cam,
             root_cam=root,
             confidence=confidence,
+            expected_error_mm=expected.expected_mm(confidence, skeleton) if expected and expected.mm else None,
+            expected_error_px=expected.expected_of_crop(confidence, skeleton) * crop.side if expected else None,
+            calibrated_on=None if expected is None else str(expected),
             box_xywh=person.box_xywh,
             size_wh=person.size_wh,
             crop=crop,

@@ -30,6 +30,7 @@ from prepose.predict.sizing import (
     sizing_of,
     truly_mapped,
 )
+from prepose.specs.error_calibration import ErrorCalibration
 
 STATE_NAMES = tuple(state.name.lower() for state in JointState)
 
@@ -45,6 +46,7 @@ class CropPredictions:
         img_from_crop: Where each crop lies in its image.
         index: Which sample of the dataset each one is.
         weights: Digest of the weights.
+        calibration: What the network's confidence says of its errors; None where it is not calibrated.
     """
 
     skeleton: Skeleton
@@ -53,6 +55,7 @@ class CropPredictions:
     img_from_crop: Float[np.ndarray, "N 3 3"]
     index: Int[np.ndarray, "N"]
     weights: str = ""
+    calibration: ErrorCalibration | None = None
 
 
 def score(
@@ -106,6 +109,7 @@ def score(
         variants=variants,
         facts={**facts, **said_of(source, truth, protocol)},
         **labels_of(truth, protocol),
+        **_expected_errors(predictions, protocol),
     )
 
 
@@ -131,6 +135,18 @@ def labels_of(truth: PoseDataset, protocol: Protocol) -> dict[str, Any]:
 def said_of(predicted: Skeleton, truth: PoseDataset, protocol: Protocol) -> dict[str, str]:
     """What every figure must say of its joints: which are approximate, and how many true ones are no labels."""
     return {**_said_of_joints(predicted, protocol), **_said_of_2d(truth)}
+
+
+def _expected_errors(predictions: CropPredictions, protocol: Protocol) -> dict[str, np.ndarray]:
+    """The columns of expected errors, in the protocol's skeleton; that of a midpoint is at most its ends' mean."""
+    calibration, source = predictions.calibration, predictions.skeleton
+    if calibration is None or calibration.flip_test != protocol.flip_test:
+        return {}
+    columns = {"expected_of_crop": calibration.expected_of_crop(predictions.confidence, source)}
+    if protocol.scale == calibration.protocol:
+        columns["expected_mm"] = calibration.expected_mm(predictions.confidence, source)
+    target = get_skeleton(protocol.skeleton)
+    return {name: _single(truly_mapped(each[..., None], source, target)[..., 0]) for name, each in columns.items()}
 
 
 def _said_of_joints(network: Skeleton, protocol: Protocol) -> dict[str, str]:

@@ -35,4 +35,4 @@ def torch_network(net: PoseNet, device: str = "cpu") -> CropNetwork:
         output = run_network(net, torch.from_numpy(crops).to(place), flip_test=flip_test)
         return CropJoints(output.joints_crop.float().cpu().numpy(), output.confidence.float().cpu().numpy())
 
-    return CropNetwork(net.spec, net.ledger, weights_digest(net), device, run)
+    return CropNetwork(net.spec, net.ledger, weights_digest(net), device, run, net.calibration)

@@ -15,11 +15,11 @@ import json
 import os
 import platform
 import shutil
-import subprocess
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ import torch
 
 import prepose
 from prepose.errors import DataError, RecipeError
-from prepose.files import inside, is_left_over, read_object, write_json
+from prepose.files import git_commit, inside, is_left_over, read_object, write_json
 from prepose.recipes.checkpoint import checkpoints
 from prepose.recipes.log import read_log
 from prepose.specs.reading import read_recipe
@@ -207,7 +207,7 @@ def environment() -> dict[str, Any]:
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "prepose": prepose.__version__,
-        "git_commit": _git_commit(),
+        "git_commit": git_commit(),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cpu": cpu_name(),
@@ -215,10 +215,13 @@ def environment() -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "gpus": [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())],
         "torch": torch.__version__,
-        "packages": {
-            package.name: package.version for package in sorted(distributions(), key=lambda p: p.name.lower())
-        },
+        "packages": dict(_packages()),
     }
+
+
+@cache
+def _packages() -> dict[str, str]:
+    return {package.name: package.version for package in sorted(distributions(), key=lambda p: p.name.lower())}
 
 
 def cpu_name() -> str:
@@ -228,15 +231,3 @@ def cpu_name() -> str:
     except OSError:
         return platform.processor()
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
-
-
-def _git_commit() -> str | None:
-    """The commit of the source tree that this package is imported from; None where it is installed without one."""
-    root = Path(prepose.__file__).parents[2]
-    if not (root / ".git").exists():
-        return None
-    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return None

@@ -256,12 +256,13 @@ def _serve(pipe: Connection, number: int, resources: Resources) -> None:
     _settle(number, resources)
     with suppress(EOFError, ConnectionError):
         while True:
-            pipe.send_bytes(_carried_out(pipe.recv_bytes()))
+            pipe.send_bytes(_carried_out(pipe.recv_bytes(), resources.threads))
 
 
-def _carried_out(order: bytes) -> bytes:
+def _carried_out(order: bytes, threads: int) -> bytes:
     try:
         work, arguments = pickle.loads(order)  # noqa: S301 - our own process wrote it
+        use_threads(threads)
         return pickle.dumps(Outcome(work(*arguments)))
     except (Exception, KeyboardInterrupt) as error:
         return pickle.dumps(Outcome(failure=failure_of(error)))
@@ -283,11 +284,17 @@ def _settle(number: int, resources: Resources) -> None:
 
 
 def use_threads(threads: int) -> None:
-    """Let the arithmetic of this process use so many threads; call it before torch is imported."""
+    """Let the arithmetic of this process use so many threads.
+
+    Call it before a job's modules are imported and again after that. Importing torch here would take seconds, also for
+    jobs that do not need it.
+    """
     # Before torch is imported, so that its own pool obeys too.
     os.environ["OMP_NUM_THREADS"] = str(threads)
     import cv2
-    import torch
 
-    torch.set_num_threads(threads)
     cv2.setNumThreads(threads)
+    if "torch" in sys.modules:
+        import torch
+
+        torch.set_num_threads(threads)

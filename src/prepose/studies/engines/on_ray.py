@@ -169,6 +169,7 @@ def _carried_out(order: bytes, threads: int, tokens: Sequence[str]) -> bytes:
         if unseen:
             raise DataError(f"{_unshared(socket.gethostname(), unseen[0])}")
         work, arguments = pickle.loads(order)  # noqa: S301 - our own process wrote it
+        use_threads(threads)
         return pickle.dumps(Outcome(work(*arguments)))
     except (Exception, KeyboardInterrupt) as error:
         return pickle.dumps(Outcome(failure=failure_of(error)))
