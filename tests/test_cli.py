@@ -58,6 +58,8 @@ VERBS = {
         "--draw", "--overwrite", "--device",
     },
     "export": {"network", "--out", "--format", "--flip-test"},
+    "import-checkpoint": {"file", "--out", "--skeleton", "--size", "--pixels", "--readout"},
+    "push": {"network", "name", "--to-folder", "--evaluation", "--license", "--private", "--terms-read"},
     "version": set(),
     "skeletons": {"source", "target"},
     "data add": {
