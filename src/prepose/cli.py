@@ -258,7 +258,7 @@ def train(
 
 @app.command()
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="Run folder, weights file, or .pth checkpoint to import.")],
+    run: Annotated[Path, typer.Argument(help="Run folder, weights file, .pth checkpoint to import, or hf:OWNER/NAME.")],
     data: Annotated[Path, typer.Option(help="Dataset store.")],
     split: Annotated[str | None, typer.Option(help="Split of the store; default: the protocol's.")] = None,
     protocol: Annotated[

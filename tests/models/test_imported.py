@@ -67,6 +67,8 @@ def test_a_torchvision_resnet_is_a_backbone_that_reads_rgb(tmp_path):
     assert {*found.mapped, *found.left_out} == {*state}
     turned = read_imported(tmp_path / "a.pth", pixels="bgr-255").weights.tensors
     torch.testing.assert_close(turned["pixels.std"], 255 * STD.flip(0))
+    with pytest.raises(DataError, match="a backbone alone"):
+        read_imported(tmp_path / "a.pth", skeleton="mpii-16")
     with pytest.raises(DataError, match="did you mean 'bgr-256'"):
         read_imported(tmp_path / "a.pth", pixels="bgr-25")
 

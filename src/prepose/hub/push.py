@@ -91,6 +91,6 @@ def _check_ours(name: str, there: set[str]) -> None:
 
 
 def _explained(error: Exception, name: str, *, made: bool) -> Exception:
-    line = explained_by_hub(error, f"{HUB_PREFIX}{name}")
+    line = explained_by_hub(error, f"{HUB_PREFIX}{name}", "connect to the network and run the command again")
     left = "; nothing was uploaded" + (", though the repository may be there now, empty" if made else "")
     return type(line)(f"{line}{left}")

@@ -16,6 +16,7 @@ EXTRA = "hub"
 WEIGHTS_NAME = "weights.safetensors"
 REPOSITORY = r"[\w-][\w.-]{0,95}/[\w-][\w.-]{0,95}"
 PATIENCE_S = 10  # the hub's own client asks six times, half a minute in all, before it says that there is no network
+_OFFLINE = "it is not in the local cache either: connect to the network, or give the path of a downloaded folder"
 TOKEN_ADVICE = "log in with `hf auth login`, or set HF_TOKEN"
 
 
@@ -97,15 +98,16 @@ def _downloaded(name: str, repository: str, revision: str | None) -> Path:
         ask_hub(hub.hf_hub_url(repository, WEIGHTS_NAME, revision=revision))
         return Path(hub.hf_hub_download(repository, WEIGHTS_NAME, revision=revision, library_name="prepose"))
     except Exception as error:
-        raise explained_by_hub(error, name) from error
+        raise explained_by_hub(error, name, _OFFLINE) from error
 
 
-def explained_by_hub(error: Exception, name: str) -> DataError | RecipeError:
+def explained_by_hub(error: Exception, name: str, advice: str) -> DataError | RecipeError:
     """What an error of the hub's client means, in one line.
 
     Args:
         error: The error.
         name: What was asked for, as the user wrote it.
+        advice: What to do where the hub gave no answer.
     """
     from huggingface_hub import constants, errors
 
@@ -126,10 +128,15 @@ def explained_by_hub(error: Exception, name: str) -> DataError | RecipeError:
         return DataError(f"{name}: is not a repository of prepose: it has no {WEIGHTS_NAME}")
     if isinstance(error, errors.LocalTokenNotFoundError) or status in (401, 403):
         return DataError(f"{name}: {where} refuses access ({one_line(error, 200)}); {TOKEN_ADVICE}")
-    return RecipeError(
-        f"{name}: cannot be read from or written to {where} ({one_line(error, 300)}), and is not in the local cache; "
-        "connect to the network, or give the path of a downloaded folder"
-    )
+    return RecipeError(f"{name}: {where} gives no answer of use ({one_line(_with_cause(error), 300)}); {advice}")
+
+
+def _with_cause(error: BaseException) -> str:
+    """What an error says, with what the first one behind it says: the client's own says little."""
+    first: BaseException = error
+    while first.__cause__ is not None:
+        first = first.__cause__
+    return str(error) if first is error else f"{error}: {first}"
 
 
 def _check_header(name: str, path: Path) -> None:

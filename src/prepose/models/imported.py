@@ -192,6 +192,10 @@ def read_imported(path: Path, *, skeleton: str | None = None, pixels: str | None
     added = _with_counters(tensors)
     spec: dict[str, Any] = {"backbone": backbone, "readout": "argmax", "skeleton": MPII_16.name}
     joints, untrained = MPII_16.joints, ()
+    if skeleton is not None and not family.whole:
+        raise DataError(
+            f"checkpoint {path}: is a backbone alone ({family.name}), which has no heat maps and no skeleton"
+        )
     if family.whole:
         spec["skeleton"], joints = _skeleton_of(tensors.get(HEATS), skeleton, path)
     if family is SIMPLE_BASELINE:
