@@ -19,7 +19,8 @@ def invoked(*words):
 
 def test_a_checkpoint_is_imported_with_every_tensor_accounted_for(tmp_path):
     keys = json.loads((Path(__file__).parent / "vectors/pose_resnet18.json").read_text())["keys"]
-    torch.save({name: torch.ones(shape) for name, shape in keys} | {"fc.bias": torch.ones(1)}, tmp_path / "a.pth")
+    state = {name: torch.ones(shape) if shape else torch.tensor(0) for name, shape in keys}
+    torch.save(state | {"fc.bias": torch.ones(1)}, tmp_path / "a.pth")
     result = invoked("import-checkpoint", tmp_path / "a.pth", "--out", tmp_path / "a.safetensors", "--size", "64")
     assert result.exit_code == 0 and result.stdout.splitlines() == [
         "the published code of arXiv 2604.22830: resnet-18, mpii-16, 64 px",

@@ -333,16 +333,13 @@ def import_checkpoint(
     """Convert a checkpoint of another code base to a weights file; nothing in it is executed.
 
     Args:
-        file: A `.pth` of the published code of arXiv 2604.22830, of SimpleBaseline, or of torchvision's or
-            `transformers`' ResNets (those are backbones alone: start a training from them by `model.weights`).
+        file: A `.pth` of the published code of arXiv 2604.22830, of SimpleBaseline, or of a ResNet of torchvision or
+            `transformers` (a backbone alone: start a training from it by `model.weights`).
         out: A `.safetensors` file, or a folder for it.
-        skeleton: The skeleton of its heat maps; None for `mpii-16`, or `coco-17` where there are 17.
-        size: Side of the crops that it was trained on, px.
+        skeleton: That of its heat maps; None for `mpii-16`, or `coco-17` where there are 17.
+        size: Side of its crops, px.
         pixels: `bgr-256`, `bgr-255` or `rgb-255`; None as its code base does.
-        readout: `argmax`, or `argmax-cell` as published.
-
-    Returns:
-        Which tensors were mapped, left out and added; printed, a few lines.
+        readout: `argmax`, or `argmax-cell`.
 
     Raises:
         DataError: the file is missing, unsafe or no such checkpoint, or `out` exists.
@@ -362,7 +359,7 @@ def push(  # noqa: PLR0913 - the options of `prepose push`
     private: bool = False,
     terms_read: bool = False,
 ) -> str:
-    """Share a network on the Hugging Face hub: weights, model card, recipe and scores.
+    """Share a network on the Hugging Face hub, with card, recipe and scores; returns the address, or the folder.
 
     Args:
         run: A run, its folder, a weights file, or the name of a network that ships.
@@ -373,12 +370,8 @@ def push(  # noqa: PLR0913 - the options of `prepose push`
         private: Whether a new repository is private.
         terms_read: That you have read the terms of research-only or unrecorded data, and they allow it.
 
-    Returns:
-        The repository's address, or the folder.
-
     Raises:
-        DataError: terms have to be read first, there is no token, the hub refuses, or an evaluation is of others.
-        RecipeError: the hub cannot be reached.
+        DataError: terms have to be read first, or the hub refuses; RecipeError: it cannot be reached.
     """
     from prepose.hub.push import push as upload
     from prepose.hub.push import write_to_folder
@@ -387,8 +380,7 @@ def push(  # noqa: PLR0913 - the options of `prepose push`
     shared = repository_of(_run_path(run), name, evaluations=[_path(each) for each in evaluations], licence=licence)
     if to_folder is None:
         return upload(shared, private=private, terms_read=terms_read)
-    write_to_folder(shared, _path(to_folder))
-    return str(_path(to_folder))
+    return str(write_to_folder(shared, _path(to_folder))[0].parent)
 
 
 def read_poses(path: StrPath) -> "list[PoseSequence]":
