@@ -203,7 +203,10 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "NEWOBJ of an allowed class": (name("numpy", "ndarray") + b")\x81.", "makes an object of numpy.ndarray"),
     "NEWOBJ_EX": (name("numpy", "ndarray") + b")}\x92.", "makes an object of numpy.ndarray in an unusual way"),
     "INST of an allowed class": (b"(inumpy\nndarray\n.", "makes an object of numpy.ndarray in an unusual way"),
-    "a class of a script": (name("__main__", "Pose") + b")\x81.", "refers to __main__.Pose, which no label file needs"),
+    "a class of a script": (
+        name("__main__", "Pose") + b")\x81.",
+        "refers to __main__.Pose, which no file of plain data needs",
+    ),
     "a tensor": (name("torch._utils", "_rebuild_tensor_v2") + b".", "refers to torch._utils._rebuild_tensor_v2"),
     "a model": (name("chumpy.ch", "Ch") + b")\x81.", "refers to chumpy.ch.Ch"),
     "copyreg.add_extension": (name("copyreg", "add_extension") + b".", "refers to copyreg.add_extension"),

@@ -40,7 +40,8 @@ VERBS = {
         "--frame", "--size", "--json",
     },
     "lift": {
-        "store", "--out", "--network", "--predictions", "--split", "--joint-mm", "--person-mm", "--confidence", "--unit",
+        "store", "--out", "--network", "--predictions", "--split", "--joint-mm", "--person-mm", "--confidence",
+        "--unit",
     },
     "calibrate": {"network", "--data", "--split", "--out", "--device"},
     "protocols": {
@@ -59,6 +60,8 @@ VERBS = {
         "--draw", "--overwrite", "--device",
     },
     "export": {"network", "--out", "--format", "--flip-test", "--calibrate"},
+    "import-checkpoint": {"file", "--out", "--skeleton", "--size", "--pixels", "--readout"},
+    "push": {"network", "name", "--to-folder", "--evaluation", "--license", "--private", "--terms-read"},
     "version": set(),
     "skeletons": {"source", "target"},
     "data add": {

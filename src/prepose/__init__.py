@@ -4,8 +4,8 @@ The names below are public; everything else may change. Importing prepose takes 
 
 The packages, in the order the data walk through them: `body` (skeletons), `camera` (projection, crops), `data`
 (samples, stores, batches), `synthetic` (people with exact ground truth), `losses`, `models`, `metrics`, `predict`,
-`recipes` (training), `studies` (questions and reports). ARCHITECTURE.md holds the map, docs/conventions.md the units
-and frames.
+`recipes` (training), `studies` (questions and reports), `hub` (sharing networks). ARCHITECTURE.md holds the map,
+docs/conventions.md the units and frames.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -16,9 +16,11 @@ if TYPE_CHECKING:
         add_dataset,
         compare,
         evaluate,
+        import_checkpoint,
         lift,
         load,
         open_store,
+        push,
         read_poses,
         read_study,
         recipe,
@@ -40,9 +42,11 @@ __all__ = [
     "add_dataset",
     "compare",
     "evaluate",
+    "import_checkpoint",
     "lift",
     "load",
     "open_store",
+    "push",
     "read_poses",
     "read_study",
     "recipe",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from prepose.data.catalog import AddedSplit
     from prepose.data.dataset import PoseDataset
     from prepose.metrics.evaluation import Evaluation
+    from prepose.models.imported import Imported
     from prepose.predict.pose_sequence import PoseSequence
     from prepose.predict.predictor import Predictor
     from prepose.predict.pseudo_labels import LiftedStore
@@ -308,15 +309,79 @@ def load(weights: "Run | StrPath", *, device: str = "cpu") -> "Predictor":
     """A trained network, ready for images and videos: `prepose.load("runs/mixed").predict("photo.jpg")`.
 
     Args:
-        weights: A run, its folder, a weights file, or an exported `.onnx` model, which ONNX Runtime runs without torch.
+        weights: A run, its folder, a weights file, `hf:OWNER/NAME` for a network on the Hugging Face hub, or an
+            exported `.onnx` model, which ONNX Runtime runs without torch.
         device: `cpu`, `cuda` or `mps`; of an exported model `cpu` or `cuda`.
 
     Raises:
         DataError: there are no weights, or they cannot be read.
+        RecipeError: the hub cannot be reached.
     """
     from prepose.predict.predictor import Predictor
 
     return Predictor.load(_run_path(weights), device=device)
+
+
+def import_checkpoint(
+    file: StrPath,
+    out: StrPath,
+    *,
+    skeleton: str | None = None,
+    size: int = 256,
+    pixels: str | None = None,
+    readout: str = "argmax",
+) -> "Imported":
+    """Convert a checkpoint of another code base to a weights file; nothing in it is executed.
+
+    Args:
+        file: A `.pth` of the published code of arXiv 2604.22830, of SimpleBaseline, or of a ResNet of torchvision or
+            `transformers` (a backbone alone: start a training from it by `model.weights`).
+        out: A `.safetensors` file, or a folder for it.
+        skeleton: That of its heat maps; None for `mpii-16`, or `coco-17` where there are 17.
+        size: Side of its crops, px.
+        pixels: `bgr-256`, `bgr-255` or `rgb-255`; None as its code base does.
+        readout: `argmax`, or `argmax-cell`.
+
+    Raises:
+        DataError: the file is missing, unsafe or no such checkpoint, or `out` exists.
+    """
+    from prepose.models.legacy import import_checkpoint as convert
+
+    return convert(_path(file), _path(out), skeleton=skeleton, size=size, pixels=pixels, readout=readout)
+
+
+def push(  # noqa: PLR0913 - the options of `prepose push`
+    run: "Run | StrPath",
+    name: str,
+    *,
+    to_folder: StrPath | None = None,
+    evaluations: Sequence[StrPath] = (),
+    licence: str | None = None,
+    private: bool = False,
+    terms_read: bool = False,
+) -> str:
+    """Share a network on the Hugging Face hub, with card, recipe and scores; returns the address, or the folder.
+
+    Args:
+        run: A run, its folder, a weights file, or the name of a network that ships.
+        name: OWNER/NAME; others use it as `hf:OWNER/NAME`.
+        to_folder: Write the repository into this folder instead, to look at it.
+        evaluations: JSON files of saved evaluations of these weights, beside those in the run's folder.
+        licence: The licence of the weights, as the hub spells it; None: none is stated.
+        private: Whether a new repository is private.
+        terms_read: That you have read the terms of research-only or unrecorded data, and they allow it.
+
+    Raises:
+        DataError: terms have to be read first, or the hub refuses; RecipeError: it cannot be reached.
+    """
+    from prepose.hub.push import push as upload
+    from prepose.hub.push import write_to_folder
+    from prepose.hub.repository import repository_of
+
+    shared = repository_of(_run_path(run), name, evaluations=[_path(each) for each in evaluations], licence=licence)
+    if to_folder is None:
+        return upload(shared, private=private, terms_read=terms_read)
+    return str(write_to_folder(shared, _path(to_folder))[0].parent)
 
 
 def read_poses(path: StrPath) -> "list[PoseSequence]":

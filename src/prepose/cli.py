@@ -15,6 +15,7 @@ import typer
 
 from prepose import __version__
 from prepose.cli_data import data_app
+from prepose.cli_networks import networks_app
 from prepose.cli_options import AsJson, Device, Out, Workers, say_if_imported, stoppable
 from prepose.cli_predict import predict_app
 from prepose.cli_score import score_app
@@ -33,6 +34,7 @@ app.add_typer(data_app, name="data")
 app.add_typer(study_app)
 app.add_typer(score_app)
 app.add_typer(predict_app)
+app.add_typer(networks_app)
 
 # Exit codes: 0 done, 1 done with findings or failed trials, 2 refused, and
 INTERRUPTED, AT_FAULT = 130, 70  # as shells say it of Ctrl-C, and sysexits.h of a fault in a program
@@ -256,7 +258,7 @@ def train(
 
 @app.command()
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="Run folder, weights file, or .pth checkpoint to import.")],
+    run: Annotated[Path, typer.Argument(help="Run folder, weights file, .pth checkpoint to import, or hf:OWNER/NAME.")],
     data: Annotated[Path, typer.Option(help="Dataset store.")],
     split: Annotated[str | None, typer.Option(help="Split of the store; default: the protocol's.")] = None,
     protocol: Annotated[

@@ -40,4 +40,4 @@ def say_if_imported(run: Path) -> None:
     from prepose.models.legacy_file import is_legacy_file
 
     if is_legacy_file(run):
-        print(f"prepose: {run}: imported as a checkpoint of the reference code base", file=sys.stderr)
+        print(f"prepose: {run}: imported as a checkpoint of another code base", file=sys.stderr)

@@ -27,8 +27,8 @@ def predict(
         list[str],
         typer.Argument(
             help="Images, animations (GIF, WebP), videos, folders of them, or patterns. The first may be a network: a "
-            "run folder, weights file, exported .onnx model, .pth checkpoint to import, or the name of one that ships "
-            "(default: lite0-synthetic).",
+            "run folder, weights file, exported .onnx model, .pth checkpoint to import, hf:OWNER/NAME, or the name of "
+            "one that ships (default: lite0-synthetic).",
         ),
     ],
     out: Out,
@@ -177,6 +177,8 @@ def _report(outcome: "Outcome", count: int, run: Path) -> None:
     for path in outcome.files:
         say(path)
     say_if_imported(run)
+    if outcome.untrained:
+        _warn(f"the network's {', '.join(outcome.untrained)} is untrained: only joints in the image mean anything")
     if outcome.conversion:
         _warn(outcome.conversion)
     if outcome.empty:

@@ -8,8 +8,10 @@ import pytest
 import torch
 
 from prepose.errors import DataError
-from prepose.models.legacy import load_legacy
-from prepose.models.pose_net import PoseNet
+from prepose.models.checkpoint import load_into, load_weights
+from prepose.models.legacy import import_checkpoint, load_legacy
+from prepose.models.pose_net import PoseNet, build_pose_net
+from prepose.specs.model import ModelSpec
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 
@@ -99,3 +101,45 @@ def test_only_the_counters_of_batch_norm_may_be_missing(tmp_path) -> None:
     torch.save({"state_dict": state}, tmp_path / "torn.pth")
     with pytest.raises(DataError, match=r"missing .*stages\.0\.layers\.0\.layer\.0\.normalization\.running_var$"):
         load_legacy(tmp_path / "torn.pth")
+
+
+@pytest.fixture(scope="module")
+def state() -> dict[str, torch.Tensor]:
+    return legacy_state(json.loads((VECTORS / "pose_resnet18.json").read_text()))
+
+
+def test_simple_baseline_becomes_a_weights_file_whose_depth_is_flat(tmp_path, state) -> None:
+    theirs = {name.replace("hm.", "final_layer."): x for name, x in state.items() if not name.startswith("depth.")}
+    torch.save(theirs, tmp_path / "a.pth.tar")
+    found = import_checkpoint(tmp_path / "a.pth.tar", tmp_path / "out", size=64, readout="argmax-cell")
+    assert "SimpleBaseline: resnet-18, mpii-16, 64 px" in str(found) and "depth_head (untrained" in str(found)
+    net = load_weights(tmp_path / "out").eval()
+    assert (net.spec.size, net.spec.readout, net.ledger.untrained) == (64, "argmax-cell", ("depth_head",))
+    with torch.no_grad():
+        joints = net(torch.randint(0, 256, (1, 3, 64, 64), dtype=torch.uint8)).joints_crop
+    assert not joints[..., 2].any() and joints[..., :2].std() > 1
+    with pytest.raises(DataError, match=r"out/weights\.safetensors: exists"):
+        import_checkpoint(tmp_path / "a.pth.tar", tmp_path / "out")
+
+
+def test_a_torchvision_resnet_is_where_a_training_starts_and_predicts_nothing(tmp_path, state) -> None:
+    theirs = {name: x for name, x in state.items() if not name.startswith(("hm", "depth", "deconv"))}
+    torch.save(theirs | {"fc.bias": torch.zeros(3)}, tmp_path / "resnet18.pth")
+    file = tmp_path / "b.safetensors"
+    text = str(import_checkpoint(tmp_path / "resnet18.pth", file))
+    assert "resnet-18, a backbone alone" in text and "left out: fc.bias (the classifier)" in text
+    net = build_pose_net(ModelSpec(weights=str(file), size=64))
+    assert torch.equal(net.trunk.resnet.embedder.embedder.convolution.weight, state["conv1.weight"])
+    assert "resnet18.pth (torchvision's ResNets)" in str(net.ledger)
+    for use in (load_weights, lambda path: load_into(net, path)):
+        with pytest.raises(DataError, match=r"hold a backbone alone, .* --set model\.weights=.*b\.safetensors"):
+            use(file)
+
+
+def test_tensors_of_another_shape_are_refused_and_nothing_is_written(tmp_path, state) -> None:
+    wide = {name: x for name, x in state.items() if not name.startswith(("hm", "depth", "deconv"))}
+    wide["layer1.0.conv1.weight"] = torch.ones(128, 64, 3, 3)
+    torch.save(wide, tmp_path / "wide.pth")
+    with pytest.raises(DataError, match=r"of another shape trunk\.resnet\.encoder\.stages\.0"):
+        import_checkpoint(tmp_path / "wide.pth", tmp_path / "out.safetensors")
+    assert not (tmp_path / "out.safetensors").exists()

@@ -17,8 +17,8 @@ from types import TracebackType
 import numpy as np
 
 from prepose.data.intake import allowance, check_file
-from prepose.data.pickle_names import printable
 from prepose.errors import DataError
+from prepose.pickles.names import printable
 
 # Above the first size a member may be so many times as large as its place in the archive; a JPEG is hardly larger.
 FREE_BYTES, MOST_INFLATION = 64 * 2**20, 100

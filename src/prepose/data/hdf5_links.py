@@ -7,8 +7,8 @@ from typing import Any
 import h5py
 from h5py import h5o  # pyright: ignore[reportAttributeAccessIssue]
 
-from prepose.data.pickle_names import printable
 from prepose.errors import DataError
+from prepose.pickles.names import printable
 
 MOST_DEPTH = 32
 

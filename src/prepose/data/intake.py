@@ -17,8 +17,8 @@ import numpy as np
 
 from prepose.data.hdf5_links import datasets_inside
 from prepose.data.mat_file import ExcessError, Variable, list_variables, load_variable
-from prepose.data.pickle_names import printable
 from prepose.errors import DataError
+from prepose.pickles.names import printable
 
 # What reading may take in memory beside the file's own size.
 FREE_BYTES = 2**28

@@ -17,7 +17,7 @@ from typing import Any
 
 import scipy.io
 
-from prepose.data.pickle_names import printable
+from prepose.pickles.names import printable
 
 HEADER_BYTES = 128
 COMPRESSED, MATRIX = 15, 14

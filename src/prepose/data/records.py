@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from prepose.data.pickle_names import printable
 from prepose.errors import DataError
+from prepose.pickles.names import printable
 
 Shape = tuple[int | None, ...]
 

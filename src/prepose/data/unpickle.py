@@ -1,8 +1,8 @@
 """Reading strangers' pickles: interpreted here, never loaded, so that there is nothing in a file that could run.
 
 A pickle is a program for a small stack machine, and Python's own machine imports and calls whatever the program says.
-The one of `pickle_machine` knows the same instructions (protocols 0 to 5; the text of Python 2 is read as latin-1) but
-has neither imports nor calls: `pickle_values` builds the few things that label files hold. A memory or time bomb is
+The one of `prepose.pickles` knows the same instructions (protocols 0 to 5; the text of Python 2 is read as latin-1) but
+has neither imports nor calls: its `values` builds the few things that label files hold. A memory or time bomb is
 refused before it goes off: a claimed length must be there, copies come out of a budget, keys are quick to hash, and the
 result is no deeper and, with its repetitions written out, no larger than label files are.
 
@@ -18,11 +18,11 @@ import numpy as np
 import scipy.sparse
 
 from prepose.data.intake import check_file
-from prepose.data.pickle_instructions import run
-from prepose.data.pickle_machine import Machine, allowance
-from prepose.data.pickle_names import Named, Refusal
-from prepose.data.pickle_values import Budget
 from prepose.errors import DataError
+from prepose.pickles.instructions import run
+from prepose.pickles.machine import Machine, allowance
+from prepose.pickles.names import Named, Refusal
+from prepose.pickles.values import Budget
 
 MOST_BYTES = 2 * 2**30  # the largest pickle of the field has a third of a gigabyte
 MOST_VALUES = 200_000_000  # with repeated ones counted each time they are met

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from prepose.body.skeletons import SKELETONS
 from prepose.errors import DataError, SkeletonMismatch
 from prepose.models.legacy_file import read_any_weights
-from prepose.models.pose_net import PoseNet, check_set, constructed, load_trunk
+from prepose.models.pose_net import TRUNK_PARTS, PoseNet, check_set, constructed, load_trunk
 from prepose.models.weights_file import Weights, load_state, write_weights
 from prepose.specs.ledger import Ledger
 from prepose.specs.model import ModelSpec
@@ -29,7 +29,7 @@ def save_weights(net: PoseNet, path: Path) -> Path:
 
 
 def load_weights(path: Path, *, skeleton: str | None = None) -> PoseNet:
-    """The network of a weights file (or of a folder that holds one), or of a checkpoint of the reference code base.
+    """The network of a weights file (or of a folder that holds one), or of a checkpoint of another code base.
 
     Args:
         path: The file or folder.
@@ -58,8 +58,9 @@ def net_of(weights: Weights, path: Path) -> PoseNet:
         DataError: the tensors are not finite, or do not fit the specification.
         SkeletonMismatch: the skeleton has other joints now than when the network was trained.
     """
-    spec = _spec_of(weights, path)
+    spec = spec_of(weights, path)
     _check_joints(weights, spec, path)
+    _check_whole(weights, path)
     net = constructed(spec)
     load_state(net, weights.tensors, path)
     check_set(net)
@@ -83,18 +84,32 @@ def load_into(net: PoseNet, path: Path, *, part: Literal["all", "trunk"] = "all"
             f"weights {path}: {len(weights.joints)} joints of skeleton {weights.spec.get('skeleton')}, but the network "
             f"has {len(net.skeleton)} of {net.spec.skeleton}; take the trunk alone, or train in the same skeleton"
         )
+    _check_whole(weights, path)
     load_state(net, weights.tensors, path)
     # It will be trained: what was measured of these weights will not hold.
     net.ledger, net.calibration = weights.ledger or Ledger(unrecorded=(str(path),)), None
 
 
-def _spec_of(weights: Weights, path: Path) -> ModelSpec:
+def spec_of(weights: Weights, path: Path) -> ModelSpec:
+    """The specification of weights.
+
+    Raises:
+        DataError: it is not valid.
+    """
     try:
         return ModelSpec.model_validate(weights.spec)
     except ValidationError as error:
         fault = error.errors()[0]
         where = ".".join(str(part) for part in fault["loc"])[:80]
         raise DataError(f"weights {path}: specification field {where}: {fault['msg']}") from None
+
+
+def _check_whole(weights: Weights, path: Path) -> None:
+    if all(name.startswith(TRUNK_PARTS) for name in weights.tensors):
+        raise DataError(
+            f"weights {path}: hold a backbone alone, without decoder and heat maps; start a training from it: "
+            f"`prepose train RECIPE --set model.weights={path} --set model.backbone={weights.spec.get('backbone')}`"
+        )
 
 
 def _check_joints(weights: Weights, spec: ModelSpec, path: Path) -> None:

@@ -16,8 +16,9 @@ from prepose.models.auto_backbone import AutoVisionBackbone, published_config
 from prepose.models.backbone import Backbone, check_size
 from prepose.models.backbones import BACKBONES
 from prepose.models.heads import DECODERS, READOUTS, PoseOutput
+from prepose.models.hub import hub_weights, means_hub
 from prepose.models.legacy_file import is_legacy_file, read_any_weights
-from prepose.models.weights_file import is_weights_file, load_state
+from prepose.models.weights_file import Weights, is_weights_file, load_state
 from prepose.specs.error_calibration import ErrorCalibration
 from prepose.specs.ledger import Ledger
 from prepose.specs.model import HUB_PREFIX, ModelSpec
@@ -116,7 +117,7 @@ def build_pose_net(spec: ModelSpec, *, seed: int = 0) -> PoseNet:
     net = constructed(spec, seed=seed)
     initialise(net, torch.Generator().manual_seed(seed))
     check_set(net)
-    path = Path(spec.weights)
+    path = hub_weights(spec.weights) if means_hub(spec.weights) else Path(spec.weights)
     net.ledger = Ledger()
     if spec.weights == "random":
         return net
@@ -154,10 +155,24 @@ def load_trunk(net: PoseNet, path: Path) -> Ledger | None:
         DataError: the file cannot be read or holds another backbone.
     """
     weights = read_any_weights(path)
+    fill_trunk(net, weights, path)
+    return weights.ledger
+
+
+def fill_trunk(net: PoseNet, weights: Weights, path: Path) -> None:
+    """Likewise, from weights that are read.
+
+    Args:
+        net: The network.
+        weights: What a file holds.
+        path: The file, for messages.
+
+    Raises:
+        DataError: they are of another backbone.
+    """
     taken = {name: tensor for name, tensor in weights.tensors.items() if name.startswith(TRUNK_PARTS)}
     kept = {name: tensor for name, tensor in net.state_dict().items() if not name.startswith(TRUNK_PARTS)}
     load_state(net, kept | taken, path)
-    return weights.ledger
 
 
 def initialise(net: PoseNet, generator: torch.Generator) -> None:

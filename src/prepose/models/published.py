@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import get_session, hf_hub_download, hf_hub_url, try_to_load_from_cache
+from huggingface_hub import hf_hub_download, hf_hub_url, try_to_load_from_cache
 from huggingface_hub.errors import EntryNotFoundError
 from torch import Tensor
 
 from prepose.errors import DataError, RecipeError, one_line
 from prepose.files import read_object
+from prepose.models.hub import ask_hub, is_folder
 
-PATIENCE_S = 10  # the hub's own client asks six times, half a minute in all, before it says that there is no network
 # Norms that `transformers` adds behind the stages, which no published file holds; they start as the identity.
 ADDED_NORMS = "hidden_states_norms."
 
@@ -52,11 +52,6 @@ def _published_file(source: str, name: str) -> Path | None:
         return None
     except (OSError, ValueError) as error:
         raise RecipeError(unreachable(source, error)) from error
-
-
-def is_folder(source: str) -> bool:
-    """Whether a source is meant as a local folder."""
-    return source.startswith(("/", ".", "~")) or Path(source).is_dir()
 
 
 def published_state(load: Callable[..., Any], source: str, name: str) -> dict[str, Tensor]:
@@ -112,7 +107,7 @@ def _from_cache_or_hub(load: Callable[..., Any], source: str) -> Any:
 def _ask_hub(source: str) -> None:
     """End in one line, and soon, where the hub cannot be reached."""
     try:
-        get_session().head(hf_hub_url(source, "config.json"), timeout=PATIENCE_S)
+        ask_hub(hf_hub_url(source, "config.json"))
     except Exception as error:  # the client's own errors, which are of no one kind
         raise RecipeError(unreachable(source, error)) from error
 

@@ -54,6 +54,7 @@ class Outcome:
         empty: Inputs in which nobody was found.
         problems: Inputs that could not be used, wholly or in part, in one line each.
         conversion: How the joints of the skeleton that was asked for follow from the network's, in a line.
+        untrained: Parts of the network that nothing has trained.
     """
 
     files: list[Path] = field(default_factory=list)
@@ -62,6 +63,7 @@ class Outcome:
     empty: list[Path] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     conversion: str = ""
+    untrained: tuple[str, ...] = ()
 
 
 def predict_files(
@@ -99,6 +101,7 @@ def predict_files(
     _check_free(output, list(drawings.values()))
     outcome = Outcome()
     predictor = replace(Predictor.load(run, device=device), threshold=settings.threshold)
+    outcome.untrained = () if predictor.net.ledger is None else predictor.net.ledger.untrained
     if target is not None:
         outcome.conversion = conversion(predictor.net.skeleton, target)
     lines = output.folder / JSON_LINES

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from prepose.errors import DataError, nearest
 from prepose.models.export_facts import ENDING as EXPORTED
+from prepose.models.hub import hub_weights, means_hub
 
 # One safetensors file each; docs/networks.md has their cards.
 FOLDER = Path(__file__).parents[1] / "networks"
@@ -24,9 +25,14 @@ def shipped_networks() -> Mapping[str, Path]:
 def find_weights(path: Path) -> Path:
     """The weights file that a run's folder, a folder with weights, a weights file, an exported model or a name means.
 
+    `hf:OWNER/NAME` is a network on the Hugging Face hub, see `models.hub`.
+
     Raises:
         DataError: there is nothing, or a run that has no weights yet.
+        RecipeError: the hub cannot be reached.
     """
+    if means_hub(path):
+        return hub_weights(str(path))
     if path.is_file():
         return path
     if not path.exists():
@@ -46,10 +52,11 @@ def find_weights(path: Path) -> Path:
 
 
 def means_network(word: str) -> bool:
-    """Whether a word of the command line means a network: it ships, ends as weights do, or is a run's folder."""
+    """Whether a word means a network: it ships, is shared, ends as weights do, or is a run's folder."""
     path = Path(word).expanduser()
     return (
         word in shipped_networks()
+        or means_hub(word)
         or path.suffix.lower() in WEIGHTS_ENDINGS
         or (path / "recipe.json").is_file()
         or any((path / name).is_file() for name in RUN_WEIGHTS)

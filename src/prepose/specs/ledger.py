@@ -1,10 +1,10 @@
 """The ledger of weights: which datasets they learnt from, on which terms, and which pretrained weights went in."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_serializer
 
 NOT_RECORDED = "not recorded"
 # Words by which the dataset authors' terms forbid, or may forbid, other than research.
@@ -48,6 +48,7 @@ class Ledger(BaseModel):
         datasets: The datasets that they learnt from, those of weights that they started from included.
         pretrained: Published weights that they started from, by their names in recipes ("imagenet").
         unrecorded: Weights that they started from and that do not say what they learnt from.
+        untrained: Parts of the network that nothing has trained, as its origin had none of them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -55,22 +56,36 @@ class Ledger(BaseModel):
     datasets: tuple[TrainedOn, ...] = ()
     pretrained: tuple[str, ...] = ()
     unrecorded: tuple[str, ...] = ()
+    untrained: tuple[str, ...] = ()
+
+    @model_serializer(mode="wrap")
+    def _without_nothing(self, handler: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        # Almost all networks are trained as a whole; their files stay what they were before the field.
+        return {name: value for name, value in handler(self).items() if name != "untrained" or value}
 
     def merged(self, other: "Ledger") -> "Ledger":
-        """Both ledgers in one, each entry once."""
+        """Both ledgers in one, each entry once.
+
+        What the other's weights left untrained is the depth, which 3D labels here train.
+        """
+        trained = any(one.labels == "3d" for one in self.datasets)
         return Ledger(
             datasets=tuple(dict.fromkeys((*self.datasets, *other.datasets))),
             pretrained=tuple(dict.fromkeys((*self.pretrained, *other.pretrained))),
             unrecorded=tuple(dict.fromkeys((*self.unrecorded, *other.unrecorded))),
+            untrained=() if trained else tuple(dict.fromkeys((*self.untrained, *other.untrained))),
         )
 
     def __str__(self) -> str:
         """One line."""
-        parts = [", ".join(map(str, self.datasets)) or "no dataset"]
+        named = ", ".join(map(str, self.datasets)) or ("" if self.unrecorded else "no dataset")
+        parts = [named] if named else []
         if self.pretrained:
             parts.append(f"pretrained: {', '.join(self.pretrained)}")
         if self.unrecorded:
             parts.append(f"{NOT_RECORDED} for {', '.join(self.unrecorded)}")
+        if self.untrained:
+            parts.append(f"untrained: {', '.join(self.untrained)}")
         return "; ".join(parts)
 
 

@@ -73,8 +73,9 @@ class ModelSpec(BaseModel):
         backbone: A name of `BACKBONES`, or a network of transformers: `hf:OWNER/NAME` of the Hugging Face hub, or
             `hf:` and a folder (`/`, `./` or `~/` first).
         weights: What the backbone starts from: "random", "pretrained" (published weights; "imagenet" means the same
-            for the backbones of `BACKBONES`), or a local path: a weights file, a `.pth` checkpoint of the reference
-            code base, or, for ResNets, a folder saved by transformers.
+            for the backbones of `BACKBONES`), or a local path: a weights file, a `.pth` checkpoint of another code base
+            (`prepose import-checkpoint` lists which), or, for ResNets, a folder saved by transformers; or
+            `hf:OWNER/NAME`, a network of prepose on the hub.
         decoder: "deconv" (the reference's) or "light" (for small backbones).
         readout: "integral" (train with cross-entropy and joint losses), "argmax" (train with `heatmap_loss`), or
             "argmax-cell" (the published one, coarser and lopsided; to measure what that costs).

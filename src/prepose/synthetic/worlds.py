@@ -206,7 +206,7 @@ WORLDS: Mapping[str, World] = MappingProxyType(
             ),
             World(
                 name="everyday",
-                summary="the wild's people and places as everyday photos show them: upright, the camera near the horizontal",
+                summary="the wild's people and places as photos show them: upright, cameras near the horizontal",
                 people=_crowd(0),
                 place=_anywhere,
                 actions=_named_actions(),

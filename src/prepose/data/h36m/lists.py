@@ -14,9 +14,9 @@ from prepose.data.archive import read_npz as read_npz_arrays
 from prepose.data.h36m.cameras import CAMERA_IDS, RawCamera
 from prepose.data.h36m.frames import Frames, Part, action_index, h36m_17, paired, relocated, stack
 from prepose.data.intake import read_json
-from prepose.data.pickle_names import printable
 from prepose.data.spin_joints import of_spin
 from prepose.errors import DataError
+from prepose.pickles.names import printable
 
 KINDS = ("data", "camera", "joint_3d")
 NAMED = re.compile(r"S(\d+)_([A-Za-z]+)(?:[ _](\d))?\.(\d{8})_(\d+)\.\w+")

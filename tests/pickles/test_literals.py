@@ -1,7 +1,7 @@
 import pytest
 
-from prepose.data.pickle_literals import binary_long, escaped, integer, latin1, long, quoted, utf8
-from prepose.data.pickle_names import Refusal
+from prepose.pickles.literals import binary_long, escaped, integer, latin1, long, quoted, utf8
+from prepose.pickles.names import Refusal
 
 
 def test_numbers_are_read_as_they_are_spelled():

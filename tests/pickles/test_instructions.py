@@ -3,9 +3,9 @@ import pickletools
 
 import pytest
 
-from prepose.data.pickle_instructions import run
-from prepose.data.pickle_machine import Machine
-from prepose.data.pickle_names import Refusal
+from prepose.pickles.instructions import run
+from prepose.pickles.machine import Machine
+from prepose.pickles.names import Refusal
 
 REFUSED = {"PERSID", "BINPERSID", "EXT1", "EXT2", "EXT4", "OBJ", "NEWOBJ_EX", "NEXT_BUFFER", "READONLY_BUFFER"}
 

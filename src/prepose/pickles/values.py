@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 
-from prepose.data.pickle_names import Named, Refusal, printable
+from prepose.pickles.names import Named, Refusal, printable
 
 LATIN_1 = ("latin1", "latin-1")
 # Numbers and text of fixed length. Records, objects, dates and everything else has no place in a label file.
@@ -106,7 +106,7 @@ def call(what: object, arguments: object, budget: Budget) -> Any:
     """
     build = _CALLS.get(what.kind) if isinstance(what, Named) else None
     if build is None or not isinstance(arguments, tuple):
-        raise Refusal(f"calls {_spelled(what)}, which no label file needs")
+        raise Refusal(f"calls {_spelled(what)}, which no file of plain data needs")
     budget.hold(CALL_BYTES)
     try:
         return build(arguments, budget)
@@ -121,7 +121,7 @@ def make(what: object, arguments: object) -> Unfinished:
         Refusal: it is not a class that may be made so.
     """
     if not isinstance(what, Named) or what.kind not in (*SPARSE, "joblib") or arguments != ():
-        raise Refusal(f"makes an object of {_spelled(what)}, which no label file needs")
+        raise Refusal(f"makes an object of {_spelled(what)}, which no file of plain data needs")
     return Unfinished(what.kind)
 
 

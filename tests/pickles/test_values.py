@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from prepose.data.pickle_names import NAMES, Refusal
-from prepose.data.pickle_values import Budget, Unfinished, call, check_keys, finish, make
+from prepose.pickles.names import NAMES, Refusal
+from prepose.pickles.values import Budget, Unfinished, call, check_keys, finish, make
 
 NDARRAY = NAMES["numpy", "ndarray"]
 DTYPE = NAMES["numpy", "dtype"]

@@ -2,7 +2,7 @@
 
 import codecs
 
-from prepose.data.pickle_names import Refusal
+from prepose.pickles.names import Refusal
 
 LONGEST_INTEGER = 9  # bytes: 64 bits and a sign
 

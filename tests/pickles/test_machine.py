@@ -1,8 +1,11 @@
+import pickle
+
 import pytest
 
-from prepose.data.pickle_machine import Machine, allowance
-from prepose.data.pickle_names import Refusal
-from prepose.data.pickle_values import Unfinished
+from prepose.pickles.instructions import run
+from prepose.pickles.machine import Machine, allowance
+from prepose.pickles.names import Refusal
+from prepose.pickles.values import Unfinished
 
 
 def test_bytes_are_only_taken_where_there_are_some():
@@ -42,3 +45,12 @@ def test_unfinished_objects_are_counted_and_containers_come_out_of_the_budget():
 def test_what_a_file_may_take_grows_with_it():
     assert allowance(0) < 2**30
     assert allowance(2 * 10**9) - allowance(10**9) == allowance(10**9) - allowance(0) > 10**9
+
+
+def test_several_pickles_in_a_row_are_read_one_by_one_and_may_name_what_lies_outside():
+    first, second = pickle.dumps([1], protocol=2), b"\x80\x02X\x01\x00\x00\x007Q."
+    machine = Machine(first + second)
+    assert run(machine) == [1] and machine.at + 1 == len(first)
+    assert run(Machine(first + second, at=len(first), refer={"7": "seven"}.__getitem__)) == "seven"
+    with pytest.raises(Refusal, match="an object outside"):
+        run(Machine(second))

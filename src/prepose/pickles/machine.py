@@ -1,8 +1,9 @@
 """The memory of the stack machine that a pickle is a program for."""
 
+from collections.abc import Callable
 from typing import Any
 
-from prepose.data.pickle_values import SET_BYTES, Budget, Unfinished
+from prepose.pickles.values import SET_BYTES, Budget, Unfinished
 
 # What they take in memory, and what points to them.
 EMPTY_BYTES = {list: 72, dict: 80, set: SET_BYTES, frozenset: SET_BYTES}
@@ -21,12 +22,16 @@ class Machine:
     Args:
         data: The program.
         memory: Bytes that its values may take; None: what a file of that size may.
+        at: Where in the data it begins: some files hold several, one after another.
+        refer: What it gets for the name of an object outside of it; None: such names are refused.
     """
 
-    __slots__ = ("at", "budget", "data", "marks", "memo", "memo_far", "stack", "unfinished")
+    __slots__ = ("at", "budget", "data", "marks", "memo", "memo_far", "refer", "stack", "unfinished")
 
-    def __init__(self, data: bytes, memory: int | None = None) -> None:
-        self.data, self.at = data, 0
+    def __init__(
+        self, data: bytes, memory: int | None = None, *, at: int = 0, refer: Callable[[Any], Any] | None = None
+    ) -> None:
+        self.data, self.at, self.refer = data, at, refer
         self.stack: list[Any] = []
         self.marks: list[list[Any]] = []
         self.memo: list[Any] = []

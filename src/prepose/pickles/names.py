@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 
 class Refusal(Exception):
-    """A pickle asks for something that no label file needs; the text says for what."""
+    """A pickle asks for something that no file of plain data needs; the text says for what."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,11 @@ class Named:
         return f"{self.module}.{self.name}"
 
 
+TORCH = ("torch", "torch.cuda")
+# PyTorch's kinds of storages and tensors, which only say of what type numbers are.
+STORAGES = ("Half", "Float", "Double", "Char", "Byte", "Short", "Int", "Long")
+
+
 def _table() -> dict[tuple[str, str], Named]:
     numpy_modules = ("numpy.core", "numpy._core")
     places = {
@@ -40,6 +45,8 @@ def _table() -> dict[tuple[str, str], Named]:
         "reconstructor": [("copy_reg", "_reconstructor"), ("copyreg", "_reconstructor")],
         "joblib": [(f"{package}joblib.numpy_pickle", "NumpyArrayWrapper") for package in ("", "sklearn.externals.")],
     }
+    for kind in STORAGES:
+        places[kind] = [(module, f"{kind}{what}") for module in TORCH for what in ("Storage", "Tensor")]
     for kind in ("bytes", "bytearray", "complex", "set", "frozenset", "object"):
         places[kind] = [(module, kind) for module in ("builtins", "__builtin__")]
     for form in ("csc", "csr"):
@@ -65,5 +72,5 @@ def named(module: object, name: object) -> Named:
     """
     found = NAMES.get((module, name)) if isinstance(module, str) and isinstance(name, str) else None
     if found is None:
-        raise Refusal(f"refers to {printable(f'{module}.{name}')}, which no label file needs")
+        raise Refusal(f"refers to {printable(f'{module}.{name}')}, which no file of plain data needs")
     return found

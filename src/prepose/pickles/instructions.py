@@ -1,7 +1,7 @@
 """The instructions of the stack machine that a pickle is a program for: Python's own, without import and call.
 
-Protocols 0 to 5 (`pickletools` describes them). The names in a program are looked up in `pickle_names`, and what it
-wants called or made is built by `pickle_values` or refused.
+Protocols 0 to 5 (`pickletools` describes them). The names in a program are looked up in `names`, and what it
+wants called or made is built by `values` or refused.
 """
 
 import struct
@@ -9,10 +9,10 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
-from prepose.data.pickle_literals import binary_long, escaped, integer, latin1, long, quoted, utf8
-from prepose.data.pickle_machine import Machine
-from prepose.data.pickle_names import Named, Refusal, named
-from prepose.data.pickle_values import PAIR_BYTES, Budget, Unfinished, call, check_keys, finish, make
+from prepose.pickles.literals import binary_long, escaped, integer, latin1, long, quoted, utf8
+from prepose.pickles.machine import Machine
+from prepose.pickles.names import Named, Refusal, named
+from prepose.pickles.values import PAIR_BYTES, Budget, Unfinished, call, check_keys, finish, make
 
 STOP = ord(".")
 # What values take in memory beside what they hold, as `sys.getsizeof` has it.
@@ -235,6 +235,16 @@ def _refused(what: str) -> Callable[[Machine], None]:
     return act
 
 
+def _referred(take: Callable[[Machine], Any]) -> Callable[[Machine], None]:
+    def act(machine: Machine) -> None:
+        if machine.refer is None:
+            raise Refusal("refers to an object outside of the file")
+        machine.budget.hold(TEXT_BYTES)
+        machine.stack.append(machine.refer(take(machine)))
+
+    return act
+
+
 def _unknown(machine: Machine) -> None:
     raise ValueError("no such instruction")
 
@@ -310,7 +320,8 @@ _INSTRUCTIONS: dict[bytes, Callable[[Machine], None]] = {
     b"i": _old_instance,
     b"o": lambda machine: _old_object(machine.since_mark()),
     b"\x92": lambda machine: _old_object(machine.stack[-3:]),
-    **dict.fromkeys((b"P", b"Q"), _refused("refers to an object outside of the file")),
+    b"P": _referred(lambda machine: utf8(machine.line())),
+    b"Q": _referred(lambda machine: machine.stack.pop()),
     **dict.fromkeys((b"\x97", b"\x98"), _refused("refers to a buffer outside of the file")),
     **dict.fromkeys((b"\x82", b"\x83", b"\x84"), _refused("refers to a class by a number of the copyreg registry")),
 }
@@ -321,7 +332,7 @@ def run(machine: Machine) -> Any:
     """Interpret the program.
 
     Raises:
-        Refusal: it asks for what no label file needs.
+        Refusal: it asks for what no file of plain data needs.
         Exception: it is damaged.
     """
     data, actions = machine.data, _ACTIONS

@@ -1,0 +1,96 @@
+"""Sharing a network: to the Hugging Face hub, or into a folder that `hf:` names just as well."""
+
+from pathlib import Path
+from typing import Any
+
+from prepose import __version__
+from prepose.errors import DataError
+from prepose.files import inside, write_whole
+from prepose.hub.repository import NAMES, Repository
+from prepose.models.hub import HUB_PREFIX, TOKEN_ADVICE, WEIGHTS_NAME, ask_hub, explained_by_hub, hub_client
+
+# What a repository may hold before the first push: what the hub itself writes, and a card written by hand.
+_UNTOUCHED = {".gitattributes", ".gitignore"}
+
+
+def write_to_folder(repository: Repository, folder: Path) -> list[Path]:
+    """Write the repository into a folder that does not exist or is empty; returns its files.
+
+    Raises:
+        DataError: the folder holds something.
+        OSError: it cannot be written.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise DataError(f"{folder}: is not an empty folder; remove it, or name another")
+    return [write_whole(inside(folder, name), content) for name, content in repository.files.items()]
+
+
+def push(repository: Repository, *, private: bool = False, terms_read: bool = False) -> str:
+    """Write the repository to the hub, in one commit; a repository that is not there is made.
+
+    Args:
+        repository: What is shared.
+        private: Whether a new repository is private; else it is what the account's settings say.
+        terms_read: Whether the user says that the terms of the data allow it.
+
+    Returns:
+        Its address.
+
+    Raises:
+        DataError: the data's terms have to be read first, there is no token, the hub refuses, or the repository holds
+            something else.
+        RecipeError: the hub cannot be reached, or `huggingface_hub` is not installed.
+    """
+    if repository.terms is not None and not terms_read:
+        raise DataError(
+            f"{repository.name}: {repository.terms}; where they allow it, say so by --terms-read; nothing was shared"
+        )
+    hub = hub_client()
+    if hub.get_token() is None:
+        raise DataError(f"{repository.name}: there is no token for the hub; {TOKEN_ADVICE} to one that may write")
+    api = hub.HfApi(library_name="prepose", library_version=__version__)
+    made = False
+    try:
+        ask_hub(api.endpoint)
+        there = _files_there(api, repository.name)
+        made = there is None
+        _check_ours(repository.name, there or set())
+        api.create_repo(repository.name, private=private or None, exist_ok=True)
+        operations = [
+            hub.CommitOperationAdd(path_in_repo=name, path_or_fileobj=content)
+            for name, content in repository.files.items()
+        ]
+        stale = [name for name in NAMES if name in (there or set()) and name not in repository.files]
+        operations += [hub.CommitOperationDelete(path_in_repo=name) for name in stale]
+        api.create_commit(repository.name, operations, commit_message=f"Push from prepose {__version__}")
+    except DataError:
+        raise
+    except Exception as error:  # the client's own errors, which are of no one kind
+        raise _explained(error, repository.name, made=made) from error
+    return f"{api.endpoint}/{repository.name}"
+
+
+def _files_there(api: Any, name: str) -> set[str] | None:
+    """The files of a repository; None where there is none, or none that the token may read."""
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
+
+    try:
+        return {file.rfilename for file in api.model_info(name).siblings or ()}
+    except GatedRepoError:
+        raise
+    except RepositoryNotFoundError:
+        return None
+
+
+def _check_ours(name: str, there: set[str]) -> None:
+    others = sorted(there - _UNTOUCHED - set(NAMES))
+    if others and WEIGHTS_NAME not in there:
+        raise DataError(
+            f"{name}: holds something else already ({', '.join(others[:4])}), which would be lost; choose another name"
+        )
+
+
+def _explained(error: Exception, name: str, *, made: bool) -> Exception:
+    line = explained_by_hub(error, f"{HUB_PREFIX}{name}", "connect to the network and run the command again")
+    left = "; nothing was uploaded" + (", though the repository may be there now, empty" if made else "")
+    return type(line)(f"{line}{left}")
