@@ -29,11 +29,11 @@ def _lines(found: StudyAnalysis) -> Iterator[str]:
         yield f"- **{each.statement}: {each.outcome}.** {each.answer}"
     for line in found.caution:
         yield from ("", f"> {line}")
-    yield from _wide(main_table(found))
+    yield from wide(main_table(found))
     yield from _comparisons(found)
     yield from _compute(found)
     for table in (*matrix_tables(found), *parts_tables(found), *group_tables(found), costs_table(found)):
-        yield from _wide(table)
+        yield from wide(table)
     missing = unfinished(found)
     if missing:
         yield from ("", "## Unfinished trials", "")
@@ -44,7 +44,8 @@ def _lines(found: StudyAnalysis) -> Iterator[str]:
     yield from ("", "Every number with its trials is in `results.json` and `tables/`.")
 
 
-def _wide(table: WideTable) -> Iterator[str]:
+def wide(table: WideTable) -> Iterator[str]:
+    """A table in Markdown, with its heading and its note."""
     above = [title for title, span in table.groups for _ in range(span)] or [""] * len(table.columns)
     heads = [": ".join(filter(None, (group, column))) for group, column in zip(above, table.columns, strict=True)]
     yield from ("", f"## {table.title}", "")
