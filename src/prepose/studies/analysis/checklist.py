@@ -14,7 +14,7 @@ from prepose.studies.analysis.study_analysis import ChecklistItem, DataTerms, St
 from prepose.studies.analysis.wording import counted, difference, figure, measure
 from prepose.studies.tables import flops_written
 
-# What `prepose synthesize` writes into the stores of its worlds, as long as no real backgrounds go in: a study has none.
+# What `prepose synthesize` writes into the stores of its worlds without real backgrounds; those of a study have none.
 WORLD_LICENCE = "CC0-1.0"
 UNKNOWN = "unknown"
 _MOST_NAMED = 8
@@ -44,9 +44,9 @@ def data_terms(found: StudyAnalysis, ledger: Ledger | None) -> tuple[DataTerms, 
     for dataset, licence in terms.items():
         if dataset not in named:
             rows.append(DataTerms(dataset, "training", licence or None, "the trials' ledger"))
-    for weights in () if ledger is None else ledger.pretrained:
-        rows.append(DataTerms(weights, "pretrained weights", None, "the ledger names them without terms"))
-    return tuple(rows)
+    weights = () if ledger is None else ledger.pretrained
+    untold = "the ledger names them without terms"
+    return (*rows, *(DataTerms(name, "pretrained weights", None, untold) for name in weights))
 
 
 def _use(found: StudyAnalysis, store: str) -> str:

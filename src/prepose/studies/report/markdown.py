@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from prepose.studies.analysis.facts import command, facts, protocols, unfinished
 from prepose.studies.analysis.study_analysis import ComparisonResult, PlannedTest, StudyAnalysis, Worth
 from prepose.studies.analysis.wording import NONE, difference, figure, interval, p_value, signed
-from prepose.studies.analysis.facts import command, facts, protocols, unfinished
 from prepose.studies.report.tables_of_page import (
     Cell,
     WideTable,

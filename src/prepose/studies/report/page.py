@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from prepose.studies.analysis.facts import command, commits, facts, protocols, unfinished
 from prepose.studies.analysis.study_analysis import PlannedTest, StudyAnalysis
 from prepose.studies.analysis.wording import NONE, difference, figure, interval, measure, p_value, signed
-from prepose.studies.analysis.facts import command, commits, facts, protocols, unfinished
 from prepose.studies.report.markdown import ACROSS_NOTE, along
 from prepose.studies.report.plots import STROKES, colours_of, curve_errors, level_factor, styles_of
 from prepose.studies.report.tables_of_page import (

@@ -288,8 +288,8 @@ def across_tables(found: StudyAnalysis) -> Iterator[WideTable]:
     best = min(each.iqm for each in across.methods)
     yield WideTable(
         title="Interquartile mean of the relative error",
-        note=f"Over {len(across.tasks)} tasks: {'; '.join(across.tasks)}. 1: the mean of all that is compared; lower is "
-        "better.",
+        note=f"Over {len(across.tasks)} tasks: {'; '.join(across.tasks)}. 1: the mean of all that is compared; "
+        "lower is better.",
         label=" / ".join(across.factors),
         groups=(),
         columns=("trainings", "IQM"),
@@ -300,8 +300,8 @@ def across_tables(found: StudyAnalysis) -> Iterator[WideTable]:
     )
     yield WideTable(
         title="Probability of improvement",
-        note="How often a training of the first has a lower error than one of the second on the same task; 0.5: as often "
-        "as not.",
+        note="How often a training of the first has a lower error than one of the second on the same task; 0.5: as "
+        "often as not.",
         label="",
         groups=(),
         columns=("probability",),
@@ -336,8 +336,8 @@ def validation_table(found: StudyAnalysis) -> WideTable:
     """Each arm's lowest validation error beside its test errors."""
     return WideTable(
         title="Validation beside test",
-        note="The lowest validation MPJPE along each training, mean over seeds, beside the headline measure of each test "
-        "set.",
+        note="The lowest validation MPJPE along each training, mean over seeds, beside the headline measure of each "
+        "test set.",
         label="trained",
         groups=(),
         columns=("validation", *(each.title for each in found.sets)),

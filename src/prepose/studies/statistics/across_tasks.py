@@ -10,9 +10,10 @@ one training over the mean error of all that is compared on the task, so that ta
 - *Bands*: percentiles of the stratified bootstrap. Trainings are redrawn within each method and level, and the test
   sets that one training was measured on stay together, as they are not independent of each other.
 
-Source: Agarwal et al., "Deep Reinforcement Learning at the Edge of the Statistical Precipice", NeurIPS 2021 (`rliable`);
-profiles: Dolan and More, "Benchmarking optimization software with performance profiles", Mathematical Programming 91,
-2002. With three to five seeds such percentiles are too narrow (docs/statistics.md); no verdict rests on them.
+Source: Agarwal et al., "Deep Reinforcement Learning at the Edge of the Statistical Precipice", NeurIPS 2021 (its
+library: `rliable`); profiles: Dolan and More, "Benchmarking optimization software with performance profiles",
+Mathematical Programming 91, 2002. With three to five seeds such percentiles are too narrow (docs/statistics.md); no
+verdict rests on them.
 """
 
 from collections.abc import Mapping, Sequence
