@@ -61,7 +61,7 @@ function drawBudgets() {
   const shapes = crossings.map(each => ({ type: "line", x0: each.flops, x1: each.flops, yref: "paper", y0: 0, y1: 1, line: { color: "#5b6474", width: 1.4, dash: "dot" } }));
   const annotations = crossings.map((each, i) => ({ x: Math.log10(each.flops), yref: "paper", y: 1, yanchor: "bottom", yshift: 14 * i, text: each.text, showarrow: false, font: { size: 11, color: "#5b6474" } }));
   Plotly.react("budget", traces, base({ shapes, annotations, margin: { l: 62, r: 14, t: 16 + 14 * crossings.length, b: 52 },
-    xaxis: axis("training", { type: "log", tickvals: data.budget_ticks.map(tick => tick.flops), ticktext: data.budget_ticks.map(tick => tick.text) }), yaxis: axis(lines.length ? lines[0].axis : "", {}), legend: legendOf(lines.length) }), quiet);
+    xaxis: axis(narrow() ? "" : "training", { type: "log", tickvals: data.budget_ticks.map(tick => tick.flops), ticktext: data.budget_ticks.map(tick => tick.text) }), yaxis: axis(lines.length ? lines[0].axis : "", {}), legend: legendOf(lines.length) }), quiet);
 }
 
 function drawMatrices() {
@@ -98,7 +98,7 @@ function drawAcross() {
     base({ xaxis: axis("relative error, at most", {}), yaxis: axis("share of trainings and tasks", { range: [0, 1.03], tickformat: ".0%" }), legend: legendOf(profiles.length) }), quiet);
   if (!document.getElementById("efficiency")) return;
   Plotly.react("efficiency", efficiency.flatMap(line => banded(line, line.flops, line.mean, line.low, line.high, "%{x:.3s}FLOP: %{y:.2f}")).map(trace => trace.fill ? trace : { ...trace, mode: "lines+markers", marker: { size: 7 } }),
-    base({ xaxis: axis("training", { type: "log", tickvals: data.budget_ticks.map(tick => tick.flops), ticktext: data.budget_ticks.map(tick => tick.text) }), yaxis: axis("relative error (IQM)", {}), legend: legendOf(efficiency.length) }), quiet);
+    base({ xaxis: axis(narrow() ? "" : "training", { type: "log", tickvals: data.budget_ticks.map(tick => tick.flops), ticktext: data.budget_ticks.map(tick => tick.text) }), yaxis: axis("relative error (IQM)", {}), legend: legendOf(efficiency.length) }), quiet);
 }
 
 const partColours = { rest: "#5b4a8a", orientation: "#b3a4d9", scale: "#d5d9e2" };
