@@ -54,6 +54,7 @@ VERBS = {
     "studies": {"name", "--size"},
     "report": {"folder", "--stores"},
     "compare": {"runs", "--data", "--split", "--protocol", "--page", "--device", "--json"},
+    "angles": {"network", "--out", "--data", "--split", "--protocol", "--device", "--json"},
     "predict": {
         "inputs", "--out", "--box", "--boxes", "--detector", "--score", "--whole-image", "--smooth", "--focal",
         "--fov", "--camera", "--skeleton", "--threshold", "--format", "--export", "--angles",

@@ -159,6 +159,37 @@ def compare(
 
 
 @study_app.command()
+def angles(
+    network: Annotated[
+        Path, typer.Argument(help="Run folder, weights file, or saved evaluation (.json), which needs no --data.")
+    ],
+    out: Out,
+    data: Annotated[Path | None, typer.Option(help="Dataset store with 3D ground truth.")] = None,
+    split: Annotated[str | None, typer.Option(help="Split of the store; default: the protocol's.")] = None,
+    protocol: Annotated[
+        str | None, typer.Option(help="Evaluation protocol (`prepose protocols`); default: the dataset's.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="Device: cpu, cuda or mps.")] = "cpu",
+    as_json: AsJson = False,
+) -> None:
+    """Measure joint angles against ground truth: bias, limits of agreement (Bland-Altman), ICC(2,1) and RMSE."""
+    import json
+
+    from prepose.console import counted_progress, say
+    from prepose.studies.angle_report import print_angles, write_angle_report
+    from prepose.studies.angles import measure_network
+
+    with counted_progress("samples") as show:
+        found = measure_network(network, data, split=split, protocol=protocol, device=device, progress=show)
+    page = write_angle_report(found, out)
+    if as_json:
+        print(json.dumps(found.to_json(), indent=1, allow_nan=False))
+    else:
+        print_angles(found)
+        say(f"open {page}")
+
+
+@study_app.command()
 def studies(
     name: Annotated[str | None, typer.Argument(help="Study to print as JSON.")] = None,
     size: Annotated[str | None, typer.Option(help="Size: cpu or gpu.")] = None,

@@ -26,6 +26,20 @@ from prepose.body.skeleton import Skeleton
 
 SIDES = {"l": "left", "r": "right"}
 ANGLES = ("knee_flexion", "hip_flexion", "elbow_flexion", "shoulder_flexion", "shoulder_elevation", "trunk_lean")
+# What each angle is and where its definition comes from, for a reader of tables.
+DEFINITIONS = {
+    "knee_flexion": "180° minus the angle hip-knee-ankle; 0 is straight. A 3-point angle: no hyperextension, no joint "
+    "axis.",
+    "hip_flexion": "of the thigh in the trunk's sagittal plane, front positive; 0 is standing. ISB's first rotation of "
+    "the hip (Wu et al., J. Biomech. 35, 2002), with the trunk's axes in place of the pelvis's.",
+    "elbow_flexion": "180° minus the angle shoulder-elbow-wrist; 0 is straight. A 3-point angle.",
+    "shoulder_flexion": "of the upper arm in the trunk's sagittal plane, front positive; 0 is hanging. Not an ISB "
+    "angle; unknown within 20° of straight to the side.",
+    "shoulder_elevation": "between the upper arm and the trunk's downward axis. ISB's second rotation of the humerus "
+    "relative to the thorax (Wu et al., J. Biomech. 38, 2005).",
+    "trunk_lean": "between the trunk's axis (middle of the hips to middle of the shoulders) and the upward axis, in "
+    "any direction.",
+}
 # The camera's y axis points down. Whether it is level with the ground, one image does not tell.
 CAMERA_UP = (0.0, -1.0, 0.0)
 # An arm nearer than this to the axis across the body has no direction in the sagittal plane that means anything.

@@ -1,13 +1,18 @@
 """The analysis of a study from what its trials left."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
 
 from prepose import __version__
+from prepose.errors import DataError
+from prepose.files import inside, read_object_if_any
+from prepose.specs.ledger import Ledger, ledger_from_json
 from prepose.specs.plan import PlannedArm
+from prepose.studies.analysis.across import across_tasks
+from prepose.studies.analysis.checklist import checklist, data_terms
 from prepose.studies.analysis.matrix import matrices
 from prepose.studies.analysis.planned import planned_results
 from prepose.studies.analysis.set_scores import ArmSums, SetScores, figure_of, set_scores
@@ -45,7 +50,7 @@ def analyse(results: StudyResults) -> StudyAnalysis:
     """
     sets = {name: set_scores(results, name) for name in results.sets}
     curves = {trial.id: learning_curve(trial.folder, results.plan.arm(trial.arm).shared_by) for trial in results.done}
-    return StudyAnalysis(
+    found = StudyAnalysis(
         format=FORMAT,
         prepose=__version__,
         study=_study(results),
@@ -61,6 +66,33 @@ def analyse(results: StudyResults) -> StudyAnalysis:
         ),
         trials=tuple(_trial(results, trial) for trial in results.trials),
     )
+    return completed(found, _ledger(results))
+
+
+def completed(found: StudyAnalysis, ledger: Ledger | None = None) -> StudyAnalysis:
+    """The analysis with what follows from its own numbers: data and terms, all tasks together, the checklist.
+
+    Args:
+        found: An analysis that lacks them, as those that earlier versions wrote do.
+        ledger: What the trials' ledgers say; None where they are not there any more.
+    """
+    found = replace(found, data=data_terms(found, ledger), across=across_tasks(found))
+    return replace(found, checklist=checklist(found))
+
+
+def _ledger(results: StudyResults) -> Ledger | None:
+    """All that the finished trials learnt from; None where none says."""
+    merged = None
+    for trial in results.done:
+        path = inside(trial.folder, "ledger.json")
+        values = read_object_if_any(path, advice="run the trial again")
+        if values is not None:
+            try:
+                own = ledger_from_json(values)
+            except ValueError as error:
+                raise DataError(f"{path}: is not a ledger ({error}); run the trial again") from error
+            merged = own if merged is None else merged.merged(own)
+    return merged
 
 
 def _fewest(results: StudyResults) -> tuple[int, list[str]]:

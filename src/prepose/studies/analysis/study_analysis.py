@@ -18,6 +18,7 @@ from prepose.specs.plan import PlannedStage
 from prepose.specs.study import Budget, Levels
 from prepose.studies.results.confidence import ConfidenceBin
 from prepose.studies.results.study_results import State
+from prepose.studies.statistics.across_tasks import AcrossTasks
 from prepose.studies.statistics.comparison import ArmFigure, Comparison
 from prepose.studies.statistics.compute_ratio import ComputeRatio
 from prepose.studies.statistics.crossing import Crossing
@@ -377,6 +378,32 @@ class TrialSummary:
 
 
 @dataclass(frozen=True)
+class DataTerms:
+    """A store that a study used, and on which terms.
+
+    Attributes:
+        store: Its name in the study.
+        use: Splits that trainings drew from, that chose weights, or that were tests.
+        licence: The terms that it states; None where they are not known.
+        source: Where that was read.
+    """
+
+    store: str
+    use: str
+    licence: str | None
+    source: str
+
+
+@dataclass(frozen=True)
+class ChecklistItem:
+    """What a reviewer asks, and what the study says to it; `known` is False where it does not say."""
+
+    item: str
+    answer: str
+    known: bool = True
+
+
+@dataclass(frozen=True)
 class StudyAnalysis:
     """Every number of a study's report.
 
@@ -392,6 +419,9 @@ class StudyAnalysis:
         arms: Every planned arm.
         curves: The learning curves of the arms that have a finished trial.
         trials: Every planned trial.
+        data: The stores, with their terms.
+        across: All tasks together; None with fewer than two tasks or methods.
+        checklist: A reviewer's questions.
     """
 
     format: int
@@ -405,6 +435,10 @@ class StudyAnalysis:
     arms: tuple[ArmSummary, ...]
     curves: tuple[CurvesOfArm, ...]
     trials: tuple[TrialSummary, ...]
+    # Results of earlier versions lack these; `analyse.completed` computes them.
+    data: tuple[DataTerms, ...] = ()
+    across: AcrossTasks | None = None
+    checklist: tuple[ChecklistItem, ...] = ()
 
     @cached_property
     def titles(self) -> Mapping[str, str]:

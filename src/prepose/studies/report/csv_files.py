@@ -185,6 +185,48 @@ def trials(found: StudyAnalysis) -> Iterator[Record]:
         }
 
 
+def across(found: StudyAnalysis) -> Iterator[Record]:
+    """Interquartile means over all tasks, and at each level of compute."""
+    if found.across is not None:
+        for each in found.across.methods:
+            yield {
+                "method": each.name,
+                "level": "",
+                "trainings": each.trainings,
+                "iqm": each.iqm,
+                **_ends(each.interval),
+            }
+        for point in found.across.efficiency:
+            head = {"method": point.method, "level": point.level, "flops": point.flops}
+            yield {**head, "iqm": point.iqm, **_ends(point.interval)}
+
+
+def profiles(found: StudyAnalysis) -> Iterator[Record]:
+    """Performance profiles."""
+    for each in found.across.methods if found.across else ():
+        for i, (threshold, share) in enumerate(zip(found.across.thresholds, each.profile, strict=True)):
+            ends = {"low": each.profile_low[i], "high": each.profile_high[i]} if each.profile_low else {}
+            yield {"method": each.name, "threshold": threshold, "share": share, **ends}
+
+
+def improvements(found: StudyAnalysis) -> Iterator[Record]:
+    """Probabilities of improvement over all tasks."""
+    for each in found.across.improvements if found.across else ():
+        yield {"arm": each.arm, "baseline": each.baseline, "probability": each.probability, **_ends(each.interval)}
+
+
+def checklist(found: StudyAnalysis) -> Iterator[Record]:
+    """A reviewer's questions and the study's answers."""
+    for each in found.checklist:
+        yield {"item": each.item, "answer": each.answer, "known": each.known}
+
+
+def data(found: StudyAnalysis) -> Iterator[Record]:
+    """The stores with their terms."""
+    for each in found.data:
+        yield {"store": each.store, "use": each.use, "licence": each.licence or "unknown", "source": each.source}
+
+
 TABLES: Mapping[str, Callable[[StudyAnalysis], Iterator[Record]]] = {
     "figures": figures,
     "comparisons": comparisons,
@@ -195,4 +237,9 @@ TABLES: Mapping[str, Callable[[StudyAnalysis], Iterator[Record]]] = {
     "confidence": confidence,
     "curves": curves,
     "trials": trials,
+    "across": across,
+    "profiles": profiles,
+    "improvements": improvements,
+    "checklist": checklist,
+    "data": data,
 }

@@ -5,17 +5,19 @@ from typing import Any
 
 import numpy as np
 
+from prepose.studies.analysis.facts import command, commits, facts, protocols, unfinished
 from prepose.studies.analysis.study_analysis import PlannedTest, StudyAnalysis
 from prepose.studies.analysis.wording import NONE, difference, figure, interval, measure, p_value, signed
-from prepose.studies.report.facts import command, commits, facts, protocols, unfinished
-from prepose.studies.report.markdown import along
+from prepose.studies.report.markdown import ACROSS_NOTE, along
 from prepose.studies.report.plots import STROKES, colours_of, curve_errors, level_factor, styles_of
 from prepose.studies.report.tables_of_page import (
+    across_tables,
     costs_table,
     group_tables,
     main_table,
     matrix_tables,
     parts_tables,
+    validation_table,
 )
 from prepose.studies.statistics.interval import Interval
 
@@ -45,6 +47,12 @@ def words(found: StudyAnalysis) -> dict[str, Any]:
         "compute": _compute(found),
         "main": main_table(found),
         "costs": costs_table(found),
+        "across": found.across,
+        "across_tables": [*across_tables(found)],
+        "across_note": ACROSS_NOTE,
+        "checklist": found.checklist,
+        "validation_table": validation_table(found),
+        "data_terms": found.data,
         "matrix_tables": [*matrix_tables(found)],
         "parts_tables": [*parts_tables(found)],
         "group_tables": [*group_tables(found)],

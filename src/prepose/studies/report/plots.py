@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from prepose.studies.analysis.across import compared_factors
 from prepose.studies.analysis.study_analysis import Matrix, SetResult, StudyAnalysis
 from prepose.studies.analysis.wording import NONE, figure, interval, measure
 from prepose.studies.pages.colours import ARM_COLOURS
@@ -27,8 +28,7 @@ TICKS_APART = 1.2
 
 def styles_of(found: StudyAnalysis) -> dict[str, tuple[str, str]]:
     """The colour and dash of each arm: colours tell levels that are compared, dashes those they are crossed with."""
-    compared, varied = _compared(found), _varied(found)
-    first = [name for name in varied if name in compared] or varied
+    varied, first = _varied(found), compared_factors(found)
     keys = {
         arm.name: (
             tuple(arm.levels[name] for name in first),
@@ -75,6 +75,7 @@ def script_data(found: StudyAnalysis) -> dict[str, Any]:
         "budgets": [*_budget_curves(found)],
         "budget_ticks": _budget_ticks(found),
         "crossings": _crossings(found),
+        "across": _across(found),
         "matrices": [_matrix(each, found.titles) for each in found.matrices],
         "parts": {each.name: _parts(each) for each in found.sets},
         "confidence": {each.name: _confidence(each) for each in found.sets},
@@ -169,6 +170,36 @@ def _budget_ticks(found: StudyAnalysis) -> list[dict[str, Any]]:
         if not ticks or flops > TICKS_APART * ticks[-1]:
             ticks.append(flops)
     return [{"flops": flops, "text": flops_written(flops)} for flops in ticks]
+
+
+def _across(found: StudyAnalysis) -> dict[str, Any]:
+    """Performance profiles and error against compute over all tasks, each method in the style of its first arm."""
+    across = found.across
+    if across is None:
+        return {"profiles": [], "efficiency": [], "thresholds": []}
+    styles = styles_of(found)
+    drawn: dict[str, dict[str, str]] = {}
+    for arm in found.arms:
+        colour, dash = styles[arm.name]
+        name = " / ".join(arm.levels[factor] for factor in compared_factors(found))
+        drawn.setdefault(name, {"name": name, "colour": colour, "dash": dash})
+    profiles = [
+        drawn[each.name]
+        | {key: _rounded(np.array(getattr(each, key)), 4) for key in ("profile", "profile_low", "profile_high")}
+        for each in across.methods
+    ]
+    lines = []
+    for name in dict.fromkeys(point.method for point in across.efficiency):
+        points = sorted((point for point in across.efficiency if point.method == name), key=lambda point: point.flops)
+        ends = [point.interval or Interval(point.iqm, point.iqm) for point in points]
+        values = {
+            "flops": [point.flops for point in points],
+            "mean": [point.iqm for point in points],
+            "low": [end.low for end in ends],
+            "high": [end.high for end in ends],
+        }
+        lines.append(drawn[name] | {key: _rounded(np.array(each), 4) for key, each in values.items()})
+    return {"profiles": profiles, "efficiency": lines, "thresholds": _rounded(np.array(across.thresholds), 4)}
 
 
 def _with_ends(rows: Sequence[ArmFigure], name: str) -> dict[str, Any]:

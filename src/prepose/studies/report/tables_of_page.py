@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from prepose.studies.analysis.checklist import validation_beside_test
 from prepose.studies.analysis.study_analysis import Costs, OverSeeds, SetResult, StudyAnalysis
 from prepose.studies.analysis.wording import (
     NONE,
@@ -17,6 +18,7 @@ from prepose.studies.analysis.wording import (
 )
 from prepose.studies.results.error_groups import KINDS
 from prepose.studies.statistics.comparison import ArmFigure
+from prepose.studies.statistics.interval import Interval
 from prepose.studies.tables import flops_written
 
 # Beside the headline measure of a set, at most these are shown; the CSV files have them all.
@@ -276,3 +278,71 @@ def matrix_tables(found: StudyAnalysis) -> Iterator[WideTable]:
             columns=[found.titles[name] for name in each.columns],
             rows=rows,
         )
+
+
+def across_tables(found: StudyAnalysis) -> Iterator[WideTable]:
+    """All tasks together: interquartile means, probabilities of improvement, error against compute."""
+    across = found.across
+    if across is None:
+        return
+    best = min(each.iqm for each in across.methods)
+    yield WideTable(
+        title="Interquartile mean of the relative error",
+        note=f"Over {len(across.tasks)} tasks: {'; '.join(across.tasks)}. 1: the mean of all that is compared; "
+        "lower is better.",
+        label=" / ".join(across.factors),
+        groups=(),
+        columns=("trainings", "IQM"),
+        rows=[
+            Row("", each.name, [Cell(str(each.trainings)), _plain_cell(each.iqm, each.interval, best=each.iqm == best)])
+            for each in across.methods
+        ],
+    )
+    yield WideTable(
+        title="Probability of improvement",
+        note="How often a training of the first has a lower error than one of the second on the same task; 0.5: as "
+        "often as not.",
+        label="",
+        groups=(),
+        columns=("probability",),
+        rows=[
+            Row("", f"{each.arm} over {each.baseline}", [_plain_cell(each.probability, each.interval)])
+            for each in across.improvements
+        ],
+    )
+    if across.efficiency:
+        levels = dict.fromkeys(point.level for point in across.efficiency)
+        cells = {(point.method, point.level): _plain_cell(point.iqm, point.interval) for point in across.efficiency}
+        yield WideTable(
+            title="Relative error at each level of compute",
+            note=f"Interquartile mean over the test sets at each level of {found.study.budget_factor}, relative to the "
+            "mean of all levels.",
+            label=" / ".join(across.factors),
+            groups=(),
+            columns=[*levels],
+            rows=[
+                Row("", name, [cells.get((name, level), Cell(NONE)) for level in levels])
+                for name in dict.fromkeys(point.method for point in across.efficiency)
+            ],
+        )
+
+
+def _plain_cell(value: float, ends: Interval | None, *, best: bool = False) -> Cell:
+    told = "" if ends is None else f"{signed(ends.low, 2, plus=False)} to {signed(ends.high, 2, plus=False)}"
+    return Cell(signed(value, 2, plus=False), told, best)
+
+
+def validation_table(found: StudyAnalysis) -> WideTable:
+    """Each arm's lowest validation error beside its test errors."""
+    return WideTable(
+        title="Validation beside test",
+        note="The lowest validation MPJPE along each training, mean over seeds, beside the headline measure of each "
+        "test set.",
+        label="trained",
+        groups=(),
+        columns=("validation", *(each.title for each in found.sets)),
+        rows=[
+            Row(arm, arm, [Cell(validation), *map(Cell, tests)])
+            for arm, validation, tests in validation_beside_test(found)
+        ],
+    )

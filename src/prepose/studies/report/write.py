@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from prepose.errors import DataError
 from prepose.files import inside, read_object, read_regular_file, write_whole
 from prepose.specs.study import Study
-from prepose.studies.analysis.analyse import analyse
+from prepose.studies.analysis.analyse import analyse, completed
 from prepose.studies.analysis.study_analysis import FORMAT, StudyAnalysis, analysis_from, to_json
 from prepose.studies.pages.parts import render
 from prepose.studies.report.csv_files import write_csv_files
@@ -110,7 +110,9 @@ def _published(file: Path) -> StudyAnalysis:
             "without trials/ it cannot be computed again; render it with that version"
         )
     try:
-        return analysis_from(values)
+        found = analysis_from(values)
+        # Written before there was a checklist: it follows from the other numbers.
+        return found if found.checklist else completed(found)
     except ValidationError as error:
         raise DataError(
             f"{file}: is damaged ({_fault(error)}); restore it; without trials/ it cannot be computed again"
@@ -137,6 +139,8 @@ def _write_published(folder: Path) -> Path:
                 f"{page}: is damaged ({_fault(error)}); restore it, or remove it to render the report without images"
             ) from error
     text = _page(found, pictures)
+    # Every number of the page is in it, those too that an earlier version did not compute.
+    write_whole(folder / "results.json", as_lines(to_json(found)))
     _write_tables(folder, found)
     return write_whole(page, text)
 

@@ -61,7 +61,7 @@ function drawBudgets() {
   const shapes = crossings.map(each => ({ type: "line", x0: each.flops, x1: each.flops, yref: "paper", y0: 0, y1: 1, line: { color: "#5b6474", width: 1.4, dash: "dot" } }));
   const annotations = crossings.map((each, i) => ({ x: Math.log10(each.flops), yref: "paper", y: 1, yanchor: "bottom", yshift: 14 * i, text: each.text, showarrow: false, font: { size: 11, color: "#5b6474" } }));
   Plotly.react("budget", traces, base({ shapes, annotations, margin: { l: 62, r: 14, t: 16 + 14 * crossings.length, b: 52 },
-    xaxis: axis("training", { type: "log", tickvals: data.budget_ticks.map(tick => tick.flops), ticktext: data.budget_ticks.map(tick => tick.text) }), yaxis: axis(lines.length ? lines[0].axis : "", {}), legend: legendOf(lines.length) }), quiet);
+    xaxis: axis(narrow() ? "" : "training", { type: "log", tickvals: data.budget_ticks.map(tick => tick.flops), ticktext: data.budget_ticks.map(tick => tick.text) }), yaxis: axis(lines.length ? lines[0].axis : "", {}), legend: legendOf(lines.length) }), quiet);
 }
 
 function drawMatrices() {
@@ -84,6 +84,21 @@ function drawMatrices() {
     Plotly.react(box, [trace], { font, margin: { l: 90, r: 8, t: 44, b: 40 }, shapes: frames, title: { text: [matrix.title, matrix.axis].filter(Boolean).join(": "), font: { size: 14 }, x: 0.02 },
       xaxis: { side: "bottom", fixedrange: true }, yaxis: { autorange: "reversed", automargin: true, fixedrange: true } }, quiet);
   });
+}
+
+function banded(line, x, y, low, high, text) {
+  const band = low.length ? [{ x: [...x, ...[...x].reverse()], y: [...high, ...[...low].reverse()], mode: "lines", fill: "toself", fillcolor: line.colour + "22", line: { width: 0 }, hoverinfo: "skip", showlegend: false, legendgroup: line.name }] : [];
+  return [...band, { x, y, name: line.name, legendgroup: line.name, mode: "lines", line: { color: line.colour, width: 2.4, dash: line.dash }, hovertemplate: text + "<extra>" + line.name + "</extra>" }];
+}
+
+function drawAcross() {
+  if (!document.getElementById("profile")) return;
+  const { profiles, efficiency, thresholds } = data.across;
+  Plotly.react("profile", profiles.flatMap(line => banded(line, thresholds, line.profile, line.profile_low, line.profile_high, "at most %{x:.2f}: %{y:.0%}")),
+    base({ xaxis: axis("relative error, at most", {}), yaxis: axis("share of trainings and tasks", { range: [0, 1.03], tickformat: ".0%" }), legend: legendOf(profiles.length) }), quiet);
+  if (!document.getElementById("efficiency")) return;
+  Plotly.react("efficiency", efficiency.flatMap(line => banded(line, line.flops, line.mean, line.low, line.high, "%{x:.3s}FLOP: %{y:.2f}")).map(trace => trace.fill ? trace : { ...trace, mode: "lines+markers", marker: { size: 7 } }),
+    base({ xaxis: axis(narrow() ? "" : "training", { type: "log", tickvals: data.budget_ticks.map(tick => tick.flops), ticktext: data.budget_ticks.map(tick => tick.text) }), yaxis: axis("relative error (IQM)", {}), legend: legendOf(efficiency.length) }), quiet);
 }
 
 const partColours = { rest: "#5b4a8a", orientation: "#b3a4d9", scale: "#d5d9e2" };
@@ -142,12 +157,13 @@ function showSet(name) {
 
 loadPlotly().then(() => {
   drawCurves();
+  drawAcross();
   drawMatrices();
   showSet(shown.set);
   choice("[data-set]", "set", showSet);
   for (const key of ["error", "x", "scale"]) choice(`button[data-${key}]`, key, value => { shown[key] = value; drawCurves(); });
   // A telephone that is turned gets the other arrangement of legends.
-  small.addEventListener("change", () => { drawCurves(); drawSet(); });
+  small.addEventListener("change", () => { drawCurves(); drawAcross(); drawSet(); });
   showGallery();
   ready();
 });

@@ -4,8 +4,8 @@ from dataclasses import replace
 import pytest
 
 from prepose.specs.study import Budget
+from prepose.studies.analysis.facts import command, commits, facts, protocols, unfinished
 from prepose.studies.analysis.study_analysis import analysis_from
-from prepose.studies.report.facts import command, commits, facts, protocols, unfinished
 
 
 def test_facts_lead_back_to_code_machine_and_software(found):

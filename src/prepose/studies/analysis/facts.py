@@ -13,12 +13,12 @@ def facts(found: StudyAnalysis) -> list[tuple[str, str]]:
     study, done = found.study, found.done
     rows = [
         ("commit", listed([commit or "not from a repository" for commit in commits(found)])),
-        ("machine", _machines(done)),
+        ("machine", machines(done)),
         ("software", _software(done)),
         ("seeds", ", ".join(str(seed) for seed in study.seeds)),
-        ("budget", _budget(study)),
+        ("budget", budget_text(study)),
         ("trials", f"{len(done)} of {len(found.trials)} done"),
-        ("compute", _compute(done)),
+        ("compute", compute_text(done)),
         ("report by", f"prepose {found.prepose}"),
     ]
     return [(name, value) for name, value in rows if value]
@@ -64,7 +64,8 @@ def unfinished(found: StudyAnalysis) -> list[tuple[str, str]]:
     return rows
 
 
-def _machines(trials: Sequence[TrialSummary]) -> str:
+def machines(trials: Sequence[TrialSummary]) -> str:
+    """The processors and GPUs that trials ran on."""
     found = []
     for trial in trials:
         where = trial.environment
@@ -82,7 +83,8 @@ def _software(trials: Sequence[TrialSummary]) -> str:
     return listed(list(dict.fromkeys(found))) if found else ""
 
 
-def _budget(study: StudyFacts) -> str:
+def budget_text(study: StudyFacts) -> str:
+    """What every trial had to spend, in words."""
     budget, scale = study.budget, study.budget_scale
     rule, amount = budget.rule, budget.amount
     if amount is None:
@@ -91,7 +93,8 @@ def _budget(study: StudyFacts) -> str:
     return f"equal {'training FLOPs' if rule == 'flops' else rule}, {written} per trial"
 
 
-def _compute(trials: Sequence[TrialSummary]) -> str:
+def compute_text(trials: Sequence[TrialSummary]) -> str:
+    """What all finished trials took together, in words."""
     sums = {
         name: sum(float(trial.costs.get(name) or 0) for trial in trials)
         for name in ("train_flops", "validation_flops", "evaluation_flops", "train_seconds", "validation_seconds",
