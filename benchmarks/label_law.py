@@ -73,9 +73,8 @@ def told_from_constant(seeds: int, studies: int) -> float:
 
 
 def main(studies: int) -> None:
-    print(
-        "| what varies | levels off the law by | seeds | error now | gain | E | exponents |\n|---|---|---|---|---|---|---|"
-    )
+    print("| what varies | levels off the law by | seeds | error now | gain | E | exponents |")
+    print("|---|---|---|---|---|---|---|")
     for design in DESIGNS:
         for off_law in (0.0, 4.0):
             for seeds in SEEDS:

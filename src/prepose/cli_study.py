@@ -192,7 +192,8 @@ def plan(
     import json
 
     from prepose.studies.analysis.study_analysis import to_json
-    from prepose.studies.label_budget import Asked, plan_labels, print_label_plan
+    from prepose.studies.label_budget import Asked, plan_labels
+    from prepose.studies.label_budget_text import print_label_plan
 
     found = plan_labels(studies, Asked(have_2d, have_3d, budget, next_labels, set_name, training, measure))
     if as_json:

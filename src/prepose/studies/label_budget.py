@@ -2,24 +2,30 @@
 
 import math
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
 from jaxtyping import Float
-from rich.console import Console
 
-from prepose.console import PlainConsole, table_of
 from prepose.errors import DataError, RecipeError, unknown_name
 from prepose.specs.reading import study_from
-from prepose.studies.analysis.wording import NONE, figure, interval, measure
+from prepose.studies.analysis.wording import figure, interval
 from prepose.studies.label_levels import LabelLevel, ReadStudy, WayOfTraining, common_sets, ways_of_training
 from prepose.studies.report.write import analysis_of
 from prepose.studies.statistics.bootstrap import percentile_interval
 from prepose.studies.statistics.interval import ALPHA, FEWEST_SEEDS, Interval
-from prepose.studies.statistics.label_law import EXPONENTS, FURTHEST, FittedLaw, LawLevel, fewest_levels, fit_law
+from prepose.studies.statistics.label_law import (
+    EXPONENTS,
+    FURTHEST,
+    RESAMPLES,
+    FittedLaw,
+    LawLevel,
+    fewest_levels,
+    fit_law,
+)
 from prepose.studies.tables import flops_written, number_of
 
 Variable = Literal["labels_2d", "labels_3d", "flops"]
@@ -158,7 +164,18 @@ class LabelPlan:
 
 @dataclass(frozen=True)
 class Asked:
-    """What there is, and what is asked about; None for what the studies do not vary, or all of them."""
+    """What there is, and what is asked about; None for what the studies do not vary, and for all sets and trainings.
+
+    Attributes:
+        have_2d: Number of samples with 2D labels alone.
+        have_3d: Number of samples with 3D labels.
+        budget: Training FLOPs.
+        next_labels: How many more of either kind.
+        set_name: The evaluation set.
+        training: The way of training.
+        measure: The error.
+        resamples: Of the bootstrap.
+    """
 
     have_2d: int | None = None
     have_3d: int | None = None
@@ -167,10 +184,12 @@ class Asked:
     set_name: str | None = None
     training: str | None = None
     measure: str = "mpjpe_mm"
+    resamples: int = RESAMPLES
 
     def amount(self, variable: Variable) -> float | None:
         """What there is of a variable."""
-        return {"labels_2d": self.have_2d, "labels_3d": self.have_3d, "flops": self.budget}[variable]
+        amount = {"labels_2d": self.have_2d, "labels_3d": self.have_3d, "flops": self.budget}[variable]
+        return None if amount is None else float(amount)
 
 
 def plan_labels(folders: Sequence[Path], asked: Asked) -> LabelPlan:
@@ -236,6 +255,7 @@ def _law(set_name: str, way: WayOfTraining, asked: Asked) -> LabelLaw:
             for level in levels
         ],
         generator=generator,
+        resamples=asked.resamples,
     )
     return _asked(_described(law, fitted, varied, asked.measure), fitted, varied, asked)
 
@@ -257,7 +277,7 @@ def _usable(way: WayOfTraining) -> tuple[tuple[LabelLevel, ...], list[Variable],
     for variable in VARIABLES:
         if len({_amount(level, variable) for level in levels}) > 1:
             some = [level for level in levels if _amount(level, variable) > 0]
-            keep(some, f"without any {_noun(variable)}, where the law has no value")
+            keep(some, f"without any {noun_of(variable)}, where the law has no value")
     for variable in VARIABLES:
         amounts = [_amount(level, variable) for level in levels]
         if 1 < len(set(amounts)) < FEWEST_VALUES:
@@ -268,11 +288,13 @@ def _usable(way: WayOfTraining) -> tuple[tuple[LabelLevel, ...], list[Variable],
     return tuple(levels), varied, notes
 
 
-def _noun(variable: Variable) -> str:
+def noun_of(variable: Variable) -> str:
+    """`2D labels`, `3D labels` or `compute`."""
     return {"labels_2d": "2D labels", "labels_3d": "3D labels", "flops": "compute"}[variable]
 
 
-def _written(variable: Variable, amount: float) -> str:
+def written_amount(variable: Variable, amount: float) -> str:
+    """An amount of a variable: `3,000`, `11.2 TFLOP`."""
     return flops_written(amount) if variable == "flops" else f"{amount:,.0f}"
 
 
@@ -312,8 +334,8 @@ def _described(law: LabelLaw, fitted: FittedLaw, varied: Sequence[Variable], mea
     )
     notes = [*law.notes, "intervals are over trainings, on this test set; not over other people or other laws"]
     notes += [
-        f"{SYMBOLS[name]} is {_written(name, value)} in all of them: it has no term" if value else
-        f"no {_noun(name)} are used: there is no term for them"
+        f"{SYMBOLS[name]} is {written_amount(name, value)} in all of them: no term" if value else
+        f"no {noun_of(name)} are used: there is no term for them"
         for name, value in law.fixed.items()
     ]  # fmt: skip
     if good.lack_of_fit_p is not None and good.lack_of_fit_p < ALPHA:
@@ -322,8 +344,8 @@ def _described(law: LabelLaw, fitted: FittedLaw, varied: Sequence[Variable], mea
             f"{good.lack_of_fit_p:.2g}); the intervals allow for that ({figure(good.off_law, measure_name)})"
         )
     notes += [
-        f"the exponent of {SYMBOLS[term.variable]} is at its bound of {term.exponent:.2g}: what is still to gain from it "
-        "cannot be told from E"
+        f"the exponent of {SYMBOLS[term.variable]} is at its bound of {term.exponent:.2g}: what is still to gain from "
+        "it cannot be told from E"
         for term in terms
         if term.shown and not 1.01 * EXPONENTS[0] < term.exponent < 0.99 * EXPONENTS[1]
     ]
@@ -363,18 +385,15 @@ def _asked(law: LabelLaw, fitted: FittedLaw, varied: Sequence[Variable], asked: 
     for name in VARIABLES:
         amount, fixed = asked.amount(name), law.fixed.get(name)
         if name in varied and amount is None:
-            least, largest = (end([_amount(level, name) for level in law.levels]) for end in (min, max))
-            return replace(
-                law,
-                refused=f"{SYMBOLS[name]} varies ({_written(name, least)} to {_written(name, largest)}): say how much "
-                f"there is with {OPTIONS[name]}",
-            )
+            seen = [written_amount(name, end([_amount(level, name) for level in law.levels])) for end in (min, max)]
+            reason = f"{SYMBOLS[name]} varies ({' to '.join(seen)}): say how much there is with {OPTIONS[name]}"
+            return replace(law, refused=reason)
         if fixed and amount is not None and not math.isclose(amount, fixed, rel_tol=0.05):
-            return replace(
-                law,
-                refused=f"{OPTIONS[name]} {amount:g}: all its trainings have {_written(name, fixed)}, so that they say "
-                "nothing of other amounts; add a study that varies them",
+            reason = (
+                f"{OPTIONS[name]} {amount:g}: all its trainings have {written_amount(name, fixed)}, so that they say "
+                "nothing of other amounts; add a study that varies them"
             )
+            return replace(law, refused=reason)
         have[name] = float(fixed if name not in varied else amount or 0)
     here = np.array([have[name] for name in varied])
     outside = _outside(law, varied, here)
@@ -401,16 +420,13 @@ def _outside(law: LabelLaw, varied: Sequence[Variable], amounts: Float[np.ndarra
     """Why the law says nothing of a place; empty where it does."""
     for name, amount in zip(varied, amounts, strict=True):
         term = next(term for term in law.terms if term.variable == name)
+        told, noun = written_amount(name, amount), noun_of(name)
         if amount < 0.999 * term.least:
-            return (
-                f"{_written(name, amount)} {_noun(name)} are fewer than any training had ({_written(name, term.least)})"
-                if name != "flops"
-                else f"{flops_written(amount)} is less than any training had ({flops_written(term.least)})"
-            )
+            return f"{told} of {noun}: no training had less than {written_amount(name, term.least)}"
         if amount > 1.001 * FURTHEST * term.largest:
             return (
-                f"{_written(name, amount)} of {_noun(name)} is more than {FURTHEST:g} times the largest amount seen "
-                f"({_written(name, term.largest)}); the law is not followed so far"
+                f"{told} of {noun}: more than {FURTHEST:g} times the largest amount seen "
+                f"({written_amount(name, term.largest)}), and the law is not followed so far"
             )
     return ""
 
@@ -425,7 +441,7 @@ def _step(
 ) -> tuple[Step, Float[np.ndarray, "R"] | None]:
     name, after = varied[i], here.copy()
     after[i] = 2 * here[i] if name == "flops" else here[i] + asked.next_labels
-    what = "twice the compute" if name == "flops" else f"{asked.next_labels:,} {_noun(name)}"
+    what = "twice the compute" if name == "flops" else f"{asked.next_labels:,} {noun_of(name)}"
     outside = _outside(law, varied, after)
     if not fitted.shown[i]:
         outside = f"the fit cannot tell the term of {SYMBOLS[name]} from a constant"
@@ -449,79 +465,3 @@ def _better(draws: Mapping[Variable, tuple[Step, Float[np.ndarray, "R"]]], measu
         f"{first} labels are expected to bring {figure(abs(more), measure_name)} more than as many {second} labels "
         f"({interval(shown, measure_name)}){told}."
     )
-
-
-def print_label_plan(plan: LabelPlan, console: Console | None = None) -> None:
-    """Print each law with its fit, and what it says of the next labels."""
-    console = console or PlainConsole()
-    for line in _lines(plan):
-        if isinstance(line, str):
-            console.print(line, soft_wrap=True)
-        else:
-            console.print(line)
-
-
-def _lines(plan: LabelPlan) -> Iterator[object]:
-    name = plan.measure
-    unit = measure(name).unit
-    for law in (law for law in plan.laws if law.terms):
-        yield f"{law.set}, {law.training}: {law.stages}"
-        terms = " + ".join(
-            f"{term.at_most:.3g} ({SYMBOLS[term.variable]} / {_written(term.variable, term.largest)})^-{term.exponent:.2f}"
-            for term in law.terms
-        )
-        trainings = sum(len(level.errors) for level in law.levels)
-        yield f"  {measure(name).title} = {law.floor:.1f} + {terms} {unit}; {len(law.levels)} levels, {trainings} trainings"
-        yield _terms_table(law, name)
-        constant = figure(law.left_out_constant, name)
-        yield (
-            f"  A level left out is predicted within {figure(law.left_out, name)} (a constant: {constant}; standard "
-            f"error of a level's mean: {figure(law.noise, name)}). {law.verdict}"
-        )
-        yield f"  To gain: what more of it can bring at most; effect: over the range seen. {measure(name).title} intervals are 95 %."
-        yield from (f"  * {note}" for note in law.notes)
-        yield from _said(law, plan)
-        yield ""
-    without = [law for law in plan.laws if not law.terms]
-    if without:
-        names = dict.fromkeys(f"{law.training} ({law.refused})" for law in without)
-        yield "No law: " + "; ".join(names)
-
-
-def _terms_table(law: LabelLaw, name: str) -> object:
-    unit = measure(name).unit
-    table = table_of("  term", "seen", "exponent", f"effect, {unit}", f"to gain, {unit}", dense=True)
-    table.add_row("  E", "", "", "", f"{figure(law.floor, name, unit=False)} ({interval(law.floor_interval, name)})")
-    for term in law.terms:
-        variable, ends = term.variable, term.exponent_interval
-        table.add_row(
-            f"  {SYMBOLS[variable]}",
-            f"{_written(variable, term.least)} to {_written(variable, term.largest)}",
-            f"{term.exponent:.2f} ({ends.low:.2f} to {ends.high:.2f})",
-            f"{figure(term.effect, name, unit=False)} ({interval(term.effect_interval, name)})",
-            f"{figure(term.at_most, name, unit=False)} ({interval(term.at_most_interval, name)})",
-        )
-    return table
-
-
-def _said(law: LabelLaw, plan: LabelPlan) -> Iterator[object]:
-    if law.refused:
-        yield f"  Nothing is said: {law.refused}"
-        return
-    have = [
-        f"{_written(variable, law.have[variable])}{'' if variable == 'flops' else ' ' + _noun(variable)}"
-        for variable in VARIABLES
-        if law.have and law.have[variable]
-    ]
-    name = plan.measure
-    yield f"  With {', '.join(have)}:"
-    table = table_of("  next", "error", "95 %", "gain", "95 %")
-    table.add_row("  nothing more", figure(law.now, name), interval(law.now_interval, name), NONE, NONE)
-    for step in law.steps:
-        numbers = (figure(step.error, name), interval(step.error_interval, name), figure(step.gain, name),
-                   interval(step.gain_interval, name))  # fmt: skip
-        table.add_row(f"  {step.what}", *(numbers if not step.refused else (NONE,) * 4))
-    yield table
-    yield from (f"  {step.what}: {step.refused}" for step in law.steps if step.refused)
-    if law.better:
-        yield f"  {law.better}"

@@ -1,7 +1,7 @@
-"""How many 2D and 3D labels and how much compute each arm of some studies had, and what its trainings came to; no torch.
+"""How many 2D and 3D labels and how much compute each arm of some studies had, and what it came to; no torch.
 
-Arms that differ in nothing but the number of their labels and their compute are levels of one way of training, whichever
-studies they are of; a training that several studies hold counts once.
+Arms that differ in nothing but the number of their labels and their compute are levels of one way of training,
+whichever studies they are of; a training that several studies hold counts once.
 """
 
 from collections.abc import Mapping, Sequence

@@ -59,7 +59,7 @@ class Law:
 
     def error_at(self, amounts: Float[np.ndarray, "V"]) -> Float[np.ndarray, "*R"]:
         """The error that is expected at an amount of each variable."""
-        return self.floor + (self.terms * (amounts / self.reference) ** -self.exponents).sum(-1)
+        return np.asarray(self.floor + (self.terms * (amounts / self.reference) ** -self.exponents).sum(-1))
 
 
 @dataclass(frozen=True)
@@ -181,7 +181,7 @@ def _fitted(
     roots = np.sqrt(weights)
     logs, target = np.log(amounts / reference), roots * means
 
-    def solved(log_exponents: Float[np.ndarray, "V"]) -> tuple[Float[np.ndarray, "P"], float]:
+    def solved(log_exponents: np.ndarray) -> tuple[np.ndarray, float]:
         columns = np.exp(-np.exp(log_exponents) * logs)
         return optimize.nnls(roots[:, None] * np.column_stack([np.ones(len(means)), columns]), target)
 
@@ -220,7 +220,7 @@ def _effect(law: Law, amounts: Float[np.ndarray, "L V"], variable: int) -> Float
     largest = amounts.max(axis=0)
     least = largest.copy()
     least[variable] = amounts[:, variable].min()
-    return law.error_at(least) - law.error_at(largest)
+    return np.asarray(law.error_at(least) - law.error_at(largest))
 
 
 def _goodness(
