@@ -183,7 +183,9 @@ def _key(study: Study, recipe: Recipe, parts: Mapping[str, float]) -> Any:
         (stage.model_dump(mode="json", exclude={"samples", "validation"}), parts.get(stage.name))
         for stage in recipe.stages
     ]
-    return plain, sources, stages, [placed(recipe.validation_of(stage)) for stage in recipe.stages]
+    # Arms that were tuned alike are alike, whatever setting was chosen.
+    search = study.search and study.search.model_dump(mode="json")
+    return plain, search, sources, stages, [placed(recipe.validation_of(stage)) for stage in recipe.stages]
 
 
 def _words(recipe: Recipe, name: str, parts: Mapping[str, float]) -> str:

@@ -60,6 +60,7 @@ def analyse(results: StudyResults) -> StudyAnalysis:
             for arm in results.arms
         ),
         trials=tuple(_trial(results, trial) for trial in results.trials),
+        tuning=results.tuning,
     )
 
 

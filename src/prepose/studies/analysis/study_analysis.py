@@ -15,6 +15,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from prepose.metrics.protocols import Protocol
 from prepose.specs.plan import PlannedStage
+from prepose.specs.search import Tuning
 from prepose.specs.study import Budget, Levels
 from prepose.studies.results.confidence import ConfidenceBin
 from prepose.studies.results.study_results import State
@@ -392,6 +393,7 @@ class StudyAnalysis:
         arms: Every planned arm.
         curves: The learning curves of the arms that have a finished trial.
         trials: Every planned trial.
+        tuning: The search for settings before the trials, arm by arm; None where the study has none.
     """
 
     format: int
@@ -405,6 +407,7 @@ class StudyAnalysis:
     arms: tuple[ArmSummary, ...]
     curves: tuple[CurvesOfArm, ...]
     trials: tuple[TrialSummary, ...]
+    tuning: Tuning | None = None
 
     @cached_property
     def titles(self) -> Mapping[str, str]:

@@ -185,6 +185,23 @@ def trials(found: StudyAnalysis) -> Iterator[Record]:
         }
 
 
+def tuning(found: StudyAnalysis) -> Iterator[Record]:
+    """Every setting of the search for settings, at each rung that it reached."""
+    for arm in found.tuning.arms if found.tuning else ():
+        for setting in arm.settings:
+            for rung, (trial, score) in enumerate(zip(setting.trials, setting.scores, strict=True)):
+                yield {
+                    "arm": arm.arm,
+                    "setting": setting.number,
+                    **setting.values,
+                    "rung": rung,
+                    "trial": trial,
+                    "measure": arm.metric,
+                    "validation": score,
+                    "chosen": setting.number == arm.chosen,
+                }
+
+
 TABLES: Mapping[str, Callable[[StudyAnalysis], Iterator[Record]]] = {
     "figures": figures,
     "comparisons": comparisons,
@@ -195,4 +212,5 @@ TABLES: Mapping[str, Callable[[StudyAnalysis], Iterator[Record]]] = {
     "confidence": confidence,
     "curves": curves,
     "trials": trials,
+    "tuning": tuning,
 }

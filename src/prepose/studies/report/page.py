@@ -16,6 +16,7 @@ from prepose.studies.report.tables_of_page import (
     main_table,
     matrix_tables,
     parts_tables,
+    tuning_table,
 )
 from prepose.studies.statistics.interval import Interval
 
@@ -45,6 +46,7 @@ def words(found: StudyAnalysis) -> dict[str, Any]:
         "compute": _compute(found),
         "main": main_table(found),
         "costs": costs_table(found),
+        "tuning": tuning_table(found),
         "matrix_tables": [*matrix_tables(found)],
         "parts_tables": [*parts_tables(found)],
         "group_tables": [*group_tables(found)],
