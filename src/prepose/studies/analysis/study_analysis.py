@@ -7,7 +7,7 @@ found in the file. Intervals are those of 95 %; what cannot be computed is None.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cache, cached_property
 from typing import Any, Literal
 
@@ -407,7 +407,8 @@ class StudyAnalysis:
     arms: tuple[ArmSummary, ...]
     curves: tuple[CurvesOfArm, ...]
     trials: tuple[TrialSummary, ...]
-    tuning: Tuning | None = None
+    # Left out of the file where there is none: so that results of before are the same.
+    tuning: Tuning | None = field(default=None, metadata={"absent": True})
 
     @cached_property
     def titles(self) -> Mapping[str, str]:
@@ -431,7 +432,12 @@ def to_json(value: Any) -> Any:
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
     if is_dataclass(value):
-        return {field.name: to_json(getattr(value, field.name)) for field in fields(value)}
+        found = {each: getattr(value, each.name) for each in fields(value)}
+        return {
+            each.name: to_json(inner)
+            for each, inner in found.items()
+            if inner is not None or "absent" not in each.metadata
+        }
     return value
 
 

@@ -90,8 +90,9 @@ def check_search(study: Study) -> None:
         return
     _optuna()
     for part in {part for part, _ in search.rungs}:
-        for end in (0, -1):
-            changes = tuple(f"{name}={_spelt(_ends(spread)[end])}" for name, spread in search.parameters.items())
+        ends = {name: _ends(spread) for name, spread in search.parameters.items()}
+        for i in range(max(map(len, ends.values()))):
+            changes = tuple(f"{name}={_spelt(values[min(i, len(values) - 1)])}" for name, values in ends.items())
             for arm in _arms_at(study, part, dict.fromkeys(_names(study), changes)):
                 if arm.recipe.validation_of(arm.recipe.stages[-1]) is None:
                     raise RecipeError(
