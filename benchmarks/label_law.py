@@ -21,7 +21,7 @@ DESIGNS = {
                                             np.array([6000.0, 3000.0, 180.0]))),
     "N3 alone, 5 levels": (ONLY_N3, Law(np.array(155.0), np.array([4.0]), np.array([0.4]), np.array([3000.0]))),
 }  # fmt: skip
-NOISE_MM, RESAMPLES, SEEDS = 4.0, 100, (3, 5)
+NOISE_MM, RESAMPLES, SEEDS = 4.0, 200, (3, 5, 10)
 # What is asked: 1,000 more labels of each kind, and twice the compute.
 HAVE, NEXT = np.array([3000.0, 600.0, 11.2]), np.array([1000.0, 1000.0, 11.2])
 
@@ -88,4 +88,4 @@ def main(studies: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 40)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 60)

@@ -26,6 +26,7 @@ def study_with(search):
         ({"parameters": {"seed": {"choices": [1, 1]}}}, "two or more, each once"),
         ({"parameters": {"seed": {"choices": [1, 2], "low": 1}}}, "choices go without low"),
         ({"parameters": {}}, "parameters"),
+        ({"parameters": {"seed=3": {"low": 1, "high": 2}}}, "found 'seed=3', expected a field of the recipe"),
         ({"parameters": RATE, "trials": 1}, "trials"),
         ({"parameters": RATE, "part": 1.5}, "part"),
         ({"parameters": RATE, "sampler": "grid"}, "sampler"),

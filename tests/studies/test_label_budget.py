@@ -34,7 +34,7 @@ def test_the_next_labels_are_expected_to_bring_something():
 
 def test_both_kinds_of_labels_are_compared_where_both_vary():
     # Compute has two values in these studies, which tell no exponent: one of them is kept.
-    with pytest.raises(RecipeError, match="N3 varies"):
+    with pytest.raises(RecipeError, match="N2 varies"):
         plan_labels([LABELS, DATA], replace(FIRST, have_3d=None, budget=None, have_2d=None))
     (law,) = plan_labels([LABELS, DATA, RESULTS / "pretraining"], FIRST).laws
     assert [term.variable for term in law.terms] == ["labels_2d", "labels_3d", "flops"]

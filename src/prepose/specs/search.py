@@ -106,9 +106,7 @@ class Search(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    parameters: Annotated[
-        dict[Annotated[str, Field(pattern=r"^[^=\s]+$")], SearchRange], Field(min_length=1, max_length=20)
-    ]
+    parameters: Annotated[dict[str, SearchRange], Field(min_length=1, max_length=20)]
     trials: TrialCount = 8
     sampler: Literal["tpe", "random"] = "tpe"
     part: Annotated[Positive, Field(le=1)] = 1.0
@@ -135,7 +133,10 @@ class Search(BaseModel):
         return sum(part * count for part, count in self.rungs)
 
     @model_validator(mode="after")
-    def _has_enough_settings(self) -> "Search":
+    def _can_be_carried_out(self) -> "Search":
+        wrong = [name for name in self.parameters if "=" in name or not name.strip()]
+        if wrong:
+            refuse([f"parameters: found {wrong[0]!r}, expected a field of the recipe, such as '*.learning_rate'"])
         if self.halving is not None:
             least = self.halving.factor ** (self.halving.rungs - 1)
             if self.trials < least:

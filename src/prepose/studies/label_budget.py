@@ -281,7 +281,8 @@ def _usable(way: WayOfTraining) -> tuple[tuple[LabelLevel, ...], list[Variable],
     for variable in VARIABLES:
         amounts = [_amount(level, variable) for level in levels]
         if 1 < len(set(amounts)) < FEWEST_VALUES:
-            usual = max(set(amounts), key=amounts.count)
+            # Of equally many the larger, at which more is known.
+            usual = max(sorted(set(amounts), reverse=True), key=amounts.count)
             rest = [level for level in levels if _amount(level, variable) == usual]
             keep(rest, f"{len(set(amounts))} values of {SYMBOLS[variable]} tell no exponent; kept {usual:,.4g}")
     varied: list[Variable] = [name for name in VARIABLES if len({_amount(level, name) for level in levels}) > 1]

@@ -49,7 +49,7 @@ class Scores:
                 continue
             best = 3e-2 if last.name == "only-3d" else 3e-3
             away = abs(math.log(last.learning_rate / best))
-            order.folder.mkdir(parents=True)
+            order.folder.mkdir(parents=True, exist_ok=True)
             rows = ["stage,samples,loss,train_flops,samples_per_second,validation_mpjpe_mm"]
             rows += [f"{last.name},{4 * i},1,1,1,{400 - 100 * i + away}" for i in (1, 2)]
             (order.folder / "log.csv").write_text("\n".join(rows) + "\n")
