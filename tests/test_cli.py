@@ -55,6 +55,9 @@ VERBS = {
     "report": {"folder", "--stores"},
     "compare": {"runs", "--data", "--split", "--protocol", "--page", "--device", "--json"},
     "angles": {"network", "--out", "--data", "--split", "--protocol", "--device", "--json"},
+    "plan": {
+        "studies", "--have-2d", "--have-3d", "--budget", "--next", "--set", "--training", "--measure", "--json",
+    },
     "predict": {
         "inputs", "--out", "--box", "--boxes", "--detector", "--score", "--whole-image", "--smooth", "--focal",
         "--fov", "--camera", "--skeleton", "--threshold", "--format", "--export", "--angles",

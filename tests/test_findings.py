@@ -58,3 +58,24 @@ def test_no_difference_that_is_not_shown_exceeds_what_its_study_could_detect(pat
     for result in judged:
         if result["adjusted_verdict"] == "no difference shown":
             assert abs(result["difference"]) < result["minimum_detectable_effect"]
+
+
+def test_the_figures_of_the_law_are_those_of_its_plan() -> None:
+    text = (ROOT / "docs" / "findings.md").read_text(encoding="utf-8")
+    section = text.split("## A law of labels and compute\n", 1)[1].split("\n## ", 1)[0]
+    plan = json.loads((ROOT / "results" / "label-budget" / "plan.json").read_text(encoding="utf-8"))
+    there = {
+        tuple(f"{number:.{digits}f}" for number in found) for found in with_intervals(plan["laws"]) for digits in (1, 2)
+    }
+    told = re.findall(r"(\d+\.\d+)(?: mm)? \((\d+\.\d+)\s+to\s+(\d+\.\d+)\)", section)
+    assert len(told) > 15
+    assert not set(told) - there
+
+
+def with_intervals(value: Any) -> Iterator[tuple[float, float, float]]:
+    """Every `NAME` beside `NAME_interval`."""
+    for name, each in value.items() if isinstance(value, dict) else ():
+        if name.endswith("_interval") and each is not None:
+            yield value[name.removesuffix("_interval")], each["low"], each["high"]
+    for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from with_intervals(each)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from prepose.specs.study import Study
     from prepose.studies.analysis.study_analysis import StudyAnalysis
     from prepose.studies.compare import NetworksCompared
+    from prepose.studies.label_budget import LabelPlan
 
 StrPath = str | os.PathLike[str]
 DEFAULT_COUNTS: Mapping[str, int] = {"train": 1000, "validation": 100, "test": 200}
@@ -491,6 +492,39 @@ def read_study(folder: StrPath) -> StudyReport:
 
     path = _path(folder)
     return StudyReport(path, analysis_of(path))
+
+
+def plan_labels(  # noqa: PLR0913 - the options of `prepose plan`
+    studies: Sequence[StrPath],
+    *,
+    have_2d: int | None = None,
+    have_3d: int | None = None,
+    budget: float | None = None,
+    next_labels: int = 1000,
+    set_name: str | None = None,
+    training: str | None = None,
+    measure: str = "mpjpe_mm",
+) -> "LabelPlan":
+    """What the next labels are expected to bring, by the law that finished studies show.
+
+    Args:
+        studies: Folders of finished studies; the levels of all are fitted together.
+        have_2d: Number of samples with 2D labels alone; None where the studies do not vary it.
+        have_3d: Likewise with 3D labels.
+        budget: Training FLOPs.
+        next_labels: How many more of either kind.
+        set_name: The evaluation set; None for all that the studies share.
+        training: The way of training, such as `2d-first`; None for all.
+        measure: `mpjpe_mm`, `pa_mpjpe_mm`, `n_mpjpe_mm` or `error_px`.
+
+    Raises:
+        RecipeError: a number is missing or of no use, or no law says anything of what was asked.
+        DataError: a folder holds no finished study, or the studies are not comparable.
+    """
+    from prepose.studies.label_budget import Asked, plan_labels
+
+    asked = Asked(have_2d, have_3d, budget, next_labels, set_name, training, measure)
+    return plan_labels([_path(study) for study in studies], asked)
 
 
 def _path(path: StrPath) -> Path:

@@ -203,3 +203,31 @@ def studies(
         print_studies(size=size)
     else:
         print(ready_to_edit(study_named(name, studies=STUDIES, size=size)))
+
+
+@study_app.command()
+def plan(
+    studies: Annotated[
+        list[Path], typer.Argument(help="Folders of finished studies; levels of all are fitted together.")
+    ],
+    have_2d: Annotated[int | None, typer.Option(help="Number of samples with 2D labels alone.")] = None,
+    have_3d: Annotated[int | None, typer.Option(help="Number of samples with 3D labels.")] = None,
+    budget: Annotated[float | None, typer.Option(help="Training FLOPs, such as 1.1e13.")] = None,
+    next_labels: Annotated[int, typer.Option("--next", help="Number of further labels of either kind.")] = 1000,
+    set_name: Annotated[str | None, typer.Option("--set", help="Evaluation set; default: all that they share.")] = None,
+    training: Annotated[str | None, typer.Option(help="Way of training, such as 2d-first; default: all.")] = None,
+    measure: Annotated[str, typer.Option(help="Error: mpjpe_mm, pa_mpjpe_mm, n_mpjpe_mm or error_px.")] = "mpjpe_mm",
+    as_json: AsJson = False,
+) -> None:
+    """Fit how the error falls with labels and compute, and say what the next labels are expected to bring."""
+    import json
+
+    from prepose.studies.analysis.study_analysis import to_json
+    from prepose.studies.label_budget import Asked, plan_labels
+    from prepose.studies.label_budget_text import print_label_plan
+
+    found = plan_labels(studies, Asked(have_2d, have_3d, budget, next_labels, set_name, training, measure))
+    if as_json:
+        print(json.dumps(to_json(found), indent=1, allow_nan=False))
+    else:
+        print_label_plan(found)

@@ -30,6 +30,10 @@ class RecipeError(PoseError):
     """A recipe, or a setting of one, is not valid."""
 
 
+class TrainingDiverged(RecipeError):
+    """A loss or weight is no longer finite: the recipe's settings do not train."""
+
+
 def explained(error: BaseException) -> str | None:
     """What to tell a user about an error in a line; None where it is a fault of the program.
 

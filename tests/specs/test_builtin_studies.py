@@ -10,6 +10,7 @@ from prepose.recipes.budget import training_flops
 from prepose.specs.builtin_studies import STUDIES, STUDY_SIZES, TRAINING_FLOPS
 from prepose.specs.reading import read_study_file
 from prepose.specs.study import Study
+from prepose.studies.run.search import search_flops
 from prepose.studies.trials import arms_of, counted_flops, trials_of
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "studies"
@@ -80,7 +81,8 @@ def test_an_unknown_size_is_named() -> None:
 def test_a_study_at_a_size_costs_what_its_list_says() -> None:
     for name, make in STUDIES.items():
         study = make("cpu")
-        flops = len(study.seeds) * sum(training_flops(arm.recipe) for arm in arms_of(study))
+        arms = arms_of(study)
+        flops = len(study.seeds) * sum(training_flops(arm.recipe) for arm in arms) + search_flops(study, arms)
         assert f"{flops:.2g}" == f"{TRAINING_FLOPS['cpu'][name]:.2g}", name
 
 
@@ -88,5 +90,6 @@ def test_a_study_at_a_size_costs_what_its_list_says() -> None:
 def test_a_study_on_a_gpu_costs_what_its_list_says() -> None:
     for name, make in STUDIES.items():
         study = make("gpu")
-        flops = len(study.seeds) * sum(training_flops(arm.recipe) for arm in arms_of(study))
+        arms = arms_of(study)
+        flops = len(study.seeds) * sum(training_flops(arm.recipe) for arm in arms) + search_flops(study, arms)
         assert f"{flops:.2g}" == f"{TRAINING_FLOPS['gpu'][name]:.2g}", name

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from prepose.console import shown_progress
 from prepose.data.batch import BatchMaker, PoseBatch
-from prepose.errors import DataError, RecipeError
+from prepose.errors import DataError, RecipeError, TrainingDiverged
 from prepose.metrics.evaluation_tables import told
 from prepose.models.checkpoint import save_weights
 from prepose.models.pose_net import PoseNet
@@ -133,7 +133,7 @@ def train_stage(
     Raises:
         TrainingStopped: someone asked to stop; the state is saved.
         DataError: a sample is broken; the state before its batch is saved.
-        RecipeError: the loss is no longer finite; the checkpoints of before are untouched.
+        TrainingDiverged: the loss is no longer finite; the checkpoints of before are untouched.
     """
     recipe = run.recipe
     training = _begin(stage, nets, run, setting, start)
@@ -274,7 +274,7 @@ def _means(training: Training) -> list[float]:
         dist.all_reduce(training.tally)
     count, *sums = training.tally.tolist()
     if not math.isfinite(sums[0]):
-        raise RecipeError(
+        raise TrainingDiverged(
             f"stage {training.stage.name!r}: the loss is no longer finite ({sums[0]}) by step "
             f"{training.position.step}; {_advice(training)}"
         )
@@ -338,7 +338,7 @@ def _check_weights(training: Training) -> None:
     # A checkpoint of broken weights must not push out a sound one.
     broken = [name for name, tensor in training.nets.net.state_dict().items() if not tensor.isfinite().all()]
     if broken:
-        raise RecipeError(
+        raise TrainingDiverged(
             f"stage {training.stage.name!r}: {broken[0]} is no longer finite by step {training.position.step}; "
             f"{_advice(training)}"
         )

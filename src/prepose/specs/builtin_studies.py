@@ -12,6 +12,7 @@ from types import MappingProxyType
 from prepose.camera.crop import BOX_MARGIN
 from prepose.errors import RecipeError, nearest
 from prepose.specs.photographs import photographs_study
+from prepose.specs.search import Halving, Search, SearchRange
 from prepose.specs.study import Budget, Comparison, EvaluationSet, Factor, Level, StoreSpec, Study
 
 SETS: Mapping[str, EvaluationSet] = MappingProxyType(
@@ -176,6 +177,32 @@ def pretraining(size: str = "cpu") -> Study:
             _claim("The published three stages beat mixing", "published", "mixed"),
         ),
     )
+
+
+def pretraining_tuned(size: str = "cpu") -> Study:
+    """Does 2D pre-training pay when every arm has had the same search for its learning rate and weight decay?"""
+    of = study_size(size)
+    ranges = {
+        "*.learning_rate": SearchRange(low=1e-3, high=2e-2, log=True),
+        "*.weight_decay": SearchRange(low=1e-3, high=0.1, log=True),
+    }
+    if size == "gpu":
+        ranges["*.learning_rate"] = SearchRange(low=1e-4, high=5e-3, log=True)
+    study = study_of_worlds(
+        "pretraining-tuned",
+        "Does 2D pre-training beat 3D labels alone and mixing from the start at equal compute when each of them has "
+        "had the same search for its own learning rate and weight decay?",
+        of,
+        budget_of=0.5,
+        factors=(TRAINING,),
+        comparisons=(
+            _claim("2D pre-training beats 3D labels alone", "2d-first", "only-3d"),
+            _claim("2D data beat 3D labels alone, whatever the order", "mixed", "only-3d"),
+            _claim("The order pays: 2D first beats mixing from the start", "2d-first", "mixed"),
+        ),
+    )
+    # Nine settings: nine thirds of the budget, then three whole ones.
+    return study.model_copy(update={"search": Search(parameters=ranges, trials=9, halving=Halving())})
 
 
 def model_size(size: str = "cpu") -> Study:
@@ -406,6 +433,7 @@ def photographs(size: str = "cpu") -> Study:
 STUDIES: Mapping[str, Callable[[str], Study]] = MappingProxyType(
     {
         "pretraining": pretraining,
+        "pretraining-tuned": pretraining_tuned,
         "model-size": model_size,
         "pretraining-length": pretraining_length,
         "pretraining-data": pretraining_data,
@@ -417,11 +445,12 @@ STUDIES: Mapping[str, Callable[[str], Study]] = MappingProxyType(
     }
 )
 
-# Of all trials of each study, by size; counting them takes torch, and a test that has it compares.
+# Of all trials of each study and its search, by size; counting them takes torch, and a test that has it compares.
 TRAINING_FLOPS: Mapping[str, Mapping[str, float]] = MappingProxyType(
     {
         "cpu": {
             "pretraining": 2.9e14,
+            "pretraining-tuned": 1.5e14,
             "model-size": 5.5e14,
             "pretraining-length": 2.4e14,
             "pretraining-data": 2.7e14,
@@ -433,6 +462,7 @@ TRAINING_FLOPS: Mapping[str, Mapping[str, float]] = MappingProxyType(
         },
         "gpu": {
             "pretraining": 9.5e17,
+            "pretraining-tuned": 3.6e17,
             "model-size": 2.0e18,
             "pretraining-length": 7.7e17,
             "pretraining-data": 8.8e17,

@@ -42,9 +42,9 @@ def print_studies(*, size: str | None = None, console: Console | None = None) ->
     for name in STUDIES:
         study = study_named(name, studies=STUDIES, size=size)
         flops = builtin_studies.TRAINING_FLOPS[size or "cpu"][name]
-        table.add_row(
-            name, study.question, f"{len(study.combinations())} x {len(study.seeds)}", f"{flops:.2g}", end_section=True
-        )
+        arms, search = len(study.combinations()), study.search
+        trials = f"{arms} x {len(study.seeds)}" + (f" + {arms} x {search.trainings} of a search" if search else "")
+        table.add_row(name, study.question, trials, f"{flops:.2g}", end_section=True)
     (console or PlainConsole()).print(table)
 
 

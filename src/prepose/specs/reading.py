@@ -182,8 +182,9 @@ def at_scale(study: Study, scale: float) -> Study:
 
 def with_seeds(study: Study, count: int) -> Study:
     """The study with so many seeds: its first ones, and the smallest numbers beside them where it names fewer."""
-    others = (seed for seed in range(count + len(study.seeds)) if seed not in study.seeds)
-    seeds = [*study.seeds, *others][:count]
+    others = (seed for seed in range(count + len(study.seeds) + 1) if seed not in study.seeds)
+    searched = study.search.seed if study.search else None
+    seeds = [seed for seed in (*study.seeds, *others) if seed != searched][:count]
     return study.model_copy(update={"seeds": tuple(seeds)})
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from prepose.errors import nearest, unknown_name
 from prepose.specs.fields import Name, NonNegative, Positive, refuse, spelt_with
 from prepose.specs.recipe import HIGHER_IS_BETTER, KnownProtocol, Recipe
+from prepose.specs.search import Search
 
 Metric = Literal["mpjpe_mm", "pa_mpjpe_mm", "n_mpjpe_mm", "pck3d_150", "auc3d", "error_px", "pck2d", "pck2d_box"]
 # Names of networks have dots.
@@ -217,6 +218,7 @@ class Study(BaseModel):
         stores: name -> samples. A recipe's source, validation or watched store `NAME` or `data/NAME` is the store NAME.
         sets: name -> what every trial is measured on.
         comparisons: What will be compared.
+        search: The search for settings that every arm is given before its trials; None: recipes are taken as they are.
         folders: What names the folders of trials: the `hash` of all that defines one, in `trials/`; or its `arm` and
             seed, in `runs/`, which people can type but which no other study can take over.
     """
@@ -234,6 +236,7 @@ class Study(BaseModel):
     stores: Annotated[dict[Name, StoreSpec], Field(min_length=1)]
     sets: Annotated[dict[Name, EvaluationSet], Field(min_length=1)]
     comparisons: tuple[Comparison, ...] = ()
+    search: Search | None = None
     folders: Literal["hash", "arm"] = "hash"
 
     @model_validator(mode="after")
@@ -244,6 +247,11 @@ class Study(BaseModel):
             faults.append(f"two factors share a name in {names}")
         if len(set(self.seeds)) != len(self.seeds):
             faults.append(f"a seed is named twice in {list(self.seeds)}")
+        if self.search is not None and self.search.seed in self.seeds:
+            faults.append(
+                f"search.seed {self.search.seed} is a seed of the study; what is chosen must not be judged by the same "
+                "draws: give the search another one"
+            )
         for name, each in self.sets.items():
             if each.store not in self.stores:
                 faults.append(

@@ -2,19 +2,20 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from prepose.errors import RecipeError, nearest
-from prepose.recipes.budget import scaled, training_flops, with_budget
 from prepose.specs.builtin_recipes import recipe_named
 from prepose.specs.overrides import override
 from prepose.specs.recipe import Recipe
 from prepose.specs.study import Level, Study
 
 ID_LENGTH = 12
+UNTUNED: Mapping[str, Sequence[str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,12 @@ class PlannedTrial:
     folder: str
 
 
-def arms_of(study: Study) -> tuple[Arm, ...]:
+def arms_of(study: Study, tuned: Mapping[str, Sequence[str]] = UNTUNED) -> tuple[Arm, ...]:
     """Every combination of levels that the study runs, with its recipe at the study's budget.
+
+    Args:
+        study: The study.
+        tuned: arm -> changes that come after its levels', as `--set` takes them.
 
     Raises:
         RecipeError: a level changes a field that its recipe does not have, or gives it a wrong value; the budget
@@ -65,7 +70,7 @@ def arms_of(study: Study) -> tuple[Arm, ...]:
         chosen = study.named(levels)
         name = arm_name(study, chosen)
         try:
-            recipe = _recipe_of(study, levels)
+            recipe = recipe_of(study, levels, tuned.get(name, ()))
             shared_by = _merged(levels, recipe)
             recipe = _at_budget(study, recipe, levels, shared_by)
             _check_stores(study, recipe)
@@ -149,7 +154,17 @@ def base_recipe(study: Study) -> Recipe:
     return study.base if isinstance(study.base, Recipe) else recipe_named(study.base)
 
 
-def _recipe_of(study: Study, levels: tuple[Level, ...]) -> Recipe:
+def recipe_of(study: Study, levels: Sequence[Level], changes: Sequence[str] = ()) -> Recipe:
+    """The recipe of an arm as long as its recipe says, before the study's budget.
+
+    Args:
+        study: The study.
+        levels: One level of each factor.
+        changes: What comes after the levels' changes, as `--set` takes it.
+
+    Raises:
+        RecipeError: a level does not fit its recipe.
+    """
     replaced = [level for level in levels if level.recipe is not None]
     if len(replaced) > 1:
         raise RecipeError(
@@ -160,8 +175,8 @@ def _recipe_of(study: Study, levels: tuple[Level, ...]) -> Recipe:
         recipe = recipe_named(replaced[0].recipe)
     for level in levels:
         recipe = _with_parts(_exchanged(recipe, level), level)
-    changes = [*study.changes, *(change for level in levels for change in level.changes)]
-    return override(recipe, changes)
+    of_levels = [change for level in levels for change in level.changes]
+    return override(recipe, [*study.changes, *of_levels, *changes])
 
 
 def _exchanged(recipe: Recipe, level: Level) -> Recipe:
@@ -213,6 +228,9 @@ def _merged(levels: tuple[Level, ...], recipe: Recipe) -> dict[str, int]:
 
 
 def _at_budget(study: Study, recipe: Recipe, levels: tuple[Level, ...], shared_by: Mapping[str, int]) -> Recipe:
+    # Counting FLOPs takes torch, which takes seconds; whoever asks for an arm's recipe alone needs none.
+    from prepose.recipes.budget import scaled, with_budget
+
     factor = 1.0
     for level in levels:
         factor *= level.budget
@@ -227,6 +245,8 @@ def _at_budget(study: Study, recipe: Recipe, levels: tuple[Level, ...], shared_b
 
 def counted_flops(arm: Arm) -> float:
     """Training FLOPs of an arm, with a stage that several trainings share counted by its part."""
+    from prepose.recipes.budget import training_flops
+
     whole = training_flops(arm.recipe)
     for stage in arm.recipe.stages:
         alone = training_flops(arm.recipe.model_copy(update={"stages": (stage,)}))

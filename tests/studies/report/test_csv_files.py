@@ -17,7 +17,8 @@ def tables(crossed_found, tmp_path_factory):
 
 
 def test_every_table_is_written(tables):
-    assert set(tables) == set(TABLES)
+    # The study here has no search for settings.
+    assert set(tables) == set(TABLES) - {"tuning"}
 
 
 def test_every_figure_stands_in_the_file_with_every_digit(tables, crossed_told):

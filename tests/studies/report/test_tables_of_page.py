@@ -1,9 +1,23 @@
 import copy
+import json
+from dataclasses import replace
 
 import pytest
 
-from prepose.studies.analysis.study_analysis import analysis_from
-from prepose.studies.report.tables_of_page import costs_table, group_tables, main_table, matrix_tables, parts_tables
+from prepose.specs.search import ArmTuning, Search, SearchRange, TriedSetting, Tuning
+from prepose.studies.analysis.facts import facts
+from prepose.studies.analysis.study_analysis import analysis_from, to_json
+from prepose.studies.report.csv_files import tuning
+from prepose.studies.report.markdown import as_markdown
+from prepose.studies.report.page import words
+from prepose.studies.report.tables_of_page import (
+    costs_table,
+    group_tables,
+    main_table,
+    matrix_tables,
+    parts_tables,
+    tuning_table,
+)
 
 
 def test_the_main_table_has_every_arm_on_every_set(found):
@@ -83,3 +97,41 @@ def test_a_matrix_stands_as_a_table(crossed_found):
     assert list(table.columns) == ["lab test", "wild test", "occluded test"]
     assert [row.head for row in table.rows] == list(matrix.rows)
     assert table.rows[0].cells[0].text == f"{matrix.cells[0][0].figure.mean:.1f}"
+
+
+def test_a_search_is_told_arm_by_arm(found):
+    def setting(number, rate, score):
+        changes = (f"*.learning_rate={rate}",)
+        return TriedSetting(
+            number=number, values={"*.learning_rate": rate}, changes=changes, trials=(f"t{number}",), scores=(score,),
+            train_flops=1e12, validation_flops=1e10,
+        )  # fmt: skip
+
+    arms = tuple(
+        ArmTuning(
+            arm=arm.name, metric="mpjpe_mm", store="lab", split="validation", chosen=1, at_edge=("*.learning_rate",),
+            settings=(setting(0, 0.1, None), setting(1, 0.002, 201.5), setting(2, 0.02, 210.25)),
+        )
+        for arm in found.arms
+    )  # fmt: skip
+    search = Search(parameters={"*.learning_rate": SearchRange(low=1e-3, high=1e-1, log=True)}, trials=3)
+    tuned = replace(found, tuning=Tuning(search=search, arms=arms))
+    assert tuning_table(found) is None and words(found)["tuning"] is None and not list(tuning(found))
+    cells = [cell.text for cell in tuning_table(tuned).rows[0].cells]
+    assert cells == [
+        "*.learning_rate=0.002",
+        "201.5 mm",
+        "201.5 to 210.2 mm",
+        "3, 1 diverged",
+        "*.learning_rate",
+        "3 TFLOP",
+    ]
+    assert "## Search for settings" in as_markdown(tuned) and "0.001 to 0.1 (log)" in as_markdown(tuned)
+    assert (
+        "3 settings for each arm by tpe, seed 1000; chosen by mpjpe_mm on lab/validation"
+        in dict(facts(tuned))["search"]
+    )
+    rows = list(tuning(tuned))
+    assert len(rows) == 3 * len(found.arms) and [row["chosen"] for row in rows[:3]] == [False, True, False]
+    plain = json.loads(json.dumps(to_json(tuned), allow_nan=False))
+    assert analysis_from(plain) == tuned and "tuning" not in to_json(found)

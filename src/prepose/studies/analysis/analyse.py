@@ -65,6 +65,7 @@ def analyse(results: StudyResults) -> StudyAnalysis:
             for arm in results.arms
         ),
         trials=tuple(_trial(results, trial) for trial in results.trials),
+        tuning=results.tuning,
     )
     return completed(found, _ledger(results))
 

@@ -19,6 +19,7 @@ def facts(found: StudyAnalysis) -> list[tuple[str, str]]:
         ("budget", budget_text(study)),
         ("trials", f"{len(done)} of {len(found.trials)} done"),
         ("compute", compute_text(done)),
+        ("search", _search(found)),
         ("report by", f"prepose {found.prepose}"),
     ]
     return [(name, value) for name, value in rows if value]
@@ -62,6 +63,21 @@ def unfinished(found: StudyAnalysis) -> list[tuple[str, str]]:
         elif trial.state == "missing":
             rows.append((name, "not run yet"))
     return rows
+
+
+def _search(found: StudyAnalysis) -> str:
+    tuning = found.tuning
+    if tuning is None:
+        return ""
+    search, arm = tuning.search, tuning.arms[0]
+    flops = ", ".join(
+        f"{flops_written(number)} {word}"
+        for number, word in ((tuning.train_flops, "training"), (tuning.validation_flops, "validation"))
+    )
+    return (
+        f"{counted(search.trials, 'setting')} for each arm by {search.sampler}, seed {search.seed}; chosen by "
+        f"{arm.metric} on {arm.store}/{arm.split}; {flops}, beside the compute of the trials"
+    )
 
 
 def machines(trials: Sequence[TrialSummary]) -> str:

@@ -7,7 +7,7 @@ found in the file. Intervals are those of 95 %; what cannot be computed is None.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cache, cached_property
 from typing import Any, Literal
 
@@ -15,6 +15,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from prepose.metrics.protocols import Protocol
 from prepose.specs.plan import PlannedStage
+from prepose.specs.search import Tuning
 from prepose.specs.study import Budget, Levels
 from prepose.studies.results.confidence import ConfidenceBin
 from prepose.studies.results.study_results import State
@@ -422,6 +423,7 @@ class StudyAnalysis:
         data: The stores, with their terms.
         across: All tasks together; None with fewer than two tasks or methods.
         checklist: A reviewer's questions.
+        tuning: The search for settings before the trials, arm by arm; None where the study has none.
     """
 
     format: int
@@ -439,6 +441,8 @@ class StudyAnalysis:
     data: tuple[DataTerms, ...] = ()
     across: AcrossTasks | None = None
     checklist: tuple[ChecklistItem, ...] = ()
+    # Left out of the file where there is none: so that results of before are the same.
+    tuning: Tuning | None = field(default=None, metadata={"absent": True})
 
     @cached_property
     def titles(self) -> Mapping[str, str]:
@@ -462,7 +466,12 @@ def to_json(value: Any) -> Any:
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
     if is_dataclass(value):
-        return {field.name: to_json(getattr(value, field.name)) for field in fields(value)}
+        found = {each: getattr(value, each.name) for each in fields(value)}
+        return {
+            each.name: to_json(inner)
+            for each, inner in found.items()
+            if inner is not None or "absent" not in each.metadata
+        }
     return value
 
 

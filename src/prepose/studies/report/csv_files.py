@@ -225,6 +225,21 @@ def data(found: StudyAnalysis) -> Iterator[Record]:
     """The stores with their terms."""
     for each in found.data:
         yield {"store": each.store, "use": each.use, "licence": each.licence or "unknown", "source": each.source}
+def tuning(found: StudyAnalysis) -> Iterator[Record]:
+    """Every setting of the search for settings, at each rung that it reached."""
+    for arm in found.tuning.arms if found.tuning else ():
+        for setting in arm.settings:
+            for rung, (trial, score) in enumerate(zip(setting.trials, setting.scores, strict=True)):
+                yield {
+                    "arm": arm.arm,
+                    "setting": setting.number,
+                    **setting.values,
+                    "rung": rung,
+                    "trial": trial,
+                    "measure": arm.metric,
+                    "validation": score,
+                    "chosen": setting.number == arm.chosen,
+                }
 
 
 TABLES: Mapping[str, Callable[[StudyAnalysis], Iterator[Record]]] = {
@@ -242,4 +257,5 @@ TABLES: Mapping[str, Callable[[StudyAnalysis], Iterator[Record]]] = {
     "improvements": improvements,
     "checklist": checklist,
     "data": data,
+    "tuning": tuning,
 }

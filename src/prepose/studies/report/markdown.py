@@ -15,6 +15,7 @@ from prepose.studies.report.tables_of_page import (
     main_table,
     matrix_tables,
     parts_tables,
+    tuning_table,
     validation_table,
 )
 
@@ -42,7 +43,11 @@ def _lines(found: StudyAnalysis) -> Iterator[str]:
     yield from _comparisons(found)
     yield from _compute(found)
     yield from _across(found)
-    for table in (*matrix_tables(found), *parts_tables(found), *group_tables(found), costs_table(found)):
+    tuning = tuning_table(found)
+    searched = () if tuning is None else (tuning,)
+    for table in (
+        *matrix_tables(found), *parts_tables(found), *group_tables(found), costs_table(found), *searched
+    ):  # fmt: skip
         yield from wide(table)
     missing = unfinished(found)
     if missing:

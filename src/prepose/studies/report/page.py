@@ -17,6 +17,7 @@ from prepose.studies.report.tables_of_page import (
     main_table,
     matrix_tables,
     parts_tables,
+    tuning_table,
     validation_table,
 )
 from prepose.studies.statistics.interval import Interval
@@ -53,6 +54,7 @@ def words(found: StudyAnalysis) -> dict[str, Any]:
         "checklist": found.checklist,
         "validation_table": validation_table(found),
         "data_terms": found.data,
+        "tuning": tuning_table(found),
         "matrix_tables": [*matrix_tables(found)],
         "parts_tables": [*parts_tables(found)],
         "group_tables": [*group_tables(found)],

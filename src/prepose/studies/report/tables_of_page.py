@@ -183,6 +183,40 @@ def costs_table(found: StudyAnalysis) -> WideTable:
     )  # fmt: skip
 
 
+def tuning_table(found: StudyAnalysis) -> WideTable | None:
+    """What setting was chosen for each arm, among how many; None without a search."""
+    if found.tuning is None:
+        return None
+    search, rows = found.tuning.search, []
+    for arm in found.tuning.arms:
+        chosen = arm.setting
+        last = [setting.scores[-1] for setting in arm.settings if len(setting.scores) == len(chosen.scores)]
+        known = [score for score in last if score is not None]
+        diverged = sum(None in setting.scores for setting in arm.settings)
+        texts = [
+            ", ".join(chosen.changes),
+            figure(chosen.scores[-1], arm.metric),
+            f"{figure(min(known), arm.metric, unit=False)} to {figure(max(known), arm.metric)}",
+            f"{len(arm.settings)}" + (f", {diverged} diverged" if diverged else ""),
+            ", ".join(arm.at_edge) or NONE,
+            flops_written(sum(setting.train_flops for setting in arm.settings)),
+        ]
+        rows.append(Row(arm.arm, arm.arm, [Cell(text) for text in texts]))
+    ranges = ", ".join(f"{name} {spread.written}" for name, spread in search.parameters.items())
+    halved = f"; the worse were stopped early, over {len(search.rungs)} rungs" if search.halving else ""
+    return WideTable(
+        title="Search for settings",
+        note=f"Every arm had the same search before its trials: {search.trials} settings of {ranges} by "
+        f"{search.sampler}, each a training of {search.part:.3g} of the arm's budget{halved}. The validation chose, "
+        f"with seed {search.seed}, which no trial has; test sets were not looked at. At an end of its range: the best "
+        "may lie beyond. Scores: of the settings that went as far as the chosen one.",
+        label="trained",
+        groups=(),
+        columns=("chosen", "validation", "scores", "settings", "at an end of its range", "training"),
+        rows=rows,
+    )
+
+
 def _memory(costs: Costs) -> float | None:
     return costs.peak_device_memory_bytes or costs.peak_memory_bytes
 

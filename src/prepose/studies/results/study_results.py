@@ -17,6 +17,7 @@ from prepose.files import inside, read_object, read_object_if_any
 from prepose.metrics.protocols import Protocol, protocol_from_json
 from prepose.specs.plan import Plan, PlannedArm, PlannedRun
 from prepose.specs.reading import FORMAT, checked, listed
+from prepose.specs.search import Tuning
 from prepose.specs.study import EvaluationSet, Study
 
 State = Literal["done", "failed", "missing"]
@@ -72,6 +73,7 @@ class StudyResults:
         size: Size of a built-in study.
         budget_scale: The budget was this many times the study's own.
         trials: Every planned trial.
+        tuning: What the search for settings came to; None where the study has none.
     """
 
     folder: Path
@@ -80,6 +82,7 @@ class StudyResults:
     size: str | None
     budget_scale: float
     trials: tuple[TrialResult, ...]
+    tuning: Tuning | None = None
 
     @property
     def done(self) -> tuple[TrialResult, ...]:
@@ -129,7 +132,8 @@ def read_study(folder: Path) -> StudyResults:
     head, study = _definition(folder)
     plan = _plan(folder)
     trials = tuple(_trial(folder, study, each) for each in plan.trials)
-    results = StudyResults(folder, study, plan, head.get("size"), float(head.get("budget_scale", 1.0)), trials)
+    scale = float(head.get("budget_scale", 1.0))
+    results = StudyResults(folder, study, plan, head.get("size"), scale, trials, _tuning(folder, study))
     if not results.done:
         failed = sum(trial.state == "failed" for trial in trials)
         raise DataError(
@@ -183,6 +187,19 @@ def _plan(folder: Path) -> Plan:
     if again:
         raise _damaged(path, [f"{again[0]}: is there twice"])
     return plan
+
+
+def _tuning(folder: Path, study: Study) -> Tuning | None:
+    """What the search came to; a study that has one has no trials before it ended."""
+    if study.search is None:
+        return None
+    path = inside(folder, "tuning.json")
+    if not path.is_file():
+        raise DataError(f"{folder}: its search for settings has not ended; run `prepose study` on it again")
+    tuning, faults = checked(Tuning, read_object(path, advice="run `prepose study` again"))
+    if tuning is None:
+        raise _damaged(path, faults)
+    return tuning
 
 
 def _damaged(path: Path, faults: Sequence[str]) -> DataError:

@@ -13,21 +13,16 @@ from prepose.models.flops import count_parameters
 from prepose.recipes.budget import training_flops
 from prepose.recipes.run import environment
 from prepose.specs.study import Study
-from prepose.studies.engines.local import Engine, Failure, Job, Outcome, cores, run_jobs
+from prepose.studies.engines.local import Engine, Failure, cores, run_jobs
 from prepose.studies.run.checks import check_sets
-from prepose.studies.run.folder import (
-    attempts_at,
-    claim_folder,
-    definition,
-    keep_plan,
-    note_failure,
-    note_session,
-)
-from prepose.studies.run.live_table import Expected, live_table
+from prepose.studies.run.folder import claim_folder, definition, keep_plan, note_session
+from prepose.studies.run.live_table import Expected
 from prepose.studies.run.other_studies import check_others, take_over
 from prepose.studies.run.planning import DEFAULT_SETTINGS, Planned, RunSettings, check_device, machine_of, plan_study
+from prepose.studies.run.search import check_search, run_search, tuned
 from prepose.studies.run.stores import draw_worlds
-from prepose.studies.run.trial_work import TrialOrder, carry_out, is_done, placed_set
+from prepose.studies.run.trial_jobs import run_orders
+from prepose.studies.run.trial_work import TrialOrder, is_done, placed_set
 from prepose.studies.tables import flops_written, number_of
 from prepose.studies.trials import base_recipe, counted_flops, on_stores
 
@@ -74,6 +69,7 @@ def run_study(
     console = console or Console(quiet=True)
     check_device(settings.accelerator, cluster=settings.cluster)
     planned = plan_study(study, out, settings=settings)
+    check_search(planned.study)
     check_others(settings.trials_of)
     with locked(out / LOCK, f"is running the study in {out}"):
         wanted = definition(study, base_recipe(study), size=settings.size, budget_scale=settings.budget_scale)
@@ -82,7 +78,11 @@ def run_study(
         machine, resources = machine_of(out, settings)
         planned = replace(planned, machine=machine, resources=resources)
         check_device(planned.machine.accelerator, cluster=planned.cluster)
-        keep_plan(out, planned.as_json(), extend=settings.extend)
+        if study.search is None:
+            keep_plan(out, planned.as_json(), extend=settings.extend)
+        elif not (out / "plan.json").exists():
+            # The trials are known when their settings are; until then the machine is kept, on which rounding depends.
+            keep_plan(out, planned.as_json() | {"trials": []}, extend=settings.extend)
         note_session(out, environment())
         if planned.cluster:
             # Without jobs it only checks whether it could run any, before minutes are spent on rendering.
@@ -91,6 +91,12 @@ def run_study(
         with split_progress(console) as show:
             draw_worlds(planned.study, planned.folders, workers=cores(), progress=show)
         check_sets(planned.study, planned.arms, planned.folders)
+        if study.search is not None:
+            found = run_search(out, planned, engine=engine, console=console)
+            if found.tuning is None:
+                return StudyEnd(out, 0, found.failures, planned.folders)
+            planned = tuned(planned, found.tuning)
+            keep_plan(out, planned.as_json(), extend=settings.extend)
         orders = _orders(out, planned)
         if settings.trials_of:
             taken = take_over(orders, settings.trials_of)
@@ -123,22 +129,12 @@ def _run_trials(
     done = [trial.id for trial in trials if is_done(orders[trial.id].folder, orders[trial.id].sets)]
     for name in done:
         _without_left_lock(orders[name].folder)
-    attempts = {trial.id: attempts_at(orders[trial.id].folder) for trial in trials}
-    failures: dict[str, Failure] = {}
-    jobs = [Job(trial.id, carry_out, (orders[trial.id],)) for trial in trials if trial.id not in done]
     shared = (out, *dict.fromkeys(planned.folders.values()))
     resources = replace(planned.resources, shared=shared if planned.cluster else ())
     for line in _start_of(planned, done):
         console.print(line, highlight=False, soft_wrap=True)
-    with live_table(console, expected, done) as table:
-
-        def on_done(name: str, outcome: Outcome) -> None:
-            if outcome.failure is not None:
-                failures[expected[name].title] = outcome.failure
-                note_failure(orders[name].folder, outcome.failure, attempts[name] + 1)
-            table.finished(name, outcome.failure)
-
-        engine(jobs, resources=resources, tick=table.tick, on_done=on_done)
+    found = run_orders(orders, expected, done, resources=resources, engine=engine, console=console)
+    failures = {expected[name].title: failure for name, failure in found.items()}
     if not failures:
         folder, store = orders[trials[-1].id].folder, next(iter(orders[trials[-1].id].sets.values())).store
         console.print(

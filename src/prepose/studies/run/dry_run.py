@@ -20,6 +20,7 @@ from prepose.specs.study import Study
 from prepose.studies.engines.local import Engine, run_jobs
 from prepose.studies.run.other_studies import check_others, done_elsewhere
 from prepose.studies.run.planning import DEFAULT_SETTINGS, Planned, RunSettings, image_px, plan_study
+from prepose.studies.run.search import check_search, known_tuning, search_flops, search_line, tuned
 from prepose.studies.run.step_speed import IMAGES, StepCost, step_costs, step_key
 from prepose.studies.run.stores import missing_splits
 from prepose.studies.run.trial_work import is_done, placed_set
@@ -58,6 +59,25 @@ class ArmForecast:
 
 
 @dataclass(frozen=True)
+class SearchForecast:
+    """What the search for settings would take, before the trials.
+
+    Attributes:
+        trainings: Of all arms.
+        train_flops: Of all of them.
+        seconds: Of what is not done: all, or none of it.
+        done: Whether it has ended.
+        line: In words.
+    """
+
+    trainings: int
+    train_flops: float
+    seconds: float
+    done: bool
+    line: str
+
+
+@dataclass(frozen=True)
 class Forecast:
     """What a study would take.
 
@@ -71,6 +91,7 @@ class Forecast:
         seconds: Of all trials that are not done.
         samples_to_draw: Samples of worlds that are not there yet.
         notes: How the numbers were found.
+        search: The search before the trials; None where the study has none.
     """
 
     study: str
@@ -82,6 +103,7 @@ class Forecast:
     seconds: float
     samples_to_draw: int
     notes: tuple[str, ...]
+    search: SearchForecast | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -100,6 +122,9 @@ def forecast(
     """
     check_others(settings.trials_of)
     planned = plan_study(study, out, settings=settings)
+    check_search(planned.study)
+    tuning = known_tuning(out, planned.study) if study.search else None
+    planned = planned if tuning is None else tuned(planned, tuning)
     machine, resources, folders = planned.machine, planned.resources, planned.folders
     recipes = [arm.recipe for arm in planned.arms]
     px = max(image_px(planned.study, recipe) for recipe in recipes)
@@ -124,6 +149,22 @@ def forecast(
             "and evaluation by their forward FLOPs at the same rate.",
             "Memory: the peak of the process in those steps, and its cache of decoded images (at most 512 MB).",
         ),
+        search=_search_forecast(planned, seconds, done=tuning is not None),
+    )
+
+
+def _search_forecast(planned: Planned, seconds: Mapping[str, float], *, done: bool) -> SearchForecast | None:
+    search = planned.study.search
+    if search is None:
+        return None
+    # A training of the search has no test sets; the time is a little too long.
+    whole = search.whole_trainings * sum(seconds.values()) / max(1, min(planned.resources.at_once, len(planned.arms)))
+    return SearchForecast(
+        trainings=search.trainings * len(planned.arms),
+        train_flops=search_flops(planned.study, planned.arms),
+        seconds=0.0 if done else whole,
+        done=done,
+        line=search_line(planned.study, planned.arms),
     )
 
 
@@ -212,5 +253,11 @@ def print_forecast(found: Forecast, console: Console | None = None) -> None:
         f"{number_of(len(found.trials), 'trial')}, {done} done; {found.jobs} in parallel on {found.accelerator}, "
         f"{number_of(found.threads, 'thread')} each: about {duration(found.seconds)}{drawing}"
     )
-    for line in (whole, *found.notes):
+    before = () if found.search is None else (_search_words(found.search),)
+    for line in (*before, whole, *found.notes):
         console.print(line, highlight=False)
+
+
+def _search_words(search: SearchForecast) -> str:
+    """What the search takes, in a line."""
+    return f"{search.line}; {'done' if search.done else f'about {duration(search.seconds)} before the trials'}"

@@ -4,6 +4,7 @@
 STUDY/study.json      the definition, its size and budget scale
       plan.json       arms with their cost, trials with their arm and seed
       environment.json  versions, machine, command line; one entry for each session
+      tuning.json     what the search for settings came to, where the study has one; its trainings are in tuning/ID/
       stores/         the worlds that the study drew, unless they are kept elsewhere
       trials/ID/      a run folder; evaluations/SET.npz and .json; costs.json when it is done, failure.json if it failed
                       (runs/ARM-seedN/ where the study names folders by arm)
@@ -38,6 +39,8 @@ def definition(study: Study, base: Recipe, *, size: str | None, budget_scale: fl
     if study.folders == "hash":
         # So that studies that are there, which do not say it, are the same.
         del plain["folders"]
+    if study.search is None:
+        del plain["search"]
     return {"format": FORMAT, "study": plain, "size": size, "budget_scale": budget_scale}
 
 
