@@ -57,6 +57,10 @@ VERBS = {
         "--fov", "--camera", "--skeleton", "--threshold", "--format", "--export", "--angles",
         "--draw", "--overwrite", "--device",
     },
+    "serve": {
+        "network", "--host", "--port", "--detector", "--score", "--max-mb", "--max-megapixels", "--max-frames",
+        "--device",
+    },
     "export": {"network", "--out", "--format", "--flip-test"},
     "version": set(),
     "skeletons": {"source", "target"},
