@@ -105,7 +105,6 @@ def main(folder: Path) -> None:
     with video_file(folder / "exercise.mp4") as write:
         for index, each in enumerate(pictures):
             write(each, index / RATE)
-    write_jpeg(folder / "exercise.jpg", pictures[0])
     corners = np.array(boxes)[:, 0]
     low, high = corners[:, :2].min(axis=0), (corners[:, :2] + corners[:, 2:]).max(axis=0)
     print("exercise.mp4", np.round([*low, *(high - low)]).astype(int).tolist())

@@ -95,7 +95,7 @@ def _box(line: str) -> BoxXywh:
         x, y, width, height = (float(part) for part in line.replace(",", " ").split())
     except ValueError as error:
         raise DataError(
-            f"box {shortened(line.strip())!r}: expected four numbers, x, y, width, height in px, such as 120, 40, 300, 600"
+            f"box {shortened(line.strip())!r}: expected x, y, width, height in px, such as 120, 40, 300, 600"
         ) from error
     return np.array([x, y, width, height])
 

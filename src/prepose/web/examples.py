@@ -21,9 +21,9 @@ class Example:
     boxes: tuple[tuple[int, int, int, int], ...]
 
     @property
-    def picture(self) -> Path:
-        """An image of it."""
-        return (FOLDER / self.file).with_suffix(".jpg")
+    def path(self) -> Path:
+        """Where the file is."""
+        return FOLDER / self.file
 
     @property
     def boxes_text(self) -> str:

@@ -73,9 +73,8 @@ def _layout(answers: Answers, about: str) -> _Controls:
                     camera = gr.Image(label="Camera", sources=["webcam"], type="filepath", format="png", height=260)
             examples = gr.Dataset(
                 label="Examples: synthetic people",
-                components=[gr.Image(visible=False)],
-                samples=[[str(each.picture)] for each in EXAMPLES],
-                sample_labels=[each.title for each in EXAMPLES],
+                components=[gr.Textbox(visible=False)],
+                samples=[[each.title] for each in EXAMPLES],
                 type="index",
                 elem_id="examples",
             )
