@@ -27,7 +27,7 @@ _SWITCHES = (
 )  # fmt: skip
 # The descriptors that Chromium reads commands from and writes answers to.
 _COMMANDS, _ANSWERS = 3, 4
-_PATIENCE = 60.0
+_PATIENCE = 180.0
 
 
 def find_chromium() -> str | None:

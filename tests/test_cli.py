@@ -53,8 +53,8 @@ VERBS = {
     "report": {"folder", "--stores"},
     "compare": {"runs", "--data", "--split", "--protocol", "--page", "--device", "--json"},
     "predict": {
-        "inputs", "--out", "--webcam", "--seconds", "--box", "--boxes", "--detector", "--score", "--whole-image", "--smooth",
-        "--focal", "--fov", "--camera", "--skeleton", "--threshold", "--format", "--export", "--angles",
+        "inputs", "--out", "--webcam", "--seconds", "--box", "--boxes", "--detector", "--score", "--whole-image",
+        "--smooth", "--focal", "--fov", "--camera", "--skeleton", "--threshold", "--format", "--export", "--angles",
         "--draw", "--overwrite", "--device",
     },
     "serve": {
