@@ -1,4 +1,5 @@
 import json
+from itertools import count
 
 import numpy as np
 import pytest
@@ -155,12 +156,20 @@ def test_a_webcam_in_place_of_inputs(weights, tmp_path, monkeypatch):
         def release(self):
             pass
 
-    monkeypatch.setattr(webcam.webcam, "__kwdefaults__", {"seconds": None, "open_capture": lambda number: Camera()})
-    words = [str(weights), "--webcam", "0", "--seconds", "0.2", "--out", str(tmp_path / "out")]
+    usual = webcam.webcam
+    clock = count(step=0.1)
+    monkeypatch.setattr(
+        webcam,
+        "webcam",
+        lambda number, *, seconds: usual(
+            number, seconds=seconds, open_capture=lambda _: Camera(), clock=lambda: next(clock)
+        ),
+    )
+    words = [str(weights), "--webcam", "0", "--seconds", "0.25", "--out", str(tmp_path / "out")]
     done = CliRunner().invoke(predict_app, words)
     assert done.exit_code == 0, done.output
     found = rows(tmp_path)
-    assert {row["image"] for row in found} == {"webcam0"} and [row["frame"] for row in found] == list(range(len(found)))
+    assert {row["image"] for row in found} == {"webcam0"} and [row["frame"] for row in found] == [0, 1, 2]
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"poses.jsonl", "webcam0_pose.mp4"}
 
 

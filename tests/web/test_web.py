@@ -54,7 +54,7 @@ def test_an_image_with_two_people(answers, photo):
     # The name that a user knows, not where the file lies.
     assert {line["image"] for line in lines} == {photo.name}
     assert all(each.pixels is None for each in found.frames[0].people)
-    view = view_of(found, 0, 2, 0)
+    view = view_of(found, 0, 2, 0.0)
     assert view.picture.is_file() and "<meter" in view.table
     said = answers().said_of(found, "1,2,30,40")
     assert "2 people" in said and "<b>" not in said and "whole image" not in said
@@ -71,7 +71,7 @@ def test_a_video_is_taken_up_to_a_number_of_frames(answers, tmp_path):
     assert steps == [(1, 3), (2, 3), (3, 3)]
     assert "whole image was taken" in answers().said_of(found, "")
     # Beyond the ends there is the nearest frame.
-    assert view_of(found, 99, 1, 0).picture == found.frames[2].picture
+    assert view_of(found, 99, 1, 0.0).picture == found.frames[2].picture
 
 
 def test_a_large_image_is_shown_smaller(answers, tmp_path):
@@ -88,7 +88,7 @@ def test_nobody_is_said(answers, photo):
     found = alone.estimate(photo, "", smooth=False)
     assert found.people == [] and found.downloads == ()
     assert "nobody found" in alone.said_of(found, "") and "warning" in alone.said_of(found, "")
-    assert view_of(found, 0, None, 0).figure is None
+    assert view_of(found, 0, None, 0.0).figure is None
 
 
 @pytest.mark.parametrize(
@@ -119,11 +119,11 @@ def test_a_file_that_is_no_image_is_named_without_its_folder(answers, tmp_path, 
 def test_a_pose_is_seen_as_the_camera_sees_it_and_from_the_side(answers, photo):
     (person,) = answers().estimate(photo, "", smooth=False).frames[0].people
     reach = reach_of([person])
-    figure = pose_figure(person, reach=reach, azimuth=0)
+    figure = pose_figure(person, reach=reach, azimuth=0.0)
     json.dumps(figure, allow_nan=False)
     eye = figure["layout"]["scene"]["camera"]["eye"]
     assert eye["x"] == pytest.approx(0) and eye["y"] < 0
-    assert pose_figure(person, reach=reach, azimuth=90)["layout"]["scene"]["camera"]["eye"]["x"] > 0
+    assert pose_figure(person, reach=reach, azimuth=90.0)["layout"]["scene"]["camera"]["eye"]["x"] > 0
     joints = figure["data"][-1]
     away = np.array([joints["x"], joints["y"], joints["z"]]).T
     np.testing.assert_allclose(away, person.joints_root[:, [0, 2, 1]] * (1, 1, -1), atol=0.06)

@@ -28,7 +28,11 @@ class Capture(Protocol):
 
 
 def webcam(
-    number: int, *, seconds: float | None = None, open_capture: Callable[[int], Capture] = cv2.VideoCapture
+    number: int,
+    *,
+    seconds: float | None = None,
+    open_capture: Callable[[int], Capture] = cv2.VideoCapture,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Source:
     """The frames of a camera as they come, with the time since the first one.
 
@@ -38,6 +42,7 @@ def webcam(
         number: The camera's number, from 0, as the system counts.
         seconds: When to stop; None: at Ctrl-C.
         open_capture: Opens the camera.
+        clock: Tells the time, s.
 
     Raises:
         DataError: the camera cannot be opened. Iterating raises it where the camera gives no more frames.
@@ -47,16 +52,16 @@ def webcam(
         capture.release()
         raise DataError(f"--webcam {number}: the camera cannot be opened; expected the number of one, from 0")
     name = f"webcam{number}"
-    return Source(Path(name), moving=True, total=None, frames=lambda: _frames(capture, name, seconds))
+    return Source(Path(name), moving=True, total=None, frames=lambda: _frames(capture, name, seconds, clock))
 
 
-def _frames(capture: Capture, name: str, seconds: float | None) -> Iterator[Frame]:
+def _frames(capture: Capture, name: str, seconds: float | None, clock: Callable[[], float]) -> Iterator[Frame]:
     index, start, before = 0, 0.0, -1.0
     try:
         with _stopped_by_ctrl_c() as stopped:
             while not stopped.is_set():
                 there, pixels = capture.read()
-                now = time.monotonic()
+                now = clock()
                 if not there or pixels is None:
                     raise DataError(f"{name}: the camera gives no more frames; {index} frames are kept")
                 start = now if index == 0 else start

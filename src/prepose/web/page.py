@@ -18,7 +18,9 @@ from prepose.web.examples import EXAMPLES, Example
 TITLE = "prepose: 3D poses from photos and videos"
 CSS = (files("prepose.web") / "page.css").read_text(encoding="utf-8")
 # Without the fonts that Gradio's themes take from a font server.
-THEME = gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"])
+THEME = gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]).set(
+    block_info_text_color="*neutral_600", block_info_text_color_dark="*neutral_300"
+)
 # Files of a page that nobody uses are removed after an hour, looked for every ten minutes, s.
 _KEPT_SECONDS, _LOOKED_FOR_SECONDS = 3600, 600
 _START_AZIMUTH = 20
@@ -78,7 +80,7 @@ def _layout(answers: Answers, about: str) -> _Controls:
                 type="index",
                 elem_id="examples",
             )
-            with gr.Accordion("Who is in it", open=True):
+            with gr.Accordion("Who is in it", open=False):
                 usual = "whom the detector finds" if answers.find else "one person who fills the image"
                 boxes = gr.Textbox(
                     label="Boxes: x, y, width, height, px; a person a line",
@@ -101,7 +103,7 @@ def _results() -> dict[str, Any]:
     with gr.Row(equal_height=True):
         picture = gr.Image(
             label="Photo", type="filepath", format="jpeg", interactive=False, height=430, buttons=["fullscreen"],
-            elem_id="picture", min_width=300,
+            alt_text="The photo with the poses drawn on it", elem_id="picture", min_width=300,
         )  # fmt: skip
         pose = gr.Plot(label="Pose in 3D: drag to turn", elem_id="pose", min_width=300)
     frame = gr.Slider(0, 1, step=1, label="Frame", visible=False, elem_id="frame", buttons=[])

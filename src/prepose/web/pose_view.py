@@ -13,7 +13,7 @@ from prepose.predict.prediction import Prediction
 _SIDES: Sequence[tuple[str, Rgb]] = (("right side", RIGHT), ("left side", LEFT), ("middle", MIDDLE))
 _HEIGHT = 430
 _DISTANCE, _ABOVE = 1.6, 0.35  # of the eye from the middle of the plot, in units of half its side
-_INK, _GRID = "#6b7280", "#d3d8e0"
+_INK, _WALL, _GRID = "#6b7280", "#f1f4f8", "#d3d8e0"
 _MARKS = {
     JointMark.OK: "",
     JointMark.LOW_CONFIDENCE: "low",
@@ -56,7 +56,7 @@ def pose_figure(person: Prediction, *, reach: float, azimuth: float) -> dict[str
             **{f"{name}axis": _axis(title, reach) for name, title in (("x", "right"), ("y", "away"), ("z", "up"))},
         },
     }
-    return {"data": [*traces, _joints(person, joints)], "layout": layout}
+    return {"data": [*traces, _joints(person, joints)], "layout": layout, "config": {"displayModeBar": False}}
 
 
 def _bones(person: Prediction, joints: np.ndarray, name: str, colour: Rgb) -> dict[str, Any]:
@@ -99,10 +99,10 @@ def _axis(title: str, reach: float) -> dict[str, Any]:
         "title": {"text": title},
         "range": [-reach, reach],
         "showbackground": True,
-        "backgroundcolor": "rgba(128,140,160,0.08)",
+        "backgroundcolor": _WALL,
         "gridcolor": _GRID,
         "zeroline": False,
-        "showticklabels": False,
+        "tickfont": {"size": 10},
     }
 
 
@@ -122,6 +122,6 @@ def confidence_table(person: Prediction) -> str:
         rows.append(f"<tr>{named}<td class='bar'>{bar}</td>{places}<td>{_MARKS[JointMark(mark)]}</td></tr>")
     heads = "".join(
         f"<th scope='col'>{head}</th>"
-        for head in ("joint", "confidence", "x, y (px)", "x, y, z from the pelvis (mm)", "")
+        for head in ("joint", "confidence", "x, y (px)", "from the pelvis: x, y, z (mm)", "")
     )
     return f"<table class='joints'><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
