@@ -12,7 +12,7 @@ from prepose.predict.prediction import Prediction
 
 _SIDES: Sequence[tuple[str, Rgb]] = (("right side", RIGHT), ("left side", LEFT), ("middle", MIDDLE))
 _HEIGHT = 430
-_DISTANCE, _ABOVE = 1.6, 0.35  # of the eye from the middle of the plot, in units of half its side
+_DISTANCE, _ABOVE = 2.1, 0.45  # of the eye from the middle of the plot, in units of half its side
 _INK, _WALL, _GRID = "#6b7280", "#f1f4f8", "#d3d8e0"
 _MARKS = {
     JointMark.OK: "",
@@ -81,7 +81,7 @@ def _joints(person: Prediction, joints: np.ndarray) -> dict[str, Any]:
         "type": "scatter3d",
         "mode": "markers",
         **_columns(joints[known]),
-        "marker": {"size": 4, "color": "#3a3f48"},
+        "marker": {"size": 3, "color": "#3a3f48"},
         "text": [text for text, shown in zip(texts, known, strict=True) if shown],
         "hoverinfo": "text",
         "name": "joints",
