@@ -27,7 +27,7 @@ _SWITCHES = (
 )  # fmt: skip
 # The descriptors that Chromium reads commands from and writes answers to.
 _COMMANDS, _ANSWERS = 3, 4
-_PATIENCE = 60.0
+_PATIENCE = 180.0
 
 
 def find_chromium() -> str | None:
@@ -136,12 +136,12 @@ def _write(descriptor: int, message: bytes) -> None:
 
 
 @contextmanager
-def open_page(chromium: str, page: Path, profile: Path) -> Iterator[Tab]:
-    """A file opened in a browser of its own, which ends with the block.
+def open_page(chromium: str, page: Path | str, profile: Path) -> Iterator[Tab]:
+    """A page opened in a browser of its own, which ends with the block.
 
     Args:
         chromium: The browser's executable.
-        page: The file.
+        page: The file, or an address.
         profile: An empty folder for what the browser keeps.
     """
     # Out of the way of the two numbers that they become in the browser.
@@ -159,7 +159,7 @@ def open_page(chromium: str, page: Path, profile: Path) -> Iterator[Tab]:
         tab.session = tab.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log"):
             tab.ask(f"{domain}.enable")
-        tab.ask("Page.navigate", url=page.resolve().as_uri())
+        tab.ask("Page.navigate", url=page if isinstance(page, str) else page.resolve().as_uri())
         yield tab
     finally:
         # The whole group: renderers and the graphics process outlive a browser that is killed alone.

@@ -59,13 +59,17 @@ VERBS = {
         "studies", "--have-2d", "--have-3d", "--budget", "--next", "--set", "--training", "--measure", "--json",
     },
     "predict": {
-        "inputs", "--out", "--box", "--boxes", "--detector", "--score", "--whole-image", "--smooth", "--focal",
-        "--fov", "--camera", "--skeleton", "--threshold", "--format", "--export", "--angles",
+        "inputs", "--out", "--webcam", "--seconds", "--box", "--boxes", "--detector", "--score", "--whole-image",
+        "--smooth", "--focal", "--fov", "--camera", "--skeleton", "--threshold", "--format", "--export", "--angles",
         "--draw", "--overwrite", "--device",
     },
     "export": {"network", "--out", "--format", "--flip-test", "--calibrate"},
     "import-checkpoint": {"file", "--out", "--skeleton", "--size", "--pixels", "--readout"},
     "push": {"network", "name", "--to-folder", "--evaluation", "--license", "--private", "--terms-read"},
+    "serve": {
+        "network", "--host", "--port", "--detector", "--score", "--max-mb", "--max-megapixels", "--max-frames",
+        "--device",
+    },
     "version": set(),
     "skeletons": {"source", "target"},
     "data add": {

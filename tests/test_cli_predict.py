@@ -1,4 +1,5 @@
 import json
+from itertools import count
 
 import numpy as np
 import pytest
@@ -140,3 +141,40 @@ def test_poses_stay_where_an_export_is_refused(predict, folder, tmp_path):
     with pytest.raises(DataError, match=r"angles\.csv: exists.*the poses are in"):
         predict(folder / "2.jpg", "--angles")
     assert len(rows(tmp_path)) == 1 and (tmp_path / "out" / "angles.csv").read_text() == "mine"
+
+
+def test_a_webcam_in_place_of_inputs(weights, tmp_path, monkeypatch):
+    from prepose.predict import webcam
+
+    class Camera:
+        def isOpened(self):  # noqa: N802
+            return True
+
+        def read(self):
+            return True, np.full((60, 80, 3), 90, np.uint8)
+
+        def release(self):
+            pass
+
+    usual = webcam.webcam
+    clock = count(step=0.1)
+    monkeypatch.setattr(
+        webcam,
+        "webcam",
+        lambda number, *, seconds: usual(
+            number, seconds=seconds, open_capture=lambda _: Camera(), clock=lambda: next(clock)
+        ),
+    )
+    words = [str(weights), "--webcam", "0", "--seconds", "0.25", "--out", str(tmp_path / "out")]
+    done = CliRunner().invoke(predict_app, words)
+    assert done.exit_code == 0, done.output
+    found = rows(tmp_path)
+    assert {row["image"] for row in found} == {"webcam0"} and [row["frame"] for row in found] == [0, 1, 2]
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"poses.jsonl", "webcam0_pose.mp4"}
+
+
+def test_a_webcam_and_inputs_exclude_each_other(predict, folder, tmp_path):
+    with pytest.raises(DataError, match=r"--webcam 0 takes the place of inputs; leave out .*2\.jpg"):
+        predict(folder / "2.jpg", "--webcam", "0")
+    with pytest.raises(DataError, match="--seconds"):
+        predict(folder / "2.jpg", "--seconds", "3")

@@ -19,6 +19,7 @@ from prepose.cli_networks import networks_app
 from prepose.cli_options import AsJson, Device, Out, Workers, say_if_imported, stoppable
 from prepose.cli_predict import predict_app
 from prepose.cli_score import score_app
+from prepose.cli_serve import serve_app
 from prepose.cli_study import study_app
 from prepose.errors import DataError, RecipeError, explained, one_line
 from prepose.worker import terminated_as_if_interrupted
@@ -35,6 +36,7 @@ app.add_typer(study_app)
 app.add_typer(score_app)
 app.add_typer(predict_app)
 app.add_typer(networks_app)
+app.add_typer(serve_app)
 
 # Exit codes: 0 done, 1 done with findings or failed trials, 2 refused, and
 INTERRUPTED, AT_FAULT = 130, 70  # as shells say it of Ctrl-C, and sysexits.h of a fault in a program

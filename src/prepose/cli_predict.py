@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +14,7 @@ from prepose.errors import DataError, one_line, shortened
 if TYPE_CHECKING:
     from prepose.arrays import BoxXywh
     from prepose.predict.files import Outcome
+    from prepose.predict.frames import Source
     from prepose.predict.people import Finder
 
 predict_app = typer.Typer()
@@ -23,15 +24,20 @@ _PEOPLE, _CAMERA, _RESULTS = "Who is in the image", "Camera (one of them)", "Res
 
 @predict_app.command()
 def predict(
+    out: Out,
     inputs: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             help="Images, animations (GIF, WebP), videos, folders of them, or patterns. The first may be a network: a "
             "run folder, weights file, exported .onnx model, .pth checkpoint to import, hf:OWNER/NAME, or the name of "
             "one that ships (default: lite0-synthetic).",
         ),
-    ],
-    out: Out,
+    ] = None,
+    webcam: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=0, help="Take a camera of this machine in place of inputs, from 0; Ctrl-C ends."),
+    ] = None,
+    seconds: Annotated[float | None, typer.Option(min=0, help="End --webcam after this time.")] = None,
     box: Annotated[
         list[str] | None,
         typer.Option(
@@ -125,27 +131,41 @@ def predict(
     from prepose.console import counted_progress
     from prepose.predict.camera_choice import camera_choice
     from prepose.predict.frames import find_inputs
-    from prepose.predict.networks import network_and_inputs
+    from prepose.predict.networks import DEFAULT, network_and_inputs
 
-    run, files = network_and_inputs(inputs)
-    if len(files) == len(inputs):
+    words = inputs or []
+    _check_webcam(words, webcam, seconds)
+    run, files = network_and_inputs(words) if webcam is None else (Path(words[0] if words else DEFAULT), [])
+    if len(files) == len(words):
         _warn(f"network: {run}, which ships with prepose; another one may be named before the inputs")
-    paths = find_inputs(files)
+    paths = find_inputs(files) if webcam is None else [Path(f"webcam{webcam}")]
     exports = _exports(export or (), skeleton, angles=angles)
     camera_of = camera_choice(focal_px=focal, fov_deg=fov, file=camera)
     finder = _finder(_Asked(box, boxes, detector, whole_image, score, device), paths)
     # Only now, as these take torch, which takes seconds.
     from prepose.predict.files import Output, predict_files
     from prepose.predict.stream import Settings
+    from prepose.predict.webcam import webcam as open_webcam
 
     output = Output(out, tuple(formats or ()), skeleton, draw, overwrite)
+    sources: Sequence[Path | Source] = paths
     settings = Settings(finder, camera_of, smooth=smooth, threshold=threshold)
+    if webcam is not None:
+        # A camera does not wait for a batch.
+        sources, settings = [open_webcam(webcam, seconds=seconds)], replace(settings, batch_size=1)
     kept = "the poses so far are in poses.jsonl; rerun with --overwrite to begin again"
     with stoppable(kept), counted_progress("poses", unit="frames") as show:
-        outcome = predict_files(run, paths, output, settings, device=device, progress=show)
+        outcome = predict_files(run, sources, output, settings, device=device, progress=show)
     if outcome.files and exports is not None:
         outcome.files += exports(out, overwrite)
     _report(outcome, len(paths), run)
+
+
+def _check_webcam(words: Sequence[str], webcam: int | None, seconds: float | None) -> None:
+    if webcam is None and seconds is not None:
+        raise DataError("--seconds says when --webcam ends; give both, or leave it out")
+    if webcam is not None and len(words) > 1:
+        raise DataError(f"--webcam {webcam} takes the place of inputs; leave out {shortened(', '.join(words[1:]))}")
 
 
 def _exports(names: Sequence[str], skeleton: str | None, *, angles: bool) -> Callable[[Path, bool], list[Path]] | None:

@@ -68,7 +68,7 @@ class Outcome:
 
 def predict_files(
     run: Path,
-    inputs: Sequence[Path],
+    inputs: Sequence[Path | Source],
     output: Output,
     settings: Settings | None = None,
     *,
@@ -81,7 +81,7 @@ def predict_files(
 
     Args:
         run: A run's folder, a weights file, an exported model or a checkpoint to import.
-        inputs: The images, animations and videos.
+        inputs: The images, animations and videos; or sources that are open, such as a camera.
         output: What is written where.
         settings: How people are found and followed; None: the whole image is one person.
         device: Where to run the network.
@@ -97,7 +97,8 @@ def predict_files(
     settings = settings or Settings()
     seen = _Problems(alone=len(inputs) == 1)
     sources = opened(inputs, seen.unread)
-    drawings = _drawings(output, sources, inputs)
+    paths = [each if isinstance(each, Path) else each.path for each in inputs]
+    drawings = _drawings(output, sources, paths)
     _check_free(output, list(drawings.values()))
     outcome = Outcome()
     predictor = replace(Predictor.load(run, device=device), threshold=settings.threshold)
@@ -121,7 +122,7 @@ def predict_files(
         if found:
             made = [FORMATS[each](lines, lines.with_suffix(f".{each}")) for each in dict.fromkeys(output.formats)]
             outcome.files = [lines, *made, *drawer.written]
-    outcome.problems = seen.told(inputs)
+    outcome.problems = seen.told(paths)
     outcome.empty = [path for path, poses in found.items() if not poses and path not in seen.lines]
     return outcome
 

@@ -50,14 +50,17 @@ def frames_of(sources: Iterable[Source], failed: Failed) -> Iterator[tuple[Sourc
             failed(source.path, error)
 
 
-def opened(paths: Iterable[Path], failed: Failed) -> list[Source]:
-    """The sources that can be opened; what is wrong with the others is told."""
+def opened(inputs: Iterable[Path | Source], failed: Failed) -> list[Source]:
+    """The sources that are open or can be opened; what is wrong with the others is told."""
     sources = []
-    for path in paths:
+    for each in inputs:
+        if isinstance(each, Source):
+            sources.append(each)
+            continue
         try:
-            sources.append(open_source(path))
+            sources.append(open_source(each))
         except DataError as error:
-            failed(path, error)
+            failed(each, error)
     return sources
 
 
