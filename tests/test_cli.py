@@ -57,6 +57,10 @@ VERBS = {
         "--fov", "--camera", "--skeleton", "--threshold", "--format", "--export", "--angles",
         "--draw", "--overwrite", "--device",
     },
+    "train-detector": {
+        "--out", "--backgrounds", "--photographs", "--images", "--people", "--size", "--rate", "--start", "--seed",
+        "--workers",
+    },
     "export": {"network", "--out", "--format", "--flip-test"},
     "version": set(),
     "skeletons": {"source", "target"},

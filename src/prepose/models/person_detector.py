@@ -1,12 +1,13 @@
 """A small person detector: where the middles of people are, and how far their boxes reach from there.
 
-Source: Liu et al., "Training-Time-Friendly Network for Real-Time Object Detection", AAAI 2020 (targets and losses are in
+Source: Liu et al., "Training-Time-Friendly Network for Real-Time Object Detection", AAAI 2020 (targets and losses:
 `recipes/detector.py`); the trunk is EfficientNet-Lite 0 without its last, largest blocks.
 """
 
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
@@ -23,11 +24,13 @@ SPEC = {"detector": "lite0-centres"}
 STRIDE, MULTIPLE = 8, 32
 # Side of the images that it learns from and that it is asked about, px.
 SIDE = 320
-# Of the trunk's sixth stage the first two of four blocks are kept, of the seventh none: half of the numbers.
+# Of the trunk's sixth stage the first two of four blocks are kept, of the seventh none: half of the numbers. The first
+# four stages are not trained.
 _STAGES, _LAST_BLOCKS, _CHANNELS, _TAPS = 6, 2, (40, 112, 192), (2, 4, 5)
+_FROZEN = 4
 _WIDTH = 96
-# Rare things start with a low score, so that they do not drown what is learnt first. Source: Lin et al., "Focal Loss for
-# Dense Object Detection", ICCV 2017, section 3.3.
+# Almost all cells show nobody's middle, and start so. Source: Lin et al., "Focal Loss for Dense Object Detection", ICCV
+# 2017, section 3.3.
 _PRIOR_LOGIT = -4.0
 _REACH = 32.0
 
@@ -82,8 +85,8 @@ class PersonDetector(nn.Module):
         return DetectorMaps(self.centre(x)[:, 0], reach)
 
     def frozen(self) -> tuple[nn.Module, ...]:
-        """What keeps its ImageNet weights in training: edges and colours look alike in all images."""
-        return (self.stem, self.blocks[0], self.blocks[1])
+        """What keeps its ImageNet weights in training, so that drawn people do not become all that it knows."""
+        return (self.stem, *self.blocks[:_FROZEN])
 
 
 def _separable(width: int) -> nn.Sequential:
@@ -93,6 +96,26 @@ def _separable(width: int) -> nn.Sequential:
         nn.BatchNorm2d(width),
         nn.ReLU(inplace=True),
     )
+
+
+def boxes_of(
+    maps: DetectorMaps, *, least_score: float, most: int
+) -> tuple[Float[np.ndarray, "N 2"], Float[np.ndarray, "N 2"], Float[np.ndarray, "N"]]:
+    """The boxes of one image (a batch of one) about the local maxima of its map, surest first.
+
+    Returns:
+        Their upper left and lower right outer corners, px, and scores.
+    """
+    score = maps.centre[:1].float().sigmoid()
+    # Of equal neighbours all are maxima, and the overlap of their boxes tells.
+    score = score * (score == functional.max_pool2d(score, 3, 1, 1))
+    values, places = score.flatten().topk(min(most, score.numel()))
+    places = places[values >= least_score]
+    rows, columns = places // score.shape[2], places % score.shape[2]
+    middle = STRIDE * (torch.stack([columns, rows], dim=1).float() + 0.5) - 0.5
+    reach = maps.reach[0].float().flatten(1)[:, places].T
+    low, high = middle - reach[:, :2], middle + reach[:, 2:]
+    return tuple(part.cpu().numpy().astype(float) for part in (low, high, score.flatten()[places]))  # pyright: ignore
 
 
 def build_detector(weights: str = "imagenet", *, seed: int = 0) -> PersonDetector:
@@ -134,7 +157,9 @@ def load_detector(path: Path) -> PersonDetector:
     """
     weights = read_weights(path)
     if dict[str, Any](weights.spec) != SPEC:
-        raise DataError(f"weights {path}: not a person detector of this version; give what `prepose train-detector` wrote")
+        raise DataError(
+            f"weights {path}: not a person detector of this version; give what `prepose train-detector` wrote"
+        )
     net = PersonDetector()
     load_state(net, weights.tensors, path)
     net.ledger = weights.ledger or Ledger(unrecorded=(str(path),))

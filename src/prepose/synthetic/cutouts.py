@@ -58,7 +58,9 @@ class CutoutOrder:
         model = draw_model(generator, _WORLD, person(_WORLD.name, numbers[int(visitor)]), ())
         setting = _WORLD.place(generator, _WORLD, model)
         whole = setting.camera
-        in_frame = [whole.project(whole.cam_from_world(points)) for points in (model.points_world[::3], model.joints_world)]
+        in_frame = [
+            whole.project(whole.cam_from_world(points)) for points in (model.points_world[::3], model.joints_world)
+        ]
         square, _ = draw_square(generator, *in_frame, views=_WORLD.views, size=self.size)
         empty = index % _EMPTY_EVERY == _EMPTY_EVERY - 1
         meshes = setting.scene.meshes if empty else (*model.meshes, *setting.scene.meshes)
@@ -77,7 +79,12 @@ class CutoutOrder:
 
 
 def draw_cutouts(
-    folder: Path, order: CutoutOrder, count: int, *, workers: int = 1, progress: Callable[[int, int], None] | None = None
+    folder: Path,
+    order: CutoutOrder,
+    count: int,
+    *,
+    workers: int = 1,
+    progress: Callable[[int, int], None] | None = None,
 ) -> list[Path]:
     """Draw the first cut-outs of a series into a folder, those that are not there yet.
 
