@@ -2,9 +2,8 @@
 
     python examples/detector_scores.py DETECTOR STORE SPLIT
 
-DETECTOR is as in `prepose predict --detector`, or `whole-image`, which takes each image for one person, to compare with.
-Samples that share an image are the people of that image; boxes on
-people without a label count as mistakes.
+DETECTOR is as in `prepose predict --detector`, or `whole-image`: each image is one person. Samples
+that share an image are the people of that image; boxes on people without a label count as mistakes.
 """
 
 import sys
