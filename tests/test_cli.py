@@ -70,6 +70,10 @@ VERBS = {
         "network", "--host", "--port", "--detector", "--score", "--max-mb", "--max-megapixels", "--max-frames",
         "--device",
     },
+    "train-detector": {
+        "--out", "--backgrounds", "--photographs", "--images", "--people", "--size", "--rate", "--start", "--seed",
+        "--workers",
+    },
     "version": set(),
     "skeletons": {"source", "target"},
     "data add": {

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from prepose.api import (
-        StudyReport,
         add_dataset,
         compare,
         evaluate,
@@ -20,16 +19,14 @@ if TYPE_CHECKING:
         lift,
         load,
         open_store,
-        plan_labels,
         push,
         read_poses,
-        read_study,
         recipe,
-        run_study,
         score,
         synthesize,
         train,
     )
+    from prepose.api_studies import StudyReport, plan_labels, read_study, run_study
     from prepose.errors import DataError, PoseError, RecipeError
 
 __version__ = "0.1.0"
@@ -63,9 +60,10 @@ def __getattr__(name: str) -> Any:
     # Modules are imported when a name is asked for: `import prepose` stays instant.
     if name not in __all__:
         raise AttributeError(f"module 'prepose' has no attribute {name!r}")
-    from prepose import api, errors
+    from prepose import api, api_studies, errors
 
-    return getattr(errors if name.endswith("Error") else api, name)
+    home = errors if name.endswith("Error") else api_studies if hasattr(api_studies, name) else api
+    return getattr(home, name)
 
 
 def __dir__() -> list[str]:

@@ -15,6 +15,7 @@ import typer
 
 from prepose import __version__
 from prepose.cli_data import data_app
+from prepose.cli_detector import detector_app
 from prepose.cli_networks import networks_app
 from prepose.cli_options import AsJson, Device, Out, Workers, say_if_imported, stoppable
 from prepose.cli_predict import predict_app
@@ -37,6 +38,7 @@ app.add_typer(score_app)
 app.add_typer(predict_app)
 app.add_typer(networks_app)
 app.add_typer(serve_app)
+app.add_typer(detector_app)
 
 # Exit codes: 0 done, 1 done with findings or failed trials, 2 refused, and
 INTERRUPTED, AT_FAULT = 130, 70  # as shells say it of Ctrl-C, and sysexits.h of a fault in a program

@@ -56,7 +56,8 @@ def predict(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Find the people with a `transformers` object-detection model: its folder or hub name.",
+            help="Find the people: weights of `prepose train-detector`, or the folder or hub name of a `transformers` "
+            "object-detection model.",
             rich_help_panel=_PEOPLE,
         ),
     ] = None,

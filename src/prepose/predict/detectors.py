@@ -1,7 +1,7 @@
 """Person detectors: functions from an image to boxes, chosen by name.
 
-`BUILT_IN` holds the detectors that ship; any other name is an object-detection model of `transformers`, by its name on
-the hub or the folder it was saved to.
+`BUILT_IN` holds the detectors that ship. A `.safetensors` file is one that `prepose train-detector` wrote. Any other
+name is an object-detection model of `transformers`, by its name on the hub or the folder it was saved to.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
+import cv2
 import numpy as np
 from jaxtyping import Float
 
 from prepose.arrays import ImageRgb
+from prepose.camera.crop import box_of_corners, corners_of_box
 from prepose.errors import DataError, one_line, shortened
 from prepose.predict.frames import Frame
 from prepose.predict.people import Finder, FoundPerson
@@ -39,8 +42,11 @@ class Detections:
 # The whole contract: an upright image in, people out.
 Detector = Callable[[ImageRgb], Detections]
 
-# Detectors that ship: name -> function of the device ("cpu", "cuda") that gives the detector.
-BUILT_IN: Mapping[str, Callable[[str], Detector]] = MappingProxyType({})
+# Boxes that overlap by more than this part of their union are of one person.
+_SAME = 0.6
+# Boxes that are surely nobody cost time and tell nothing.
+_LEAST_SCORE, _MOST_BOXES = 0.05, 100
+_FOLDER = Path(__file__).parents[1] / "networks" / "detectors"
 
 
 @lru_cache(maxsize=2)
@@ -48,14 +54,17 @@ def detector_named(name: str, device: str = "cpu") -> Detector:
     """A detector by its name.
 
     Args:
-        name: One of `BUILT_IN`, the folder of a saved `transformers` model, or a name on the hub, such as
-            `PekingU/rtdetr_v2_r18vd`, which is downloaded once.
+        name: One of `BUILT_IN`, a weights file of `prepose train-detector`, the folder of a saved `transformers`
+            model, or a name on the hub, such as `PekingU/rtdetr_v2_r18vd`, which is downloaded once.
         device: Where to run it.
 
     Raises:
         DataError: there is no such detector, it cannot be loaded, or it knows no class `person`.
     """
-    return BUILT_IN[name](device) if name in BUILT_IN else _transformers_detector(name, device)
+    if name in BUILT_IN:
+        return BUILT_IN[name](device)
+    own = Path(name).expanduser()
+    return own_detector(own, device) if own.suffix == ".safetensors" else _transformers_detector(name, device)
 
 
 def detected_by(detector: Detector, least_score: float = DEFAULT_SCORE) -> Finder:
@@ -73,6 +82,75 @@ def detected_by(detector: Detector, least_score: float = DEFAULT_SCORE) -> Finde
     return find
 
 
+def own_detector(weights: Path, device: str = "cpu") -> Detector:
+    """A detector of ours.
+
+    Args:
+        weights: What `prepose train-detector` wrote.
+        device: Where to run it.
+
+    Raises:
+        DataError: there is no such file, it is damaged or of a pose network, or there is no such device.
+    """
+    import torch
+
+    from prepose.models.person_detector import MULTIPLE, SIDE, boxes_of, load_detector
+
+    net = load_detector(weights)
+    _move(net, device)
+
+    @torch.no_grad()
+    def detect(image: ImageRgb) -> Detections:
+        factor = SIDE / max(image.shape[:2])
+        height, width = (max(1, round(factor * side)) for side in image.shape[:2])
+        canvas = np.full((-height % MULTIPLE + height, -width % MULTIPLE + width, 3), 127, np.uint8)
+        how = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+        canvas[:height, :width] = cv2.resize(image, (width, height), interpolation=how)
+        maps = net(torch.from_numpy(canvas.transpose(2, 0, 1)[None].copy()).to(device))
+        low, high, scores = boxes_of(maps, least_score=_LEAST_SCORE, most=_MOST_BOXES)
+        # The sides are rounded one by one.
+        back = np.array(image.shape[1::-1]) / (width, height)
+        boxes = box_of_corners((low + 0.5) * back - 0.5, (high + 0.5) * back - 0.5)
+        kept = _distinct(boxes, scores)
+        return Detections(boxes[kept], scores[kept])
+
+    return detect
+
+
+def _own(weights: Path) -> Callable[[str], Detector]:
+    return lambda device: own_detector(weights, device)
+
+
+# Detectors that ship: name -> function of the device ("cpu", "cuda") that gives the detector.
+BUILT_IN: Mapping[str, Callable[[str], Detector]] = MappingProxyType(
+    {path.stem: _own(path) for path in sorted(_FOLDER.glob("*.safetensors"))}
+)
+
+
+def overlap(box_xywh: Float[np.ndarray, "4"], boxes_xywh: Float[np.ndarray, "N 4"]) -> Float[np.ndarray, "N"]:
+    """Intersection over union of a box with others."""
+    low, high = corners_of_box(boxes_xywh)
+    low_one, high_one = corners_of_box(box_xywh)
+    shared = np.clip(np.minimum(high, high_one) - np.maximum(low, low_one), 0, None).prod(axis=1)
+    return shared / np.maximum(boxes_xywh[:, 2:].prod(axis=1) + box_xywh[2:].prod() - shared, 1e-9)
+
+
+def _distinct(boxes_xywh: Float[np.ndarray, "N 4"], scores: Float[np.ndarray, "N"]) -> list[int]:
+    """Which boxes stay when each person keeps the surest: greedy non-maximum suppression."""
+    kept: list[int] = []
+    for row in np.argsort(-scores, kind="stable"):
+        if not kept or overlap(boxes_xywh[row], boxes_xywh[kept]).max() <= _SAME:
+            kept.append(int(row))
+    return kept
+
+
+def _move(net: Any, device: str) -> None:
+    try:
+        net.to(device).eval()
+    except (AssertionError, RuntimeError) as error:
+        raise DataError(f"device {device!r} cannot be used here ({one_line(error, 200)}); use cpu") from error
+
+
 def _transformers_detector(name: str, device: str) -> Detector:
     import torch
     from transformers import AutoImageProcessor, AutoModelForObjectDetection
@@ -87,7 +165,8 @@ def _transformers_detector(name: str, device: str) -> Detector:
         processor = AutoImageProcessor.from_pretrained(name, backend="pil", trust_remote_code=False)
     # Whatever is wrong with a folder or a download, `transformers` has an error of its own for it.
     except Exception as error:
-        known = f"known: {', '.join(BUILT_IN)}, or" if BUILT_IN else "give"
+        shipped = f"one that ships ({', '.join(BUILT_IN)}), " if BUILT_IN else ""
+        known = f"give {shipped}a weights file of `prepose train-detector`, or"
         there = "" if Path(name).is_dir() else " (no such folder here)"
         raise DataError(
             f"detector {shortened(name)!r}{there} cannot be loaded ({one_line(error, 300)}); {known} the folder or the "
@@ -97,10 +176,7 @@ def _transformers_detector(name: str, device: str) -> Detector:
     people = [index for index, label in labels.items() if label.strip().lower() == "person"]
     if not people:
         raise DataError(f"detector {name}: knows no class 'person', only {shortened(', '.join(labels.values()), 300)}")
-    try:
-        model.to(device).eval()
-    except (AssertionError, RuntimeError) as error:
-        raise DataError(f"device {device!r} cannot be used here ({one_line(error, 200)}); use cpu") from error
+    _move(model, device)
 
     @torch.no_grad()
     def detect(image: ImageRgb) -> Detections:

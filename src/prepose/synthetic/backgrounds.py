@@ -75,13 +75,21 @@ class Backgrounds:
         Raises:
             DataError: an image cannot be read, or twenty images in a row leave no room beside their people.
         """
+        return _linear(_resized(self.draw_part(generator), size))
+
+    def draw_part(self, generator: np.random.Generator) -> UInt8[np.ndarray, "S S 3"]:
+        """The same square as it is in its image.
+
+        Raises:
+            DataError: as `draw`.
+        """
         for _ in range(_TRIES):
             index = int(generator.integers(len(self)))
             image, taken = self._image(index)
             room = largest_room((image.shape[1], image.shape[0]), taken)
             square = _square(generator, image, room)
             if square is not None:
-                return _linear(_resized(square, size))
+                return square
         raise DataError(
             f"backgrounds {self.origin}: {_TRIES} images in a row have no square of {SMALLEST_PX} px without people; "
             "give larger images"

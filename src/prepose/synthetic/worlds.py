@@ -266,12 +266,13 @@ def draw_sample(  # noqa: PLR0913 - what defines a sample
     numbers = world.people[split]
     visitor = np.random.default_rng([*key, 0, index // VISIT]).integers(len(numbers))
     generator = np.random.default_rng([*key, 1, index])
-    model = _draw_model(generator, world, person(world.name, numbers[int(visitor)]), clips)
+    model = draw_model(generator, world, person(world.name, numbers[int(visitor)]), clips)
     sample = _photograph(generator, world, model, size_px, backgrounds)
     return replace(sample, frame=index, source=f"{world.name}/{split}, seed {seed}, sample {index}")
 
 
-def _draw_model(generator: np.random.Generator, world: World, who: Person, clips: tuple[MotionClip, ...]) -> Model:
+def draw_model(generator: np.random.Generator, world: World, who: Person, clips: tuple[MotionClip, ...]) -> Model:
+    """Somebody in a drawn pose; half of them from the clips, where there are any."""
     odds = np.array([world.odds.get(name, 1.0) for name in world.actions])
     action = tuple(world.actions)[int(generator.choice(len(odds), p=odds / odds.sum()))]
     if clips and generator.random() < MOTION_SHARE:

@@ -225,6 +225,8 @@ def data(found: StudyAnalysis) -> Iterator[Record]:
     """The stores with their terms."""
     for each in found.data:
         yield {"store": each.store, "use": each.use, "licence": each.licence or "unknown", "source": each.source}
+
+
 def tuning(found: StudyAnalysis) -> Iterator[Record]:
     """Every setting of the search for settings, at each rung that it reached."""
     for arm in found.tuning.arms if found.tuning else ():
