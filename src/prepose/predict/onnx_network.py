@@ -54,7 +54,7 @@ def _session(path: Path, device: str, threads: int | None) -> Any:
         import onnxruntime
     except ImportError as error:
         raise DataError(f"{path}: needs onnxruntime; run `pip install onnxruntime`") from error
-    provider = PROVIDERS.get(device)
+    provider = PROVIDERS.get(device, "")
     if provider not in onnxruntime.get_available_providers():
         there = [name for name, each in PROVIDERS.items() if each in onnxruntime.get_available_providers()]
         raise DataError(f"device {device!r} cannot be used here by ONNX Runtime; it has {', '.join(there)}")
