@@ -124,7 +124,7 @@ def test_the_downloads_hold_the_poses(tab):
 
 def test_of_two_people_one_is_chosen(tab):
     tab.value("[...document.querySelectorAll('#examples button')].find(b => b.textContent.includes('two')).click()")
-    tab.wait_for(f"{STATUS}.includes('2 people')")
+    tab.wait_for(f"{STATUS}.includes('2 people') && document.querySelectorAll('#person input').length === 2")
     table = "document.querySelector('#table').textContent"
     first = tab.value(table)
     tab.value("document.querySelectorAll('#person input')[1].click()")
@@ -136,7 +136,7 @@ def test_a_bad_file_is_answered_and_the_page_goes_on(tab, tmp_path):
     clear(tab)
     upload(tab, tmp_path / "letter.txt")
     tab.wait_for("document.querySelector('#status [role=alert]') !== null")
-    said = tab.value(STATUS)
+    said = tab.value(STATUS).strip()
     assert said.startswith("letter.txt: ") and "/" not in said.split(":")[0]
     clear(tab)
     (tmp_path / "large.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(300_000))
@@ -159,7 +159,7 @@ def test_it_ends_at_once_and_leaves_nothing(tab, server, folder):
     served, _ = server
     (private,) = Path(folder).glob("prepose-serve-*")
     assert private.stat().st_mode & 0o777 == 0o700 and any(private.rglob("running.jpg"))
-    served.send_signal(signal.SIGINT)
-    assert served.wait(30) == 130
+    served.send_signal(signal.SIGTERM)
+    assert served.wait(180) == 130
     assert not private.exists()
     assert "removed" in served.stderr.read()

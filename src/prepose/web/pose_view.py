@@ -75,7 +75,7 @@ def _bones(person: Prediction, joints: np.ndarray, name: str, colour: Rgb) -> di
 
 
 def _joints(person: Prediction, joints: np.ndarray) -> dict[str, Any]:
-    known = np.isfinite(joints).all(axis=1)
+    known = np.asarray(np.isfinite(joints).all(axis=1))
     texts = [f"{name}: {value:.0%}" for name, value in zip(person.skeleton.joints, person.confidence, strict=True)]
     return {
         "type": "scatter3d",
