@@ -23,7 +23,7 @@ $(VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[synthetic,video,serve,mocap,cluster,onnx,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[synthetic,video,serve,mocap,cluster,search,onnx,hub,dev]'
 	@touch $@
 
 quickstart: setup  ## the main job: three worlds, three recipes at equal compute, one page of results
