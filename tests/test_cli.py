@@ -281,7 +281,7 @@ def test_a_recipe_trains_is_scored_and_refuses_its_folder(run, refused, train_on
         (("recipes", "--bogus"), "No such option: --bogus"),
         (("synthesize", "wild"), "Missing option '--out'"),
         (("train", "only-3d"), "Missing option '--out'"),
-        (("predict", "--out", "x"), "Missing argument"),
+        (("predict", "--out", "x"), "there is no image to predict"),
         (("train", "only-3d", "--out", "x", "--threads", "two"), "'--threads': expected a valid integer"),
         (("train", "only-3d", "--out", "x", "--devices", "0"), "'--devices': expected greater than or equal to 1"),
         (("synthesize", "wild", "--out", "x", "--size", "big"), "'--size': expected a valid integer"),
@@ -455,7 +455,7 @@ def test_a_checkpoint_of_the_reference_code_base_is_imported_and_this_is_said(ru
     torch.save({"epoch": 140, "state_dict": state}, tmp_path / "model.pth")
     code, _, err = run("predict", tmp_path / "model.pth", photograph, "--out", tmp_path / "out", "--whole-image")
     assert code == 0 and (tmp_path / "out" / "poses.jsonl").is_file()
-    assert err == f"prepose: {tmp_path / 'model.pth'}: imported as a checkpoint of the reference code base\n"
+    assert err == f"prepose: {tmp_path / 'model.pth'}: imported as a checkpoint of another code base\n"
 
 
 def test_weights_that_are_none_are_refused(refused, weights, photograph, tmp_path):

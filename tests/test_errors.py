@@ -5,13 +5,21 @@ import inspect
 import pytest
 
 from prepose import errors
-from prepose.errors import DataError, PoseError, RecipeError, SkeletonMismatch, nearest, unknown_name
+from prepose.errors import (
+    DataError,
+    PoseError,
+    RecipeError,
+    SkeletonMismatch,
+    TrainingDiverged,
+    nearest,
+    unknown_name,
+)
 
 ERRORS = [each for _, each in inspect.getmembers(errors, inspect.isclass) if issubclass(each, Exception)]
 
 
 def test_these_are_all_the_errors():
-    assert set(ERRORS) == {PoseError, DataError, RecipeError, SkeletonMismatch}
+    assert set(ERRORS) == {PoseError, DataError, RecipeError, SkeletonMismatch, TrainingDiverged}
 
 
 @pytest.mark.parametrize("error", ERRORS)

@@ -76,7 +76,7 @@ def test_joints_far_outside_the_images_are_an_error(people, tmp_path):
 def test_the_skeleton_goes_with_the_samples(people, tmp_path):
     (sample, *_) = found_people(people, MPII_16, tmp_path, partial=False, notes=(), facts={}).samples(1, 3)
     assert sample.skeleton == MPII_16 != LSP_14
-    assert (sample.source, sample.image) == ("b", tmp_path / "0.jpg")
+    assert (sample.source, sample.image) == ("b: 0.jpg", tmp_path / "0.jpg")
 
 
 def test_a_person_labelled_twice_in_one_image_is_counted_and_kept(people, tmp_path):

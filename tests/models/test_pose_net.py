@@ -180,7 +180,7 @@ def add_backbone(monkeypatch, builder: Callable[[], Backbone]) -> None:
     monkeypatch.setattr(backbones, "BACKBONES", {**BACKBONES, "toy": builder})
     monkeypatch.setattr(pose_net, "BACKBONES", {**BACKBONES, "toy": builder})
     # Its name stands in `specs`, too.
-    monkeypatch.setattr(checkpoint, "_spec_of", lambda _weights, _path: TOY)
+    monkeypatch.setattr(checkpoint, "spec_of", lambda _weights, _path: TOY)
 
 
 def test_uint8_and_float_pixels_give_the_same() -> None:

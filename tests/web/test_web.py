@@ -12,6 +12,7 @@ from PIL import Image
 from prepose.errors import DataError
 from prepose.models.pose_net import build_pose_net
 from prepose.predict.predictor import Predictor
+from prepose.predict.torch_network import torch_network
 from prepose.specs.model import ModelSpec
 from prepose.web.answers import Answers, box_between, read_boxes, told, view_of
 from prepose.web.estimate import Bounds
@@ -23,7 +24,7 @@ from video_fakes import numbered, write_video
 
 @pytest.fixture(scope="module")
 def predictor():
-    return Predictor(build_pose_net(ModelSpec(backbone="small-0.7m", decoder="light", size=64), seed=0).eval(), "test")
+    return Predictor(torch_network(build_pose_net(ModelSpec(backbone="small-0.7m", decoder="light", size=64), seed=0)))
 
 
 @pytest.fixture

@@ -50,6 +50,9 @@ class DetectorMaps(NamedTuple):
 class PersonDetector(nn.Module):
     """Trunk, top-down path at stride 8, and two heads."""
 
+    pixel_mean: Tensor
+    pixel_std: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         trunk = EfficientNetLite(LITES["efficientnet-lite0"])

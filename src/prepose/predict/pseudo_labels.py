@@ -72,7 +72,7 @@ class Lifted:
     @property
     def people(self) -> Bool[np.ndarray, "N"]:
         """Samples that got labels."""
-        return np.isfinite(self.joints_cam).all(axis=-1).any(axis=-1)
+        return np.asarray(np.isfinite(self.joints_cam).all(axis=-1).any(axis=-1))
 
     @property
     def joints(self) -> int:
@@ -90,7 +90,7 @@ def lifted(
         poses: Predicted joints along the camera's axes, mm, wherever the origin is; NaN where not predicted.
         rules: Which pass.
     """
-    known = np.isfinite(joints_img).all(axis=-1) & np.isfinite(poses).all(axis=-1)
+    known = np.asarray(np.isfinite(joints_img).all(axis=-1) & np.isfinite(poses).all(axis=-1))
     scale, middle_img, middle_mm = _fit(joints_img, poses[..., :2], known)
     apart = _apart(joints_img, poses, scale, middle_img, middle_mm)
     with np.errstate(invalid="ignore"):
@@ -260,7 +260,7 @@ def _of_network(
     from prepose.predict.predictor import Predictor
 
     predictor = Predictor.load(network)
-    poses, terms = [], ""
+    poses, terms, skeleton = [], "", predictor.net.skeleton
     for first in range(0, len(dataset), _BATCH):
         rows = range(first, min(first + _BATCH, len(dataset)))
         images = [decode_image(dataset.image_bytes(row)) for row in rows]

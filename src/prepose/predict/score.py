@@ -137,7 +137,7 @@ def said_of(predicted: Skeleton, truth: PoseDataset, protocol: Protocol) -> dict
     return {**_said_of_joints(predicted, protocol), **_said_of_2d(truth)}
 
 
-def _expected_errors(predictions: CropPredictions, protocol: Protocol) -> dict[str, np.ndarray]:
+def _expected_errors(predictions: CropPredictions, protocol: Protocol) -> dict[str, Any]:
     """The columns of expected errors, in the protocol's skeleton; that of a midpoint is at most its ends' mean."""
     calibration, source = predictions.calibration, predictions.skeleton
     if calibration is None or calibration.flip_test != protocol.flip_test:

@@ -169,7 +169,7 @@ def _learn(
     stopped: Callable[[], bool],
     progress: Progress | None,
 ) -> None:
-    net.to(memory_format=torch.channels_last).train()
+    net.to(memory_format=torch.channels_last).train()  # pyright: ignore[reportCallIssue]
     for module in net.frozen():
         module.requires_grad_(requires_grad=False)
     of_trunk = [*net.stem.parameters(), *net.blocks.parameters()]

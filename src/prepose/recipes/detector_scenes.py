@@ -17,7 +17,7 @@ import simplejpeg
 from jaxtyping import Bool, Float, UInt8
 
 from prepose.arrays import ImageRgb
-from prepose.camera.crop import box_of_corners, corners_of_box
+from prepose.camera.crop import borders, box_of_corners, corners_of_box
 from prepose.data.dataset import PoseDataset
 from prepose.data.picture import decode_image
 from prepose.synthetic.backgrounds import Backgrounds
@@ -80,7 +80,8 @@ class _Canvas:
         seen = np.bincount(self.owner.ravel(), minlength=len(self.people) + 1)
         boxes = []
         for number, (corners, pixels) in enumerate(self.people, start=1):
-            left, top, right, bottom = np.clip(corners, -0.5, [width - 0.5, height - 0.5] * 2)
+            first, last = borders(np.array([width, height, width, height]))
+            left, top, right, bottom = np.clip(corners, first, last)
             if right - left < 1 or bottom - top < 1:
                 continue
             if seen[number] < _LEAST_SEEN * pixels:

@@ -24,6 +24,7 @@ from prepose.studies.statistics.comparison import FEW_SUBJECTS
 from prepose.studies.statistics.scores import Clusters, clusters_of
 
 Side = Literal["both", "left", "right", ""]
+SIDES: tuple[Side, ...] = ("left", "right", "")
 UP_OF_CAMERA = "the camera's upward axis, which one image cannot level with the ground"
 
 
@@ -130,7 +131,7 @@ def _rows(
 ) -> list[AngleAgreement]:
     rows = []
     for angle in ANGLES:
-        sides = [side for name, side in truth if name == angle]
+        sides = [side for side in SIDES if (angle, side) in truth]
         if len(sides) > 1:
             columns = [np.concatenate([table[angle, side] for side in sides]) for table in (found, truth)]
             twice = Clusters(np.tile(clusters.index, len(sides)), clusters.count, clusters.kind, clusters.text)

@@ -123,7 +123,7 @@ class LabelLaw:
     training: str
     stages: str
     levels: tuple[LabelLevel, ...]
-    fixed: Mapping[str, float]
+    fixed: Mapping[Variable, float]
     floor: float | None = None
     floor_interval: Interval | None = None
     terms: tuple[Term, ...] = ()
@@ -395,7 +395,7 @@ def _asked(law: LabelLaw, fitted: FittedLaw, varied: Sequence[Variable], asked: 
                 "nothing of other amounts; add a study that varies them"
             )
             return replace(law, refused=reason)
-        have[name] = float(fixed if name not in varied else amount or 0)
+        have[name] = float((amount if name in varied else fixed) or 0)
     here = np.array([have[name] for name in varied])
     outside = _outside(law, varied, here)
     if outside:
@@ -461,7 +461,7 @@ def _better(draws: Mapping[Variable, tuple[Step, Float[np.ndarray, "R"]]], measu
     ends = percentile_interval(drawn_3d - drawn_2d)
     first, second = ("3D", "2D") if more >= 0 else ("2D", "3D")
     shown = ends if more >= 0 else Interval(-ends.high, -ends.low)
-    told = "" if 0 not in ends else "; which of the two is better is not shown"
+    told = "" if 0.0 not in ends else "; which of the two is better is not shown"
     return (
         f"{first} labels are expected to bring {figure(abs(more), measure_name)} more than as many {second} labels "
         f"({interval(shown, measure_name)}){told}."

@@ -18,9 +18,9 @@ from prepose.web.examples import EXAMPLES, Example
 TITLE = "prepose: 3D poses from photos and videos"
 CSS = (files("prepose.web") / "page.css").read_text(encoding="utf-8")
 # Without the fonts that Gradio's themes take from a font server.
-THEME = gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]).set(
-    block_info_text_color="*neutral_600", block_info_text_color_dark="*neutral_300"
-)
+THEME = gr.themes.Default(  # pyright: ignore[reportPrivateImportUsage]
+    font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]
+).set(block_info_text_color="*neutral_600", block_info_text_color_dark="*neutral_300")
 # Files of a page that nobody uses are removed after an hour, looked for every ten minutes, s.
 _KEPT_SECONDS, _LOOKED_FOR_SECONDS = 3600, 600
 _START_AZIMUTH = 20
@@ -95,7 +95,7 @@ def _layout(answers: Answers, about: str) -> _Controls:
             status = gr.HTML(message("Choose a photo or a video, or an example."), elem_id="status")
             with gr.Column(visible=False) as results:
                 shown = _results()
-    states = {"file": gr.State(None), "found": _result_state(), "corner": gr.State(None)}
+    states: dict[str, Any] = {"file": gr.State(None), "found": _result_state(), "corner": gr.State(None)}
     return _Controls(upload, camera, examples, boxes, smooth, again, status, results, **shown, **states)
 
 
@@ -248,4 +248,7 @@ def _clicked(
 
 
 def _progress(show: gr.Progress) -> Callable[[int, int | None], None]:
-    return lambda done, total: show((done, total), desc="frames", unit="frames")
+    def told(done: int, total: int | None) -> None:
+        show((done, total), desc="frames", unit="frames")
+
+    return told

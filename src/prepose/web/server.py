@@ -149,7 +149,7 @@ def _application(answers: Any, network: Path, address: Address) -> Any:
     from prepose.web.page import CSS, THEME, build_page
 
     # Their pages of an API's documentation come from elsewhere.
-    hidden = {"docs_url": None, "redoc_url": None, "openapi_url": None}
+    hidden: dict[str, Any] = {"docs_url": None, "redoc_url": None, "openapi_url": None}
     outer: Any = FastAPI(**hidden)
     if address.is_private:
         # A site elsewhere whose name is made to lead here is no page of ours.

@@ -225,7 +225,7 @@ def test_a_changed_study_keeps_the_trials_that_it_still_has(undisturbed, setting
         assert end.done == 1
         assert "no longer finite" in end.failures["broken, seed 0"].message
         [failed] = [json.loads(path.read_text()) for path in out.glob("trials/*/failure.json")]
-        assert (failed["kind"], failed["attempts"]) == ("RecipeError", attempts)
+        assert (failed["kind"], failed["attempts"]) == ("TrainingDiverged", attempts)
     after = results(out)
     assert {name: after[name] for name in before} == before, "what was measured stays"
     kept = trials_of(changed, arms_of(changed))[0]

@@ -203,7 +203,9 @@ def across(found: StudyAnalysis) -> Iterator[Record]:
 
 def profiles(found: StudyAnalysis) -> Iterator[Record]:
     """Performance profiles."""
-    for each in found.across.methods if found.across else ():
+    if found.across is None:
+        return
+    for each in found.across.methods:
         for i, (threshold, share) in enumerate(zip(found.across.thresholds, each.profile, strict=True)):
             ends = {"low": each.profile_low[i], "high": each.profile_high[i]} if each.profile_low else {}
             yield {"method": each.name, "threshold": threshold, "share": share, **ends}

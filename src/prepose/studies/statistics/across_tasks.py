@@ -123,7 +123,7 @@ def interquartile_mean(scores: Float[np.ndarray, "... N"]) -> Float[np.ndarray, 
     """Mean of the scores without the lowest and the highest quarter, each rounded down, along the last axis."""
     count = scores.shape[-1]
     cut = count // 4
-    return np.sort(scores, axis=-1)[..., cut : count - cut].mean(axis=-1)
+    return np.asarray(np.sort(scores, axis=-1)[..., cut : count - cut].mean(axis=-1))
 
 
 def methods_across(
