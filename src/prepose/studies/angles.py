@@ -131,11 +131,11 @@ def _rows(
 ) -> list[AngleAgreement]:
     rows = []
     for angle in ANGLES:
-        sides = [side for side in SIDES if (angle, side) in truth]
+        sides: list[Side] = [side for side in SIDES if (angle, side) in truth]
         if len(sides) > 1:
             columns = [np.concatenate([table[angle, side] for side in sides]) for table in (found, truth)]
             twice = Clusters(np.tile(clusters.index, len(sides)), clusters.count, clusters.kind, clusters.text)
-            rows.append(AngleAgreement(angle, "both", len(columns[0]), agreement(*columns, twice)))
+            rows.append(AngleAgreement(angle, "both", len(columns[0]), agreement(columns[0], columns[1], twice)))
         for side in sides:
             pair = found[angle, side], truth[angle, side]
             rows.append(AngleAgreement(angle, side, len(pair[0]), agreement(*pair, clusters)))

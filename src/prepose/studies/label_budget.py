@@ -242,7 +242,9 @@ def _read(folder: Path) -> ReadStudy:
 
 def _law(set_name: str, way: WayOfTraining, asked: Asked) -> LabelLaw:
     levels, varied, notes = _usable(way)
-    fixed = {name: _amount(levels[0], name) for name in VARIABLES if name not in varied} if levels else {}
+    fixed: dict[Variable, float] = {}
+    if levels:
+        fixed = {name: _amount(levels[0], name) for name in VARIABLES if name not in varied}
     law = LabelLaw(set_name, way.name, way.stages, levels, fixed, notes=tuple(notes))
     few = _too_few(levels, varied)
     if few:
