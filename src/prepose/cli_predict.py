@@ -135,6 +135,8 @@ def predict(
     from prepose.predict.networks import DEFAULT, network_and_inputs
 
     words = inputs or []
+    if not words and webcam is None:
+        raise typer.BadParameter("there is no image to predict; name one or more images, videos or folders")
     _check_webcam(words, webcam, seconds)
     run, files = network_and_inputs(words) if webcam is None else (Path(words[0] if words else DEFAULT), [])
     if len(files) == len(words):
