@@ -3,6 +3,7 @@ from dataclasses import replace
 
 from fakes_study import Fake, fake_study
 from prepose.specs.ledger import Ledger, TrainedOn
+from prepose.specs.search import ArmTuning, Search, SearchRange, TriedSetting, Tuning
 from prepose.studies.analysis.analyse import analyse, completed
 from prepose.studies.analysis.checklist import checklist, data_terms
 from prepose.studies.analysis.study_analysis import analysis_from, to_json
@@ -62,3 +63,21 @@ def test_results_of_an_earlier_version_are_completed(found):
         del values[name]
     earlier = analysis_from(values)
     assert earlier.checklist == () and completed(earlier).across == found.across
+
+
+def test_a_search_gives_its_ranges_and_budget_and_a_lost_one_is_unknown(found):
+    item = "Tuning inside the study: ranges and budget"
+    search = Search(parameters={"*.learning_rate": SearchRange(low=1e-3, high=1e-1, log=True)}, trials=3)
+    tried = TriedSetting(
+        number=0, values={"*.learning_rate": 0.01}, changes=("*.learning_rate=0.01",), trials=("t",), scores=(200.0,),
+        train_flops=1e12, validation_flops=1e10,
+    )  # fmt: skip
+    arm = ArmTuning(
+        arm="a", metric="mpjpe_mm", store="lab", split="validation", chosen=0, at_edge=(), settings=(tried,) * 3
+    )
+    told = answers(replace(found, tuning=Tuning(search=search, arms=(arm,))))[item]
+    assert told.known and "3 settings of *.learning_rate 0.001 to 0.1 (log)" in told.answer
+    assert "3 TFLOP of training" in told.answer
+    assert answers(found)[item].answer.startswith("none")
+    definition = {**found.study.definition, "search": search.model_dump(mode="json")}
+    assert not answers(replace(found, study=replace(found.study, definition=definition)))[item].known

@@ -74,15 +74,22 @@ def _tuning(found: StudyAnalysis) -> Iterator[ChecklistItem]:
     study = found.study
     varied = "; ".join(f"{each.name}: {', '.join(each.levels)}" for each in study.factors)
     yield ChecklistItem("What was varied", varied)
-    search = study.definition.get("search")
-    if search:
-        yield ChecklistItem("Tuning inside the study: ranges and budget", str(search))
-    else:
-        text = "none: each arm has one setting, that of its recipe (study.json)"
-        yield ChecklistItem("Tuning inside the study: ranges and budget", text)
+    yield ChecklistItem("Tuning inside the study: ranges and budget", *_search(found))
     text = f"{UNKNOWN}: how the settings of the recipes were found, for which arm and with how many trainings, is not "
     yield ChecklistItem("Tuning before the study", f"{text}recorded", known=False)
     yield ChecklistItem("Training budget of each arm", f"{budget_text(study)}; {_spread_of_flops(found)}")
+
+
+def _search(found: StudyAnalysis) -> tuple[str, bool]:
+    if found.tuning is None:
+        if found.study.definition.get("search"):
+            return f"{UNKNOWN}: a search was planned, and what it came to is not here", False
+        return "none: each arm has one setting, that of its recipe (study.json)", True
+    search = found.tuning.search
+    ranges = ", ".join(f"{name} {spread.written}" for name, spread in search.parameters.items())
+    settings = counted(search.trials, "setting")
+    flops = flops_written(found.tuning.train_flops)
+    return f"the same for every arm: {settings} of {ranges}, by {search.sampler}; {flops} of training in all", True
 
 
 def _spread_of_flops(found: StudyAnalysis) -> str:
