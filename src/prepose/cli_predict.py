@@ -56,8 +56,8 @@ def predict(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Find the people: weights of `prepose train-detector`, or the folder or hub name of a `transformers` "
-            "object-detection model.",
+            help="Find the people: lite0-people, which ships, weights of `prepose train-detector`, or the folder or "
+            "hub name of a `transformers` object-detection model.",
             rich_help_panel=_PEOPLE,
         ),
     ] = None,
@@ -246,7 +246,9 @@ def _finder(asked: _Asked, paths: Sequence[Path]) -> "Finder":
     from prepose.predict.people import whole_image
 
     if not asked.whole_image:
-        _warn("each image is taken to show one person who fills it; --box, --boxes or --detector say otherwise")
+        _warn(
+            "each image is taken to show one person who fills it; --box, --boxes or --detector lite0-people say otherwise"
+        )
     return whole_image
 
 

@@ -30,7 +30,8 @@ def serve(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Find the people with a `transformers` object-detection model: its folder or hub name.",
+            help="Find the people: lite0-people, which ships, weights of `prepose train-detector`, or the folder or "
+            "hub name of a `transformers` object-detection model.",
         ),
     ] = None,
     score: Annotated[float, typer.Option(min=0, max=1, help="Least score of a box of --detector.")] = 0.5,
