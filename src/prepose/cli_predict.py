@@ -247,7 +247,7 @@ def _finder(asked: _Asked, paths: Sequence[Path]) -> "Finder":
 
     if not asked.whole_image:
         _warn(
-            "each image is taken to show one person who fills it; --box, --boxes or --detector lite0-people say otherwise"
+            "each image is taken for one person who fills it; --box, --boxes or --detector lite0-people say otherwise"
         )
     return whole_image
 
