@@ -53,7 +53,7 @@ def rows(tmp_path):
 def test_a_folder_is_looked_at_and_what_was_assumed_is_said(predict, folder, tmp_path):
     done = predict(folder)
     assert done.exit_code == 0
-    assert "taken to show one person who fills it" in done.stderr
+    assert "taken for one person who fills it" in done.stderr
     assert [(row["image"].rpartition("/")[2], row["frame"]) for row in rows(tmp_path)] == [
         ("2.jpg", 0), ("10.png", 0), *(("clip.mp4", frame) for frame in range(4)),
     ]  # fmt: skip
