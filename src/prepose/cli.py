@@ -323,7 +323,10 @@ def calibrate(
 
 @app.command()
 def export(
-    network: Annotated[Path, typer.Argument(help="Run folder, weights file, or .pth checkpoint to import.")],
+    network: Annotated[
+        Path,
+        typer.Argument(help="Run folder, weights file, .pth checkpoint to import, or a person detector (onnx alone)."),
+    ],
     out: Annotated[Path, typer.Option(help="File to write.")],
     format_name: Annotated[
         str,
@@ -346,11 +349,18 @@ def export(
     """Export a network for use elsewhere, pixel statistics, decoding and flip test inside, and check it."""
     from prepose.console import say
     from prepose.models.checkpoint import load_weights
+    from prepose.models.export import export_detector
+    from prepose.predict.detectors import detector_weights
     from prepose.predict.networks import find_weights
     from prepose.predict.reduced_precision import export_any
 
     if out.exists():
         raise DataError(f"--out {out}: exists; remove it, or name another file")
+    if (detector := detector_weights(network)) is not None:
+        if format_name != "onnx" or calibrate is not None:
+            raise DataError(f"{network}: is a person detector, which is exported as onnx alone, without --calibrate")
+        say(export_detector(detector, out))
+        return
     net = load_weights(find_weights(network))
     say(export_any(net, out, format_name, flip_test=flip_test, calibrate=calibrate))
 

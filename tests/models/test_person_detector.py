@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from prepose.errors import DataError
-from prepose.models.person_detector import DetectorMaps, boxes_of, build_detector, load_detector, save_detector
+from prepose.models.person_detector import build_detector, load_detector, save_detector
 from prepose.models.weights_file import Weights, write_weights
 from prepose.specs.ledger import Ledger, TrainedOn
 
@@ -33,14 +33,3 @@ def test_weights_of_a_pose_network_are_no_detector(tmp_path):
     file = write_weights(Weights({"backbone": "resnet18"}, (), {}), tmp_path / "pose.safetensors")
     with pytest.raises(DataError, match=r"pose\.safetensors: not a person detector"):
         load_detector(file)
-
-
-def test_boxes_stand_about_the_peaks_surest_first():
-    centre = torch.full((1, 8, 8), -9.0)
-    centre[0, 2, 3], centre[0, 6, 6], centre[0, 2, 4] = 2.0, 3.0, 1.0
-    reach = torch.full((1, 4, 8, 8), 4.0)
-    reach[0, :, 2, 3] = torch.tensor([4.0, 12.0, 8.0, 20.0])
-    low, high, scores = boxes_of(DetectorMaps(centre, reach), least_score=0.1, most=10)
-    assert scores == pytest.approx([0.9526, 0.8808], abs=1e-3), "a cell beside a higher one is no peak"
-    # The middle of cell (3, 2) is (27.5, 19.5).
-    assert low[1].tolist() == [23.5, 7.5] and high[1].tolist() == [35.5, 39.5]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import prepose
@@ -16,7 +17,11 @@ from onnx_fakes import FACTS, SIZE, write_onnx
 from prepose.body.skeletons import MPII_16
 from prepose.errors import DataError, SkeletonMismatch
 from prepose.models.checkpoint import load_weights
+from prepose.models.export import export_detector
 from prepose.models.export_facts import KEY
+from prepose.models.person_detector import build_detector, load_detector, save_detector
+from prepose.predict.detectors import detected_by, detector_named
+from prepose.predict.frames import Frame
 from prepose.predict.networks import find_weights
 from prepose.predict.onnx_network import load_onnx_network
 from prepose.predict.predictor import Predictor
@@ -134,6 +139,52 @@ def run_without(blocked, *words):
     return subprocess.run(
         [sys.executable, "-c", script, *map(str, words)], capture_output=True, text=True, check=False, timeout=120
     )
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory):
+    """A person detector that found nothing out yet, exported, and the same detector as weights."""
+    folder = tmp_path_factory.mktemp("people")
+    net = build_detector("random", seed=2)
+    # Everybody is surely everywhere, so that there are boxes to compare.
+    torch.nn.init.normal_(net.centre[-1].weight, std=0.3, generator=torch.Generator().manual_seed(0))
+    torch.nn.init.zeros_(net.centre[-1].bias)
+    weights = save_detector(net, folder / "people.safetensors")
+    export_detector(load_detector(weights), folder / "people.onnx")
+    return folder / "people.onnx", weights
+
+
+def test_an_exported_detector_sees_whom_the_detector_sees(people):
+    generator = np.random.default_rng(0)
+    exported, weights = (detector_named(str(path)) for path in people)
+    for height, width in ((90, 200), (333, 120)):
+        image = generator.integers(0, 256, (height, width, 3), dtype=np.uint8)
+        found, wanted = exported(image), weights(image)
+        assert len(wanted.scores) > 0
+        np.testing.assert_allclose(found.boxes_xywh, wanted.boxes_xywh, atol=1e-2)
+        np.testing.assert_allclose(found.scores, wanted.scores, atol=1e-4)
+
+
+def test_a_detector_and_a_pose_network_are_told_apart(people, model, tmp_path):
+    with pytest.raises(DataError, match=r"people\.onnx: a person detector.*--detector"):
+        load_onnx_network(people[0])
+    with pytest.raises(DataError, match=r"net\.onnx: is a pose network"):
+        detector_named(str(model))
+    foreign = write_onnx(tmp_path / "foreign.onnx", {})
+    with pytest.raises(DataError, match=r"foreign\.onnx: is no person detector"):
+        detector_named(str(foreign))
+
+
+def test_people_are_found_without_torch(people, model, photograph, tmp_path):
+    image = tmp_path / "a.png"
+    Image.fromarray(photograph).save(image)
+    words = ("predict", model, image, "--out", tmp_path / "out", "--score", "0.06", "--no-draw")
+    done = run_without(left_out(), *words, "--detector", people[0])
+    assert done.returncode == 0, done.stderr
+    wanted = len(detected_by(detector_named(str(people[1])), 0.06)(Frame("a", 0, 0.0, photograph)))
+    assert len((tmp_path / "out" / "poses.jsonl").read_text().splitlines()) == wanted > 0
+    lost = run_without(left_out(), *words, "--detector", "lite0-people", "--overwrite")
+    assert lost.returncode == 2 and "'lite0-people' needs torch" in lost.stderr and "prepose export" in lost.stderr
 
 
 def test_predict_needs_no_torch_nor_what_the_docs_leave_out(model, photograph, tmp_path):

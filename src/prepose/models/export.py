@@ -21,8 +21,12 @@ from torch import Tensor, nn
 
 from prepose.errors import DataError, RecipeError
 from prepose.files import write_whole
+from prepose.models.detector_maps import KEY as DETECTOR_KEY
+from prepose.models.detector_maps import MULTIPLE, SIDE, DetectorFacts
+from prepose.models.detector_maps import OUTPUTS as DETECTOR_OUTPUTS
 from prepose.models.export_facts import INPUT, KEY, OUTPUTS, AccuracyLost, ExportFacts, check_ending
 from prepose.models.flip_test import mirror_maps, predict_flipped
+from prepose.models.person_detector import PersonDetector
 from prepose.models.pose_net import PoseNet
 from prepose.models.weights_file import Weights, weights_bytes, weights_digest
 
@@ -58,6 +62,26 @@ class Exported:
             f"joints differ from the network's by at most {self.largest_px:.1g} px, {self.largest_z_px:.1g} px in depth"
         )
         return f"{self.path}: {self.megabytes:.1f} MB; {found}"
+
+
+@dataclass(frozen=True)
+class ExportedDetector:
+    """An exported person detector and how near it is to the original, over images of noise.
+
+    Attributes:
+        path: The file.
+        largest_px: The largest difference of a box's side, px of the image that the detector sees.
+        megabytes: The file's size.
+    """
+
+    path: Path
+    largest_px: float
+    megabytes: float
+
+    def __str__(self) -> str:
+        """One line."""
+        size, apart = f"{self.megabytes:.1f} MB", f"at most {self.largest_px:.1g} px"
+        return f"{self.path}: {size}; boxes differ from the detector's by {apart}"
 
 
 class _Whole(nn.Module):
@@ -198,6 +222,50 @@ def _onnx_model(whole: _Whole) -> Any:
             verbose=False,
         )
         return onnx.load(file)
+
+
+def export_detector(net: PersonDetector, path: Path) -> ExportedDetector:
+    """Write a person detector as an ONNX model: one image of any sides that are multiples of 32 px.
+
+    Raises:
+        RecipeError: the packages for it are not installed.
+        DataError: the name does not end in .onnx, or the model's boxes or scores differ.
+    """
+    check_ending(path)
+    onnx, _ = export_packages()
+    net = net.eval().float().cpu()
+    sides = {axis: MULTIPLE * torch.export.Dim(name, min=1, max=64) for axis, name in ((2, "rows"), (3, "columns"))}
+    with tempfile.TemporaryDirectory() as folder, torch.no_grad(), quiet():
+        file = Path(folder) / "model.onnx"
+        torch.onnx.export(
+            net,
+            (torch.zeros(1, 3, SIDE, SIDE - MULTIPLE, dtype=torch.uint8),),
+            str(file),
+            input_names=[INPUT],
+            output_names=list(DETECTOR_OUTPUTS),
+            dynamic_shapes={"image": sides},
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+        model = onnx.load(file)
+    facts = DetectorFacts(weights=weights_digest(net), ledger=net.ledger)
+    onnx.helper.set_model_props(model, {DETECTOR_KEY: facts.model_dump_json()})
+    content = model.SerializeToString()
+    session, generator, apart = onnx_session(content), np.random.default_rng(0), np.zeros(2)
+    for height, width in ((SIDE, SIDE // 2), (MULTIPLE, SIDE)):
+        image = generator.integers(0, 256, (1, 3, height, width), np.uint8)
+        with torch.no_grad():
+            wanted = net(torch.from_numpy(image))
+        found = session.run(list(DETECTOR_OUTPUTS), {INPUT: image})
+        apart = np.maximum(apart, [np.abs(one - two.numpy()).max() for one, two in zip(found, wanted, strict=True)])
+    if apart.max() > LARGEST_PX:
+        raise DataError(
+            f"{path}: the exported model differs from the detector by up to {apart[0]:.2g} in its logits and "
+            f"{apart[1]:.2g} px in its boxes; {LARGEST_PX} is allowed; nothing is written"
+        )
+    write_whole(path, content)
+    return ExportedDetector(path, float(apart[1]), len(content) / 1e6)
 
 
 def _as_onnx(whole: _Whole, facts: ExportFacts) -> tuple[bytes, Run]:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from prepose.body.skeletons import SKELETONS
 from prepose.errors import DataError, SkeletonMismatch, shortened
+from prepose.models.detector_maps import KEY as DETECTOR_KEY
 from prepose.specs.error_calibration import ErrorCalibration
 from prepose.specs.ledger import Ledger
 from prepose.specs.model import ModelSpec
@@ -106,6 +107,8 @@ def facts_of(metadata: Mapping[str, str], path: Path) -> ExportFacts:
         DataError: prepose did not export the model, another version did, or the facts are damaged.
         SkeletonMismatch: the skeleton has other joints now than when the model was exported.
     """
+    if DETECTOR_KEY in metadata:
+        raise DataError(f"{path}: a person detector, not a pose network; give it to --detector")
     if KEY not in metadata:
         raise DataError(f"{path}: an ONNX model, but not one that prepose exported; it has no prepose metadata")
     try:

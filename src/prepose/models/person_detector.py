@@ -7,23 +7,19 @@ Source: Liu et al., "Training-Time-Friendly Network for Real-Time Object Detecti
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 from torch.nn import functional
 
 from prepose.errors import DataError
+from prepose.models.detector_maps import DETECTOR
 from prepose.models.efficientnet_lite import LITES, EfficientNetLite
 from prepose.models.weights_file import Weights, load_state, read_weights, write_weights
 from prepose.specs.ledger import Ledger
 
 # The weights file's specification, which tells it from a pose network's.
-SPEC = {"detector": "lite0-centres"}
-# Image px per cell of the maps, and what the sides of an image are multiples of.
-STRIDE, MULTIPLE = 8, 32
-# Side of the images that it learns from and that it is asked about, px.
-SIDE = 320
+SPEC = {"detector": DETECTOR}
 # Of the trunk's sixth stage the first two of four blocks are kept, of the seventh none: half of the numbers. The first
 # four stages are not trained.
 _STAGES, _LAST_BLOCKS, _CHANNELS, _TAPS = 6, 2, (40, 112, 192), (2, 4, 5)
@@ -99,26 +95,6 @@ def _separable(width: int) -> nn.Sequential:
         nn.BatchNorm2d(width),
         nn.ReLU(inplace=True),
     )
-
-
-def boxes_of(
-    maps: DetectorMaps, *, least_score: float, most: int
-) -> tuple[Float[np.ndarray, "N 2"], Float[np.ndarray, "N 2"], Float[np.ndarray, "N"]]:
-    """The boxes of one image (a batch of one) about the local maxima of its map, surest first.
-
-    Returns:
-        Their upper left and lower right outer corners, px, and scores.
-    """
-    score = maps.centre[:1].float().sigmoid()
-    # Of equal neighbours all are maxima, and the overlap of their boxes tells.
-    score = score * (score == functional.max_pool2d(score, 3, 1, 1))
-    values, places = score.flatten().topk(min(most, score.numel()))
-    places = places[values >= least_score]
-    rows, columns = places // score.shape[2], places % score.shape[2]
-    middle = STRIDE * (torch.stack([columns, rows], dim=1).float() + 0.5) - 0.5
-    reach = maps.reach[0].float().flatten(1)[:, places].T
-    low, high = middle - reach[:, :2], middle + reach[:, 2:]
-    return tuple(part.cpu().numpy().astype(float) for part in (low, high, score.flatten()[places]))  # pyright: ignore
 
 
 def build_detector(weights: str = "imagenet", *, seed: int = 0) -> PersonDetector:

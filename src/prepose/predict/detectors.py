@@ -1,7 +1,8 @@
 """Person detectors: functions from an image to boxes, chosen by name.
 
-`BUILT_IN` holds the detectors that ship. A `.safetensors` file is one that `prepose train-detector` wrote. Any other
-name is an object-detection model of `transformers`, by its name on the hub or the folder it was saved to.
+`BUILT_IN` holds the detectors that ship. A `.safetensors` file is one that `prepose train-detector` wrote, an `.onnx`
+file the same exported, which needs no torch. Any other name is an object-detection model of `transformers`, by its name
+on the hub or the folder it was saved to.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,17 +10,24 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 
 from prepose.arrays import ImageRgb
 from prepose.camera.crop import box_of_corners, corners_of_box
 from prepose.errors import DataError, one_line, shortened
+from prepose.models.detector_maps import KEY, MULTIPLE, OUTPUTS, SIDE, DetectorFacts, boxes_of
+from prepose.models.export_facts import INPUT, is_exported
+from prepose.models.export_facts import KEY as POSE_KEY
 from prepose.predict.frames import Frame
+from prepose.predict.onnx_network import open_session
 from prepose.predict.people import Finder, FoundPerson
+
+if TYPE_CHECKING:
+    from prepose.models.person_detector import PersonDetector
 
 # Boxes of which one side is smaller show nobody whose pose could be seen, px.
 LEAST_SIDE = 4.0
@@ -42,6 +50,9 @@ class Detections:
 # The whole contract: an upright image in, people out.
 Detector = Callable[[ImageRgb], Detections]
 
+# The logits of people's middles and the reach of their boxes, of one image (`models.detector_maps`).
+Maps = tuple[Float[np.ndarray, "1 h w"], Float[np.ndarray, "1 4 h w"]]
+
 # Boxes that overlap by more than this part of their union are of one person.
 _SAME = 0.6
 # Boxes that are surely nobody cost time and tell nothing.
@@ -54,16 +65,27 @@ def detector_named(name: str, device: str = "cpu") -> Detector:
     """A detector by its name.
 
     Args:
-        name: One of `BUILT_IN`, a weights file of `prepose train-detector`, the folder of a saved `transformers`
-            model, or a name on the hub, such as `PekingU/rtdetr_v2_r18vd`, which is downloaded once.
+        name: One of `BUILT_IN`, a weights file of `prepose train-detector`, what `prepose export` made of either, the
+            folder of a saved `transformers` model, or a name on the hub, such as `PekingU/rtdetr_v2_r18vd`, which is
+            downloaded once.
         device: Where to run it.
 
     Raises:
-        DataError: there is no such detector, it cannot be loaded, or it knows no class `person`.
+        DataError: there is no such detector, it cannot be loaded, it knows no class `person`, or it needs torch, which
+            is not installed.
     """
+    own = Path(name).expanduser()
+    if is_exported(own):
+        return _exported_detector(own, device)
+    try:
+        import torch  # noqa: F401 - what is left needs it
+    except ImportError as error:
+        raise DataError(
+            f"detector {shortened(name)!r} needs torch, which is not installed here; export it where torch is "
+            "(`prepose export lite0-people --out people.onnx`) and give the .onnx file, or say where people are"
+        ) from error
     if name in BUILT_IN:
         return BUILT_IN[name](device)
-    own = Path(name).expanduser()
     return own_detector(own, device) if own.suffix == ".safetensors" else _transformers_detector(name, device)
 
 
@@ -94,20 +116,45 @@ def own_detector(weights: Path, device: str = "cpu") -> Detector:
     """
     import torch
 
-    from prepose.models.person_detector import MULTIPLE, SIDE, boxes_of, load_detector
+    from prepose.models.person_detector import load_detector
 
     net = load_detector(weights)
     _move(net, device)
 
     @torch.no_grad()
+    def run(image: UInt8[np.ndarray, "1 3 H W"]) -> Maps:
+        maps = net(torch.from_numpy(image).to(device))
+        return maps.centre.float().cpu().numpy(), maps.reach.float().cpu().numpy()
+
+    return _detector_of(run)
+
+
+def _exported_detector(path: Path, device: str) -> Detector:
+    """A detector that `prepose export` wrote."""
+    session = open_session(path, device)
+    metadata = session.get_modelmeta().custom_metadata_map
+    try:
+        DetectorFacts.model_validate_json(metadata[KEY])
+    except (KeyError, ValueError):
+        what = "is a pose network; give it before the inputs" if POSE_KEY in metadata else "is no person detector"
+        raise DataError(
+            f"detector {path}: {what}; expected what `prepose export lite0-people --out people.onnx` of this version "
+            "wrote"
+        ) from None
+    return _detector_of(lambda image: tuple(session.run(list(OUTPUTS), {INPUT: image})))
+
+
+def _detector_of(run: Callable[[UInt8[np.ndarray, "1 3 H W"]], Maps]) -> Detector:
+    """A detector of ours from what computes its maps: scale to 320 px, pad, read the boxes, scale back."""
+
     def detect(image: ImageRgb) -> Detections:
         factor = SIDE / max(image.shape[:2])
         height, width = (max(1, round(factor * side)) for side in image.shape[:2])
         canvas = np.full((-height % MULTIPLE + height, -width % MULTIPLE + width, 3), 127, np.uint8)
         how = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
         canvas[:height, :width] = cv2.resize(image, (width, height), interpolation=how)
-        maps = net(torch.from_numpy(canvas.transpose(2, 0, 1)[None].copy()).to(device))
-        low, high, scores = boxes_of(maps, least_score=_LEAST_SCORE, most=_MOST_BOXES)
+        centre, reach = run(canvas.transpose(2, 0, 1)[None].copy())
+        low, high, scores = boxes_of(centre[0], reach[0], least_score=_LEAST_SCORE, most=_MOST_BOXES)
         # The sides are rounded one by one.
         back = np.array(image.shape[1::-1]) / (width, height)
         boxes = box_of_corners((low + 0.5) * back - 0.5, (high + 0.5) * back - 0.5)
@@ -125,6 +172,21 @@ def _own(weights: Path) -> Callable[[str], Detector]:
 BUILT_IN: Mapping[str, Callable[[str], Detector]] = MappingProxyType(
     {path.stem: _own(path) for path in sorted(_FOLDER.glob("*.safetensors"))}
 )
+
+
+def detector_weights(name: Path) -> "PersonDetector | None":
+    """The network of a detector of ours that a name or file means; None where it means something else.
+
+    Raises:
+        DataError: the file is damaged.
+    """
+    from prepose.models.person_detector import SPEC, load_detector
+    from prepose.models.weights_file import read_weights
+
+    file = _FOLDER / f"{name}.safetensors" if str(name) in BUILT_IN else name.expanduser()
+    if file.suffix != ".safetensors" or not file.is_file() or dict(read_weights(file).spec) != SPEC:
+        return None
+    return load_detector(file)
 
 
 def overlap(box_xywh: Float[np.ndarray, "4"], boxes_xywh: Float[np.ndarray, "N 4"]) -> Float[np.ndarray, "N"]:

@@ -26,7 +26,7 @@ def load_onnx_network(path: Path, device: str = "cpu", *, threads: int | None = 
         DataError: ONNX Runtime is not installed or has no such device, or the file is missing, damaged, foreign or of
             another version.
     """
-    session = _session(path, device, threads)
+    session = open_session(path, device, threads)
     facts = facts_of(session.get_modelmeta().custom_metadata_map, path)
     names = [each.name for each in session.get_inputs()], [each.name for each in session.get_outputs()]
     if names != ([INPUT], list(OUTPUTS)):
@@ -49,7 +49,8 @@ def load_onnx_network(path: Path, device: str = "cpu", *, threads: int | None = 
     )
 
 
-def _session(path: Path, device: str, threads: int | None) -> Any:
+def open_session(path: Path, device: str = "cpu", threads: int | None = None) -> Any:
+    """ONNX Runtime's session of a model; arguments and errors as of `load_onnx_network`."""
     try:
         import onnxruntime
     except ImportError as error:

@@ -22,9 +22,8 @@ from prepose.data.dataset import PoseDataset
 from prepose.data.store import open_store
 from prepose.errors import RecipeError
 from prepose.files import LOCK, locked
+from prepose.models.detector_maps import MULTIPLE, STRIDE
 from prepose.models.person_detector import (
-    MULTIPLE,
-    STRIDE,
     DetectorMaps,
     PersonDetector,
     build_detector,
