@@ -211,7 +211,7 @@ def _arms_against_legs(records: Records, known: set[int]) -> list[Finding]:
 
 
 def _parts_against_each_other_in_2d(records: Records, known: set[int]) -> list[Finding]:
-    """The same in the image, over the split: more people of whom two neighbouring pairs disagree than sound labels have.
+    """The same in the image, over the split: more people whose neighbouring pairs disagree than sound labels have.
 
     Shoulders against hips come first, and few of them are a note that names them; crossed limbs of a few are poses.
     """
