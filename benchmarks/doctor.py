@@ -3,7 +3,11 @@
 `python benchmarks/doctor.py [SAMPLES [DRAWS]]` prints the first table of docs/doctor.md, of the synthetic worlds.
 `python benchmarks/doctor.py [SAMPLES [DRAWS]] --store STORE --split SPLIT` prints the same for a store of one's own:
 what is found in it as it is, and the mistakes planted into all, half and 5 % of SAMPLES of its samples (0: of all).
-`--only WORDS` restricts either to the mistakes whose name has these words.
+`--only WORDS` restricts either to the mistakes whose name has these words, `--check NAME` (several times for several)
+to those that this check reports: a change of one check is measured without decoding an image again.
+
+`python benchmarks/doctor.py --store STORE --split SPLIT --pieces 20 60` examines the store in pieces of so many
+consecutive samples, and prints how many have a fault or a note: its false alarms on small sets.
 """
 
 import argparse
@@ -53,12 +57,12 @@ def cell(samples: list[PoseSample], fault: Fault, draws: int) -> tuple[str, list
     return f"{'yes' if whole[0] else 'NO'}, {hits[1][0]}/{draws} ({named:.0%})", hits, whole[2]
 
 
-def mistakes(sets: dict[str, list[PoseSample]], draws: int, only: str) -> None:
+def mistakes(sets: dict[str, list[PoseSample]], draws: int, faults: dict[str, Fault]) -> None:
     """The table of planted mistakes, and its sums."""
     print(f"| mistake | {' | '.join(sets)} | cause given (all samples bad, first set) |")
     print(f"|---|{'---|' * len(sets)}---|")
     hits: list[list[tuple[int, int]]] = [[], []]
-    for name, fault in _named(FAULTS, only):
+    for name, fault in faults.items():
         cells, causes = [], []
         for labels, samples in sets.items():
             if labels.endswith("2D") and name not in FAULTS_2D:
@@ -75,11 +79,33 @@ def mistakes(sets: dict[str, list[PoseSample]], draws: int, only: str) -> None:
         print(f"\n{title}: found {hit} of {tried} ({hit / tried:.1%})")
 
 
-def _named(faults: dict[str, Fault], only: str) -> list[tuple[str, Fault]]:
-    return [(name, fault) for name, fault in faults.items() if only in name]
+def chosen(only: str, checks: list[str]) -> dict[str, Fault]:
+    """The mistakes that are asked for."""
+    return {
+        name: fault
+        for name, fault in FAULTS.items()
+        if only in name and (not checks or set(checks) & set(fault.checks))
+    }
 
 
-def of_the_store(folder: Path, split: str, count: int, draws: int, only: str) -> None:
+def in_pieces(folder: Path, split: str, lengths: list[int]) -> None:
+    """How many pieces of consecutive samples have a finding, for each length, and what the faults are."""
+    dataset = open_store(folder, split)
+    for length in lengths:
+        found: list[tuple[int, Finding]] = []
+        starts = range(0, len(dataset) - length + 1, length)
+        for start in starts:
+            findings = examine(dataset.select(np.arange(start, start + length))).findings
+            found += [(start, finding) for finding in findings]
+        counts = {kind: len({start for start, each in found if each.severity == kind}) for kind in ("fault", "note")}
+        told = f"{counts['fault']} with a fault, {counts['note']} with a note"
+        print(f"{dataset.name}/{split}: {len(starts)} pieces of {length} samples: {told}", flush=True)
+        for start, each in found:
+            if each.severity == "fault":
+                print(f"- from sample {start}: {each.check}: {each.text}", flush=True)
+
+
+def of_the_store(folder: Path, split: str, count: int, draws: int, faults: dict[str, Fault]) -> None:
     """What is found in a store as it is, and the mistakes that are planted into it."""
     dataset = open_store(folder, split)
     findings = examine(dataset).findings
@@ -91,7 +117,9 @@ def of_the_store(folder: Path, split: str, count: int, draws: int, only: str) ->
     in_3d = all(sample.camera is not None and sample.has_3d for sample in samples)
     print(f"\n| mistake in {len(samples)} samples | all | 50 % | 5 % ({draws} draws, share of the bad ones named) |")
     print("|---|---|---|---|")
-    for name, fault in _named(FAULTS if in_3d else FAULTS_2D, only):
+    for name, fault in faults.items():
+        if not in_3d and name not in FAULTS_2D:
+            continue
         try:
             whole, half = (outcome(*contaminated(samples, fault, share, 0), fault.checks)[0] for share in (1.0, 0.5))
             few = [outcome(*contaminated(samples, fault, 0.05, seed), fault.checks) for seed in range(draws)]
@@ -109,16 +137,21 @@ def main() -> None:
     parser.add_argument("--store", type=Path)
     parser.add_argument("--split", default="train")
     parser.add_argument("--only", default="")
+    parser.add_argument("--check", action="append", default=[], choices=tuple(CHECKS))
+    parser.add_argument("--pieces", type=int, nargs="+")
     asked = parser.parse_args()
-    count, draws = asked.count, asked.draws
+    count, draws, faults = asked.count, asked.draws, chosen(asked.only, asked.check)
+    if asked.store and asked.pieces:
+        in_pieces(asked.store, asked.split, asked.pieces)
+        return
     if asked.store:
-        of_the_store(asked.store, asked.split, count, draws, asked.only)
+        of_the_store(asked.store, asked.split, count, draws, faults)
         return
     whole = {world: list(sound_samples(world, count)) for world in ("lab", "wild", "occluded")}
     sets = {f"{world} 3D": samples for world, samples in whole.items()}
     sets |= {f"{world} 2D": labels_2d(samples) for world, samples in whole.items()}
     print(f"{count} samples a set of {SIZE_PX} px; cells: all bad, 5 % bad in {draws} draws (samples named)\n")
-    mistakes({name: samples for name, samples in sets.items() if "occluded" not in name}, draws, asked.only)
+    mistakes({name: samples for name, samples in sets.items() if "occluded" not in name}, draws, faults)
     print("\n| clean set | faults | notes |\n|---|---|---|")
     for name, samples in sets.items():
         findings = examine(dataset_of(samples, skeleton=samples[0].skeleton)).findings

@@ -56,7 +56,7 @@ def test_how_many_are_mirrored_is_said_of_real_shaped_files_whose_backs_have_fac
     (told,) = [note for note in notes if "the viewer's: whoever" in note]
     # 184 of the 3,971 people of the real file; nothing in the labels tells which.
     assert "about 4.6% of FLIC's people (some 4 of these 90)" in told
-    assert "only the _personcentric.h5 files tell the others" in told
+    assert "only the _personcentric.h5 files of flic tell the others" in told
 
 
 def test_whoever_is_mirrored_is_found_by_the_person_centric_file(tmp_path, generator):

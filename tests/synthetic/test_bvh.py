@@ -209,6 +209,28 @@ def test_an_end_site_below_the_ankle_is_no_toe(tmp_path):
     assert np.degrees(np.arcsin(np.median(slope))) > -45
 
 
+@pytest.mark.parametrize("offset", ["0 0 0", "0 -8 0", "0 -2 -8", "8 0 0"], ids=["none", "below", "behind", "aside"])
+@pytest.mark.parametrize(("rig", "joint"), [("cgspeed", "JOINT RightToe"), ("mocapbank", "RightAnkle.*?End Site")])
+def test_what_does_not_point_forward_is_no_toe_whatever_its_name(tmp_path, rig, joint, offset):
+    generator = np.random.default_rng(0)
+    poses = [draw_pose(generator, proportions=PERSON, actions=("walking",), breadth=0.3) for _ in range(16)]
+    path = write_bvh(tmp_path / "a.bvh", poses, PERSON, BY_RIG[rig])
+    ankle, toe = (PREPOSE_27.index(f"r_{joint}") for joint in ("ankle", "toe"))
+
+    def fallen() -> float:
+        """How far below the horizontal the foot points, deg."""
+        joints = joints_of(poses_from_bvh(path).poses)
+        foot = joints[:, toe] - joints[:, ankle]
+        return float(np.degrees(np.arcsin(np.median(-foot[:, 2] / np.linalg.norm(foot, axis=1)))))
+
+    sound = fallen()
+    text = path.read_text()
+    changed = re.sub(rf"({joint}\n{{\n)OFFSET [^\n]*", rf"\1OFFSET {offset}", text, count=1, flags=re.DOTALL)
+    assert changed != text
+    path.write_text(changed)
+    assert fallen() == pytest.approx(sound, abs=15)
+
+
 def test_a_body_without_lengths_is_refused(tmp_path):
     path = write_bvh(tmp_path / "a.bvh", drawn(4), PERSON, BY_RIG["cgspeed"])
     whole = path.read_text()

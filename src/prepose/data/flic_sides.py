@@ -60,7 +60,7 @@ def mark_sides(people: LabelledPeople, skeleton: Skeleton) -> tuple[LabelledPeop
         notes.append(
             f"the sides are the viewer's: whoever is seen from behind is mirrored, about {share:.1%} of FLIC's people "
             f"(some {share * len(people):.0f} of these {len(people)}); the labels tell {int(behind.sum())} of them, "
-            "without a labelled face (marked in details), and only the _personcentric.h5 files tell the others"
+            "without a labelled face (marked in details), and only the _personcentric.h5 files of flic tell the others"
         )
     if contradictory.any():
         notes.append(f"{int(contradictory.sum())} people have contradictory sides (marked in details)")

@@ -32,8 +32,9 @@ _LEG = (("hip", "knee"), ("knee", "ankle"))
 _OPTIONAL = ("r_hand", "l_hand", "r_toe", "l_toe", "skull")
 _ASKED = ("pelvis", *(name for name in NEEDED if name not in _OPTIONAL))
 # An end site below the ankle is the end of the shin, not a toe: it points forward by about 0 (cosine to the body's
-# front, square to the shin, median over a clip), toes of 15 real clips by 0.63 to 0.99.
-_FORWARD = 0.4
+# front, square to the shin, median over a clip), toes of 15 real clips by 0.63 to 0.99. A joint that bears a toe's name
+# is one even of a dancer on tiptoe, but not where it lies below the ankle, or on it.
+_FORWARD, _FORWARD_NAMED = 0.4, 0.2
 # Segments that a direction is taken from; shorter than this share of the leg they have none.
 _SEGMENTS = (
     ("r_hip", "l_hip"), ("r_shoulder", "l_shoulder"), ("spine", "thorax"), ("thorax", "upper_neck"),
@@ -257,7 +258,7 @@ def _source(bvh: Bvh, names: JointNames, stride: int, path: Path | str) -> Sourc
         if f"{s}_hand" not in places:
             forearm = places[f"{s}_wrist"] - places[f"{s}_elbow"]
             places[f"{s}_hand"] = places[f"{s}_wrist"] + _carried(turns[f"{s}_wrist"], forearm)
-        if f"{s}_toe" not in places or (rig[f"{s}_toe"].endswith("_end") and not _points_forward(places, s)):
+        if f"{s}_toe" not in places or not _is_toe(places, s, named=not rig[f"{s}_toe"].endswith("_end")):
             places[f"{s}_toe"] = places[f"{s}_ankle"] + _level_foot(places, turns[f"{s}_ankle"], s)
     return Source(
         places={name: places[name] for name in NEEDED},
@@ -288,12 +289,15 @@ def _front(places: Mapping[str, Track]) -> Track:
     return unit(np.cross(places["thorax"] - (places["r_hip"] + places["l_hip"]) / 2, hips))
 
 
-def _points_forward(places: Mapping[str, Track], s: str) -> bool:
-    shin = unit(places[f"{s}_ankle"] - places[f"{s}_knee"])
-    front = _front(places)
+def _is_toe(places: Mapping[str, Track], s: str, *, named: bool) -> bool:
+    shin = places[f"{s}_ankle"] - places[f"{s}_knee"]
+    foot = places[f"{s}_toe"] - places[f"{s}_ankle"]
+    if np.linalg.norm(foot, axis=-1).max() < _LEAST_LENGTH * np.linalg.norm(shin, axis=-1).max():
+        return False
+    front, shin = _front(places), unit(shin)
     front = unit(front - np.sum(front * shin, axis=-1, keepdims=True) * shin)
-    foot = unit(places[f"{s}_toe"] - places[f"{s}_ankle"])
-    return float(np.median(np.sum(foot * front, axis=-1))) > _FORWARD
+    forward = float(np.median(np.sum(unit(foot) * front, axis=-1)))
+    return forward > (_FORWARD_NAMED if named else _FORWARD)
 
 
 def _level_foot(places: Mapping[str, Track], ankle_frame: Turns, s: str) -> Track:

@@ -6,7 +6,7 @@ import pytest
 from fake_people import standing_people
 from planted import labels_2d, simple_samples
 from prepose.body.skeleton import joint_map
-from prepose.body.skeletons import H36M_17, LSP_14, OCCLUSION_PERSON_15
+from prepose.body.skeletons import COCO_17, H36M_17, LSP_14, OCCLUSION_PERSON_15
 from prepose.data.checks.records import read_records
 from prepose.data.checks.sides import LEAST_WEIGHT, body_score, check_sides, face_score
 from prepose.data.dataset import dataset_of
@@ -110,6 +110,23 @@ def test_arms_against_legs_in_2d_are_weighed_against_the_slips_of_real_labels(sh
     assert ("in the whole split" in finding.cause) == (share == 1)
 
 
+@pytest.mark.parametrize("share", [0.5, 1.0])
+@pytest.mark.parametrize(
+    "parts", [("knee", "ankle"), ("knee",), ("elbow", "wrist"), ("wrist",), ("hip",), ("shoulder",)]
+)
+def test_limbs_that_cross_in_2d_are_a_fault_and_a_few_that_do_are_poses(parts, share):
+    people = standing_people(LSP_14, 200, np.random.default_rng(0))
+    people[-50:] = people[-50:][:, LSP_14.mirror]
+    crossed = people.copy()
+    crossed[: round(share * 200)] = people[: round(share * 200)][:, exchanged(LSP_14, parts)]
+    sides = [each for each in check_sides(lsp_people(crossed)) if each.severity == "fault"]
+    assert any(len(each.samples) > 0.8 * share * 200 for each in sides)
+    assert any("in the whole split" in each.cause for each in sides) == (share == 1)
+    crossed = people.copy()
+    crossed[:6] = people[:6][:, exchanged(LSP_14, parts)]
+    assert not [each for each in check_sides(lsp_people(crossed)) if each.severity == "fault"]
+
+
 def test_a_slip_does_not_hide_a_split_that_turns_its_back():
     generator = np.random.default_rng(0)
     people = standing_people(LSP_14, 200, generator)[:, LSP_14.mirror]
@@ -124,3 +141,20 @@ def test_nobody_seen_from_behind_is_worth_a_note(behind, noted):
     findings = check_sides(lsp_people(people))
     assert [each.severity for each in findings] == ["note"] * noted
     assert all("the viewer's" in each.cause for each in findings)
+
+
+@pytest.mark.parametrize(("mirrored", "noted"), [(True, True), (False, False)])
+def test_viewers_sides_are_noted_where_the_faces_of_those_who_face_the_camera_are_labelled(mirrored, noted):
+    """As COCO labels them: no face where the person is seen from behind."""
+    people = standing_people(COCO_17, 200, np.random.default_rng(0))
+    face = [COCO_17.index(name) for name in ("nose", "l_eye", "r_eye", "l_ear", "r_ear")]
+    behind = np.arange(60)
+    if not mirrored:
+        people[behind] = people[behind][:, COCO_17.mirror]
+    people[np.ix_(behind, face)] = np.nan
+    sample = simple_samples(1)[0]
+    blank = {"states": np.zeros(17, np.uint8), "joints_cam": np.full((17, 3), np.nan), "camera": None}
+    samples = [replace(sample, skeleton=COCO_17, joints_img=person, **blank) for person in people]
+    records = read_records(dataset_of(samples, skeleton=COCO_17))
+    assert (face_score(records)[1] >= LEAST_WEIGHT).sum() > 100
+    assert [(each.severity, "the viewer's" in each.cause) for each in check_sides(records)] == [("note", True)] * noted
