@@ -436,7 +436,7 @@ def reference_defects(size: str = "cpu") -> Study:
 
 
 def photographs(size: str = "cpu") -> Study:
-    """Do 2D labels of photographs help on photographs, in which order, and whose 3D labels do they need?"""
+    """Do 2D labels of photographs help on photographs: in which order, with whose 3D labels, or lifted to 3D?"""
     study_size(size)
     return photographs_study(size)
 
@@ -469,7 +469,7 @@ TRAINING_FLOPS: Mapping[str, Mapping[str, float]] = MappingProxyType(
             "generalisation": 1.5e14,
             "losses": 1.7e14,
             "reference-defects": 2.2e14,
-            "photographs": 1.1e14,
+            "photographs": 1.4e14,
         },
         "gpu": {
             "pretraining": 9.5e17,
