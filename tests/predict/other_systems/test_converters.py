@@ -19,6 +19,7 @@ import torch
 from prepose.body.skeleton import joint_map
 from prepose.body.skeletons import MPII_16, get_skeleton
 from prepose.data.store import StoreDescription, open_store, write_store
+from prepose.errors import DataError
 from prepose.predict.other_systems.score_file import score_predictions
 
 PAGE = (Path(__file__).parents[3] / "docs" / "score.md").read_text(encoding="utf-8")
@@ -236,3 +237,15 @@ def test_the_script_of_each_system_writes_what_can_be_scored(system, people, sto
 
 def test_every_system_that_the_page_names_has_a_stand_in():
     assert set(SCRIPTS) == set(SYSTEMS)
+
+
+def test_files_without_a_joint_that_counts_are_told_so_before_people_are_matched(scene):
+    names = [f"point_{number}" for number in range(16)]
+    unknown = {**scene.columns(), "joints": names}
+    del unknown["skeleton"]
+    with pytest.raises(DataError, match=r"none of its joints \(point_0, point_1, .*\) is one of scene's \(r_ankle, "):
+        score_predictions(unknown, scene.store)
+    for column, told in (("joints_cam", "3D joints"), ("joints_2d", "2D joints")):
+        lost = scene.columns(**{column: np.full_like(scene.columns()[column], np.nan)})
+        with pytest.raises(DataError, match=f"none of its 6 predictions has a single joint among its {told}"):
+            score_predictions(lost, scene.store)
