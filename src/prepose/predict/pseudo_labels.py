@@ -326,13 +326,23 @@ def _of_file(dataset: PoseDataset, predictions: Path, rules: LiftRules, unit: st
 
 def _millimetres(joints: Float[np.ndarray, "N K 3"], stated: str | None, predictions: Path) -> tuple[float, str]:
     """How many mm the predictions' unit is, and what to say of it: as stated, or by how large the people then are."""
+    if not np.isfinite(joints).all(axis=-1).any():
+        raise DataError(
+            f"{predictions}: none of its matched predictions has a single 3D joint: all are NaN or infinite"
+        )
     extent = np.nanmedian(np.nanmax(joints, axis=1) - np.nanmin(joints, axis=1), axis=0).max()
-    if stated is not None:
-        if stated not in UNITS:
-            raise DataError(f"--unit: {unknown_name('unit', stated, UNITS)}")
-        return UNITS[stated], ""
+    if stated is not None and stated not in UNITS:
+        raise DataError(f"--unit: {unknown_name('unit', stated, UNITS)}")
     unit = min(UNITS, key=lambda name: abs(np.log(UNITS[name] * extent / _EXTENT_MM)))
-    if not 1 / MOST_OFF_SIZE <= UNITS[unit] * extent / _EXTENT_MM <= MOST_OFF_SIZE:
+    fits = 1 / MOST_OFF_SIZE <= UNITS[unit] * extent / _EXTENT_MM <= MOST_OFF_SIZE
+    if stated is not None:
+        if fits and unit != stated:
+            raise DataError(
+                f"{predictions}: its 3D joints are stated to be in {stated}, but its people are {extent:.3g} units long "
+                f"(median), as in {unit}; state --unit {unit}"
+            )
+        return UNITS[stated], ""
+    if not fits:
         raise DataError(
             f"{predictions}: its people are {extent:.3g} units long (median), which is no unit of length; state --unit"
         )
