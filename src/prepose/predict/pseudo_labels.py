@@ -338,7 +338,7 @@ def _millimetres(joints: Float[np.ndarray, "N K 3"], stated: str | None, predict
     if stated is not None:
         if fits and unit != stated:
             raise DataError(
-                f"{predictions}: its 3D joints are stated to be in {stated}, but its people are {extent:.3g} units long "
+                f"{predictions}: its 3D joints are stated in {stated}, but its people are {extent:.3g} units long "
                 f"(median), as in {unit}; state --unit {unit}"
             )
         return UNITS[stated], ""
