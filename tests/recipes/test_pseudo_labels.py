@@ -69,29 +69,29 @@ def test_a_stage_learns_from_labels_that_its_network_makes_and_pays_for_them(lif
     assert learnt == {"wild": "2d", "lab": "3d", "flat": "2d"}
 
 
-def test_a_training_that_stops_in_the_stage_goes_on_with_the_same_labels(lifting, tmp_path):
-    often = Machine(accelerator="cpu", threads=1, checkpoint_seconds=0.0)
-    run = run_recipe(lifting, tmp_path / "run", machine=often)
-    last, labels = run.last_weights.read_bytes(), (run.folder / "pseudo_labels/flat.npz").read_bytes()
-    for back in (1, 2):
-        shutil.copytree(run.folder, tmp_path / str(back))
-        # Back to within the stage, then to its beginning, where the labels are made anew.
-        for newest in checkpoints(tmp_path / str(back) / "checkpoints")[-1:]:
-            shutil.rmtree(newest)
-        (tmp_path / str(back) / "weights/last.safetensors").unlink()
-        again = run_recipe(lifting, tmp_path / str(back), resume=True, machine=ALONE)
-        assert again.last_weights.read_bytes() == last
-        assert (again.folder / "pseudo_labels/flat.npz").read_bytes() == labels
-        assert float(read_log(again.folder)[-1]["train_flops"]) == training_flops(lifting)
-    lost = tmp_path / "1"
-    shutil.rmtree(checkpoints(lost / "checkpoints")[-1])
-    (lost / "weights/last.safetensors").unlink()
-    (lost / "pseudo_labels/flat.npz").write_bytes(b"PK\x03\x04 half of a file")
-    with pytest.raises(DataError, match=r"flat\.npz: is damaged"):
-        run_recipe(lifting, lost, resume=True, machine=ALONE)
-    (lost / "pseudo_labels/flat.npz").unlink()
-    with pytest.raises(DataError, match=r"flat\.npz: is missing"):
-        run_recipe(lifting, lost, resume=True, machine=ALONE)
+# Stopped within the stage that learns from the labels; and as it begins, where they are made anew.
+@pytest.mark.parametrize("seconds", [0.0, 60.0], ids=["within", "at-its-beginning"])
+def test_a_training_that_stops_goes_on_with_the_same_labels(lifting, tmp_path, seconds):
+    run = run_recipe(lifting, tmp_path / "run", machine=replace(ALONE, checkpoint_seconds=seconds))
+    file = run.folder / "pseudo_labels/flat.npz"
+    last, labels = run.last_weights.read_bytes(), np.load(file)["joints_cam"]
+    shutil.rmtree(checkpoints(run.checkpoints)[-1])
+    run.last_weights.unlink()
+    if seconds:
+        file.unlink()
+    else:
+        for content, told in ((b"PK\x03\x04 half of a file", "is damaged"), (None, "is missing")):
+            whole = file.read_bytes()
+            file.unlink()
+            if content is not None:
+                file.write_bytes(content)
+            with pytest.raises(DataError, match=rf"flat\.npz: {told}"):
+                run_recipe(lifting, run.folder, resume=True, machine=ALONE)
+            file.write_bytes(whole)
+    again = run_recipe(lifting, run.folder, resume=True, machine=ALONE)
+    assert again.last_weights.read_bytes() == last
+    np.testing.assert_array_equal(np.load(file)["joints_cam"], labels)
+    assert float(read_log(again.folder)[-1]["train_flops"]) == training_flops(lifting)
 
 
 def test_a_budget_includes_the_labels(lifting):
