@@ -76,7 +76,7 @@ def labels_told(recipe: Recipe, stage: Stage, labels: Mapping[str, Float[np.ndar
         if spec is not None:
             known = np.isfinite(labels[name]).all(axis=-1)
             yield (
-                f"{stage.name}: {known.any(axis=1).sum():,} of {spec.samples:,} people of {name} have 3D pseudo-labels "
+                f"{stage.name}: {known.any(axis=-1).sum():,} of {spec.samples:,} people of {name} have 3D pseudo-labels "
                 f"({known.sum():,} joints)"
             )
 

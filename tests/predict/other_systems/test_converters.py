@@ -98,9 +98,9 @@ def sam_3d_body(people, patch, folder):
     """A list of dicts: 70 joints in m, `pred_cam_t` apart, boxes by their corners; RGB in."""
     ours = [name for name in MPII_16.joints if name[:2] in ("l_", "r_") or name in ("neck", "nose")]
     spelled = [name.replace("l_", "left-").replace("r_", "right-") for name in ours]
-    fingers = [f"{side}-finger-{number}" for number in range(28) for side in ("left", "right")]
-    names = [*spelled, *fingers][:70]
-    assert len(spelled) in (12, 14)
+    fingers = [f"{side}-finger-{number}" for number in range(29) for side in ("left", "right")]
+    names = [*spelled, *fingers]
+    assert len(names) == 70
 
     class SAM3DBodyEstimator:
         def __init__(self, model, config):
