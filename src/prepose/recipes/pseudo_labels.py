@@ -75,8 +75,9 @@ def labels_told(recipe: Recipe, stage: Stage, labels: Mapping[str, Float[np.ndar
         spec = recipe.sources[name].pseudo_labels
         if spec is not None:
             known = np.isfinite(labels[name]).all(axis=-1)
+            people = known.any(axis=-1).sum()
             yield (
-                f"{stage.name}: {known.any(axis=-1).sum():,} of {spec.samples:,} people of {name} have 3D pseudo-labels "
+                f"{stage.name}: {people:,} of {spec.samples:,} people of {name} have 3D pseudo-labels "
                 f"({known.sum():,} joints)"
             )
 

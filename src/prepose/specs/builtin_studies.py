@@ -481,7 +481,7 @@ TRAINING_FLOPS: Mapping[str, Mapping[str, float]] = MappingProxyType(
             "generalisation": 5.0e17,
             "losses": 5.5e17,
             "reference-defects": 7.2e17,
-            "photographs": 1.9e17,
+            "photographs": 2.5e17,
         },
     }
 )
