@@ -40,6 +40,7 @@ def test_the_page_of_the_docs_runs_as_it_stands(tmp_path):
         "(64, 64, 3)",
         "Evaluation(wild/test: 40",
         "against only-3d",
+        "AnglesMeasured(40 poses; RMSE in degrees: knee_flexion ",
         "StudyReport('results/pretraining', 60 trials",
         "2D pre-training beats 3D labels alone -> holds in",
     ):

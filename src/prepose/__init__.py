@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from prepose.api import (
         add_dataset,
+        angles,
         compare,
         evaluate,
         import_checkpoint,
@@ -38,6 +39,7 @@ __all__ = [
     "StudyReport",
     "__version__",
     "add_dataset",
+    "angles",
     "compare",
     "evaluate",
     "import_checkpoint",

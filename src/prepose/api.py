@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from prepose.predict.pseudo_labels import LiftedStore
     from prepose.recipes.run import Run
     from prepose.specs.recipe import Recipe
+    from prepose.studies.angles import AnglesMeasured
     from prepose.studies.compare import NetworksCompared
 
 StrPath = str | os.PathLike[str]
@@ -230,6 +231,46 @@ def score(  # noqa: PLR0913 - the options of `prepose score`
     found = score_predictions(source, _path(data), protocol=protocol, split=split, reading=reading, system=system)
     if out is not None:
         keep_evaluation(found, _path(out), out=_path(out))
+    return found
+
+
+def angles(
+    network: "Evaluation | Run | StrPath",
+    data: StrPath | None = None,
+    *,
+    split: str | None = None,
+    protocol: str | None = None,
+    device: str = "cpu",
+    out: StrPath | None = None,
+) -> "AnglesMeasured":
+    """Joint angles as a measurement: estimated beside true ones, in degrees, with limits of agreement and ICC(2,1).
+
+    Args:
+        network: What `prepose.train` returned, a run's folder, or a weights file; or an evaluation (of `evaluate`, or
+            of another system by `score`), or the JSON file of a saved one, which need no store.
+        data: A dataset store with 3D labels.
+        split: Which split; None for the protocol's own.
+        protocol: How poses are lifted; None for the dataset's default.
+        device: `cpu`, `cuda` or `mps`.
+        out: Folder for the report: page, tables and every pair of angles.
+
+    Raises:
+        DataError: there is no 3D ground truth, or network, store and options do not fit each other.
+    """
+    from prepose.metrics.evaluation import Evaluation
+    from prepose.studies.angle_report import write_angle_report
+    from prepose.studies.angles import angles_of, measure_network
+
+    if isinstance(network, Evaluation):
+        given = [name for name, value in {"data": data, "split": split, "protocol": protocol}.items() if value]
+        if given:
+            raise DataError(f"an evaluation names its data itself; leave out {given[0]}")
+        found = angles_of(network)
+    else:
+        store = None if data is None else _path(data)
+        found = measure_network(_run_path(network), store, split=split, protocol=protocol, device=device)
+    if out is not None:
+        write_angle_report(found, _path(out))
     return found
 
 

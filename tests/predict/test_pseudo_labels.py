@@ -115,6 +115,13 @@ def test_what_cannot_be_lifted_is_refused(flat_store, weights, tmp_path):
     np.savez(file, sample=np.arange(6), joints_cam=truth * 50, skeleton=skeleton.name)
     with pytest.raises(DataError, match="state --unit"):
         lift_store(folder, out, predictions=file)
+    np.savez(file, sample=np.arange(6), joints_cam=truth / 1000, skeleton=skeleton.name, unit="mm")
+    # Any pose lies within 90 mm of its label where a person is 2 mm tall.
+    with pytest.raises(DataError, match=r"stated in mm, but its people are .* as in m; state --unit m"):
+        lift_store(folder, out, predictions=file)
+    np.savez(file, sample=np.arange(6), joints_cam=np.full_like(truth, np.nan), skeleton=skeleton.name)
+    with pytest.raises(DataError, match="has a single 3D joint"):
+        lift_store(folder, out, predictions=file)
     np.savez(file, sample=np.arange(6), joints_world=truth, skeleton=skeleton.name)
     with pytest.raises(DataError, match="world"):
         lift_store(folder, out, predictions=file)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+import prepose
 from fakes_evaluation import drawn_evaluation
 from prepose.body.joint_angles import ANGLES
 from prepose.body.skeletons import MPII_16
@@ -97,3 +98,24 @@ def test_a_saved_evaluation_is_measured_without_its_store(tmp_path):
     flat = replace(evaluation, truth_mm=np.full_like(evaluation.truth_mm, np.nan))
     with pytest.raises(DataError, match="3D ground truth"):
         angles_of(flat)
+
+
+def test_the_table_and_the_words_are_of_every_angle():
+    found = measure_angles(standing(knee_deg=40.0), standing(knee_deg=30.0), MPII_16, PEOPLE)
+    assert repr(found).startswith("AnglesMeasured(60 poses; RMSE in degrees: knee_flexion 10.0, hip_flexion 0.0")
+    assert len(repr(found)) < 250
+    table = found.to_dataframe().set_index(["angle", "side"])
+    assert len(table) == len(found.rows) and table.loc[("knee_flexion", "left"), "pairs"] == 60
+    assert table.loc[("knee_flexion", "both"), "bias"] == pytest.approx(10)
+    assert table.loc[("knee_flexion", "both"), "bias_low"] <= table.loc[("knee_flexion", "both"), "bias"] + 1e-9
+
+
+def test_the_front_door_takes_an_evaluation_and_writes_the_report(tmp_path):
+    evaluation = drawn_evaluation()
+    found = prepose.angles(evaluation, out=tmp_path / "angles")
+    assert found.to_json() == angles_of(evaluation).to_json()
+    assert (tmp_path / "angles/angles.html").exists() and (tmp_path / "angles/pairs.csv").exists()
+    saved = prepose.angles(str(save_evaluation(evaluation, tmp_path, "mine")))
+    assert saved.to_json()["rows"] == found.to_json()["rows"]
+    with pytest.raises(prepose.DataError, match="names its data itself; leave out split"):
+        prepose.angles(evaluation, split="test")

@@ -63,6 +63,7 @@ class Source:
         labels: "2d" hides what the dataset knows of depth.
         cap: At most so many samples an epoch, drawn anew at random each epoch; None for all.
         box_scale: The boxes are taken this many times as large, about their centres.
+        joints_cam: 3D pseudo-labels in place of the dataset's 3D labels (`data.target.image_targets`).
     """
 
     dataset: PoseDataset
@@ -70,6 +71,7 @@ class Source:
     labels: Literal["2d", "3d"] = "3d"
     cap: int | None = None
     box_scale: float = 1.0
+    joints_cam: Float[np.ndarray, "N K 3"] | None = None
 
 
 class BatchMaker:
@@ -110,7 +112,7 @@ class BatchMaker:
             raise ValueError(
                 f"batch_size must be a multiple of world, and rank below world; found {batch_size=} {world=} {rank=}"
             )
-        self._shelves = [_Shelf(source.dataset, skeleton) for source in sources]
+        self._shelves = [_Shelf(source.dataset, skeleton, source.joints_cam) for source in sources]
         for source, shelf in zip(sources, self._shelves, strict=True):
             _restrict(shelf, source.labels, skeleton)
             shelf.boxes = _grown(shelf.boxes, source.box_scale)
@@ -189,7 +191,9 @@ def evaluation_batches(
 class _Shelf:
     """What is kept of a dataset at hand: boxes, targets and decoded pictures."""
 
-    def __init__(self, dataset: PoseDataset, skeleton: Skeleton) -> None:
+    def __init__(
+        self, dataset: PoseDataset, skeleton: Skeleton, joints_cam: Float[np.ndarray, "N K 3"] | None = None
+    ) -> None:
         self.dataset = dataset
         if len(dataset) == 0:
             raise DataError(f"{dataset.name}/{dataset.split}: has no sample; add some, or leave it out")
@@ -202,7 +206,7 @@ class _Shelf:
                 f"first is sample {index} with x, y, width, height {self.boxes[index].tolist()}; a box needs a finite "
                 f"place and a positive size"
             )
-        self.targets_img = image_targets(dataset, skeleton)
+        self.targets_img = image_targets(dataset, skeleton, joints_cam)
         self.pictures = Pictures(dataset)
 
 

@@ -26,16 +26,24 @@ from prepose.data.dataset import PoseDataset
 _CHUNK = 65_536
 
 
-def image_targets(dataset: PoseDataset, skeleton: Skeleton) -> Float32[np.ndarray, "N J 3"]:
+def image_targets(
+    dataset: PoseDataset, skeleton: Skeleton, joints_cam: Float[np.ndarray, "N K 3"] | None = None
+) -> Float32[np.ndarray, "N J 3"]:
     """The joints of every sample in the model's skeleton: x, y in image px and relative depth in image px.
 
     NaN where a joint is not truly labelled; z is NaN too where the root's depth or the image scale is unknown. A
     skeleton without a root has no relative depth at all.
+
+    Args:
+        dataset: The samples.
+        skeleton: Of the targets.
+        joints_cam: 3D joints in place of the dataset's, in its skeleton: mm along the camera's axes, shifted; NaN
+            where there is none. They belong to no calibrated camera.
     """
     targets = np.empty((len(dataset), len(skeleton), 3), np.float32)
     for start in range(0, len(dataset), _CHUNK):
         rows = np.arange(start, min(start + _CHUNK, len(dataset)))
-        targets[rows] = _targets_of(dataset, rows, skeleton)
+        targets[rows] = _targets_of(dataset, rows, skeleton, None if joints_cam is None else joints_cam[rows])
     return targets
 
 
@@ -68,11 +76,14 @@ def label_use(dataset: PoseDataset, skeleton: Skeleton) -> LabelUse:
     return LabelUse(int(counts.sum()), int(counts[taken].sum()), unused)
 
 
-def _targets_of(dataset: PoseDataset, rows: np.ndarray, skeleton: Skeleton) -> Float32[np.ndarray, "M J 3"]:
+def _targets_of(
+    dataset: PoseDataset, rows: np.ndarray, skeleton: Skeleton, pseudo: Float[np.ndarray, "M K 3"] | None
+) -> Float32[np.ndarray, "M J 3"]:
     mapping = joint_map(dataset.skeleton, skeleton)
     unknown = ~mapping.truly_labelled
-    focal = _focals(dataset, rows)
-    given_img, given_cam = dataset.array("joints_img", rows), dataset.array("joints_cam", rows)
+    focal = _focals(dataset, rows) if pseudo is None else np.full(len(rows), np.nan)
+    given_img = dataset.array("joints_img", rows)
+    given_cam = dataset.array("joints_cam", rows) if pseudo is None else pseudo.astype(np.float32)
     joints_img, joints_cam = mapping.apply(given_img), mapping.apply(given_cam)
     _place_midpoints(joints_img, given_img, np.where(np.isfinite(focal)[:, None], given_cam[..., 2], np.nan), mapping)
     joints_img[:, unknown] = joints_cam[:, unknown] = np.nan

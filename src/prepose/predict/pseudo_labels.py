@@ -23,12 +23,16 @@ from prepose.data.sample import PoseSample
 from prepose.data.store import StoreDescription, describe_store, is_complete, open_store, write_store
 from prepose.errors import DataError, unknown_name
 from prepose.files import LOCK, locked
+from prepose.predict.crop_network import CropNetwork
 from prepose.predict.other_systems.predictions import UNITS
+from prepose.specs.ledger import trained_on
 
 # Fewer joints say little about how well a pose fits.
 FEWEST_JOINTS = 6
 # Predicted at a time.
 _BATCH = 64
+# Passes of a network for one person: as they are, and mirrored.
+PASSES = 2
 # The longest extent of people in photos along one axis, roughly: what tells mm from cm and m.
 _EXTENT_MM = 1300.0
 MOST_OFF_SIZE = 2.5
@@ -200,7 +204,7 @@ def lift_store(  # noqa: PLR0913 - the options of one command
     poses, by, terms, notes = (
         _of_file(dataset, predictions, rules, unit)
         if predictions is not None
-        else _of_network(dataset, network or Path(), rules, progress)
+        else _of_network(dataset, network or Path(), rules.confidence, progress)
     )
     result = lifted(dataset.array("joints_img").astype(float), poses, rules)
     if not result.people.any():
@@ -251,27 +255,50 @@ _Poses = tuple[np.ndarray, str, str, tuple[str, ...]]
 
 
 def _of_network(
-    dataset: PoseDataset,
-    network: Path,
-    rules: LiftRules,
-    progress: Callable[[int, int | None], None] | None,
+    dataset: PoseDataset, network: Path, confidence: float, progress: Callable[[int, int | None], None] | None
 ) -> _Poses:
-    from prepose.data.picture import decode_image
     from prepose.predict.predictor import Predictor
 
     predictor = Predictor.load(network)
-    poses, terms, skeleton = [], "", predictor.net.skeleton
+    poses = predicted_poses(dataset, predictor.net, confidence=confidence, progress=progress)
+    return poses, f"{network.name} (weights {predictor.weights})", trained_on(predictor.net.ledger), ()
+
+
+def predicted_poses(
+    dataset: PoseDataset,
+    net: CropNetwork,
+    *,
+    confidence: float = 0.0,
+    progress: Callable[[int, int | None], None] | None = None,
+) -> Float[np.ndarray, "N J 3"]:
+    """The poses that a network predicts for the people of a dataset, with the mirror image.
+
+    Args:
+        dataset: Images and boxes.
+        net: The network.
+        confidence: Joints of less are NaN.
+        progress: Called with samples done and samples in all.
+
+    Returns:
+        Joints in the dataset's skeleton, mm relative to the root, along the camera's axes.
+
+    Raises:
+        DataError: an image cannot be read, or what the network says is not finite or no pose.
+    """
+    from prepose.data.picture import decode_image
+    from prepose.predict.predictor import Predictor
+
+    predictor = Predictor(net, flip_test=net.flip_test is not False)
+    poses = []
     for first in range(0, len(dataset), _BATCH):
         rows = range(first, min(first + _BATCH, len(dataset)))
         images = [decode_image(dataset.image_bytes(row)) for row in rows]
         for person in predictor.predict_each(images, list(dataset.array("box_xywh", list(rows)).astype(float))):
-            sure = person.confidence >= rules.confidence
+            sure = person.confidence >= confidence
             poses.append(np.where(sure[:, None], person.joints_root, np.nan))
-            skeleton, terms = person.skeleton, person.trained_on
         if progress is not None:
             progress(len(poses), len(dataset))
-    by = f"{network.name} (weights {predictor.weights})"
-    return _in_skeleton_of(dataset, np.stack(poses), skeleton), by, terms, ()
+    return _in_skeleton_of(dataset, np.stack(poses), net.skeleton)
 
 
 def _of_file(dataset: PoseDataset, predictions: Path, rules: LiftRules, unit: str | None) -> _Poses:
@@ -299,13 +326,23 @@ def _of_file(dataset: PoseDataset, predictions: Path, rules: LiftRules, unit: st
 
 def _millimetres(joints: Float[np.ndarray, "N K 3"], stated: str | None, predictions: Path) -> tuple[float, str]:
     """How many mm the predictions' unit is, and what to say of it: as stated, or by how large the people then are."""
+    if not np.isfinite(joints).all(axis=-1).any():
+        raise DataError(
+            f"{predictions}: none of its matched predictions has a single 3D joint: all are NaN or infinite"
+        )
     extent = np.nanmedian(np.nanmax(joints, axis=1) - np.nanmin(joints, axis=1), axis=0).max()
-    if stated is not None:
-        if stated not in UNITS:
-            raise DataError(f"--unit: {unknown_name('unit', stated, UNITS)}")
-        return UNITS[stated], ""
+    if stated is not None and stated not in UNITS:
+        raise DataError(f"--unit: {unknown_name('unit', stated, UNITS)}")
     unit = min(UNITS, key=lambda name: abs(np.log(UNITS[name] * extent / _EXTENT_MM)))
-    if not 1 / MOST_OFF_SIZE <= UNITS[unit] * extent / _EXTENT_MM <= MOST_OFF_SIZE:
+    fits = 1 / MOST_OFF_SIZE <= UNITS[unit] * extent / _EXTENT_MM <= MOST_OFF_SIZE
+    if stated is not None:
+        if fits and unit != stated:
+            raise DataError(
+                f"{predictions}: its 3D joints are stated in {stated}, but its people are {extent:.3g} units long "
+                f"(median), as in {unit}; state --unit {unit}"
+            )
+        return UNITS[stated], ""
+    if not fits:
         raise DataError(
             f"{predictions}: its people are {extent:.3g} units long (median), which is no unit of length; state --unit"
         )

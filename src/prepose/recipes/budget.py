@@ -8,8 +8,9 @@ import torch
 
 from prepose.data.batch import PoseBatch
 from prepose.errors import RecipeError
-from prepose.models.flops import flop_counter
+from prepose.models.flops import count_flops, flop_counter
 from prepose.models.pose_net import PoseNet
+from prepose.predict.pseudo_labels import PASSES
 from prepose.recipes.objective import loss_names, losses_of
 from prepose.recipes.optimiser import set_trained
 from prepose.specs.model import ModelSpec
@@ -62,13 +63,26 @@ def _cost(model_json: str, trained: str, frozen_groups: int, losses: tuple[str, 
 
 
 def training_flops(recipe: Recipe) -> float:
-    """Floating-point operations of all forward and backward passes of all stages (the optimiser is not counted)."""
-    return float(
-        sum(
-            recipe.steps(stage) * recipe.batch_size * stage_cost(recipe.model, stage).training
-            for stage in recipe.stages
-        )
-    )
+    """Floating-point operations of all forward and backward passes of all stages (the optimiser is not counted).
+
+    The predictions that become pseudo-labels are counted too.
+    """
+    return sum(stage_flops(recipe, stage) for stage in recipe.stages)
+
+
+def stage_flops(recipe: Recipe, stage: Stage) -> float:
+    """Those of one of its stages."""
+    steps = recipe.steps(stage) * recipe.batch_size * stage_cost(recipe.model, stage).training
+    return float(steps + labelling_flops(recipe, stage))
+
+
+def labelling_flops(recipe: Recipe, stage: Stage) -> float:
+    """Those of the predictions that become pseudo-labels as a stage begins; each source is predicted once."""
+    earlier = recipe.stages[: [one.name for one in recipe.stages].index(stage.name)]
+    made = {name for one in earlier for name in one.shares}
+    specs = [recipe.sources[name].pseudo_labels for name in stage.shares if name not in made]
+    samples = sum(spec.samples for spec in specs if spec is not None)
+    return float(samples * PASSES * count_flops(recipe.model).forward)
 
 
 def with_budget(recipe: Recipe, flops: float, *, shared_by: Mapping[str, int] | None = None) -> Recipe:
@@ -83,13 +97,19 @@ def with_budget(recipe: Recipe, flops: float, *, shared_by: Mapping[str, int] | 
         RecipeError: the budget is too small for one batch in each stage.
     """
     sharing = shared_by or {}
+    labelling = sum(labelling_flops(recipe, stage) / sharing.get(stage.name, 1) for stage in recipe.stages)
+    if labelling >= flops:
+        raise RecipeError(
+            f"recipe {recipe.name!r}: its pseudo-labels alone cost {labelling:.3g} of {flops:.3g} FLOPs; lower "
+            "pseudo_labels.samples"
+        )
     return scaled(
         recipe,
         {
             stage.name: recipe.batch_size * stage_cost(recipe.model, stage).training / sharing.get(stage.name, 1)
             for stage in recipe.stages
         },
-        flops,
+        flops - labelling,
         unit="FLOPs",
     )
 

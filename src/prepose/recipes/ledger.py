@@ -19,7 +19,8 @@ def add_sources(net: PoseNet, recipe: Recipe, sources: Mapping[str, PoseDataset]
                 dataset=dataset.name,
                 split=dataset.split,
                 samples=len(dataset),
-                labels=recipe.sources[name].labels,
+                # Pseudo-labels are the network's own.
+                labels="2d" if recipe.sources[name].pseudo_labels else recipe.sources[name].labels,
                 licence=dataset.licence,
             )
             for name, dataset in sources.items()

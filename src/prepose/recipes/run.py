@@ -4,6 +4,7 @@
 RUN/recipe.json        the recipe, every field
     environment.json   versions, machine, command line; one entry for each session
     ledger.json        the datasets and pretrained weights that it learns from, with their terms
+    pseudo_labels/     3D labels that the network made for a source, where the recipe asks for them
     log.csv            a row each `log_every` samples; tensorboard/ holds the same
     checkpoints/       the last two, to resume from
     weights/           best.safetensors (by the validation measure) and last.safetensors
@@ -107,7 +108,8 @@ def discard_unless_begun(run: Run) -> bool:
         return False
     for name in ("environment.json", "ledger.json", "log.csv", "recipe.json"):
         (run.folder / name).unlink(missing_ok=True)
-    for folder in (run.folder / "tensorboard", run.checkpoints, run.best_weights.parent, run.evaluations):
+    made = (run.folder / "tensorboard", run.folder / "pseudo_labels", run.checkpoints, run.best_weights.parent)
+    for folder in (*made, run.evaluations):
         shutil.rmtree(folder, ignore_errors=True)
     with suppress(OSError):
         run.folder.rmdir()

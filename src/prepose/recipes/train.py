@@ -4,13 +4,17 @@ import copy
 import logging
 import os
 import shlex
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
+import numpy as np
 import torch
+from jaxtyping import Float
 from lightning_fabric import Fabric
 from numpy.random import SeedSequence
 from rich.console import Console
@@ -24,7 +28,7 @@ from prepose.metrics.evaluation_tables import told
 from prepose.models.checkpoint import load_into, save_weights
 from prepose.models.pose_net import PoseNet, build_pose_net
 from prepose.predict.networks import find_weights
-from prepose.recipes.budget import training_flops
+from prepose.recipes.budget import labelling_flops, training_flops
 from prepose.recipes.checkpoint import (
     Position,
     Snapshot,
@@ -38,6 +42,7 @@ from prepose.recipes.ledger import add_sources, write_ledger
 from prepose.recipes.log import RunLog
 from prepose.recipes.loop import Nets, Setting, train_stage
 from prepose.recipes.objective import loss_names
+from prepose.recipes.pseudo_labels import check_pseudo_labels, labels_told, pseudo_labels
 from prepose.recipes.run import (
     Run,
     create_run,
@@ -53,6 +58,8 @@ from prepose.recipes.validation import MEASURES, Validator
 from prepose.specs.ledger import terms_to_check
 from prepose.specs.recipe import Recipe, Stage
 
+# source -> 3D pseudo-labels in the dataset's skeleton, mm.
+Labels = Mapping[str, Float[np.ndarray, "_ _ 3"]]
 PRECISIONS: Mapping[str, Literal["bf16-mixed", "32-true"]] = {"bf16": "bf16-mixed", "fp32": "32-true"}
 
 
@@ -108,6 +115,7 @@ def run_recipe(
         fabric = _launch(recipe, machine)
         console = console if fabric.is_global_zero else None
         sources = open_sources(recipe)
+        check_pseudo_labels(recipe, sources)
         validator = Validator(recipe)
         with _alone(out, fabric, resume=resume):
             run = _open_run(recipe, out, fabric, resume=resume)
@@ -207,7 +215,11 @@ def _carry_out(
                 checkpoint_seconds=machine.checkpoint_seconds,
             )
             for stage in recipe.stages[start.position.stage :]:
-                batches = stage_batches(recipe, stage, sources, rank=fabric.global_rank, world=fabric.world_size)
+                labels, start = _labelled(run, stage, sources, nets, start, fabric)
+                _tell(console, labels_told(recipe, stage, labels))
+                batches = stage_batches(
+                    recipe, stage, sources, labels, rank=fabric.global_rank, world=fabric.world_size
+                )
                 position = train_stage(stage, nets, batches, run, setting=setting, start=start)
                 start = Snapshot(position, None, None, random_state())
     finally:
@@ -217,6 +229,23 @@ def _carry_out(
         _finish(run, nets.shown)
     _tell(console, _end_of(run, start.position))
     _tell(console, filter(None, [terms_to_check(nets.net.ledger)]))
+
+
+def _labelled(
+    run: Run, stage: Stage, sources: Mapping[str, PoseDataset], nets: Nets, start: Snapshot, fabric: Fabric
+) -> tuple[Labels, Snapshot]:
+    """The pseudo-labels that a stage learns from, and its start with their price."""
+    began, begun = time.perf_counter(), start.position.stage_step > 0
+    labels = pseudo_labels(run, stage, sources, nets.shown, begun=begun, fabric=fabric)
+    if not labels or begun:
+        return labels, start
+    position = start.position
+    position = replace(
+        position,
+        train_flops=position.train_flops + labelling_flops(run.recipe, stage),
+        train_seconds=position.train_seconds + time.perf_counter() - began,
+    )
+    return labels, replace(start, position=position)
 
 
 def _check_progress(run: Run, start: Snapshot) -> None:
@@ -314,7 +343,13 @@ def _end_of(run: Run, position: Position) -> Iterator[str]:
 
 
 def stage_batches(
-    recipe: Recipe, stage: Stage, sources: Mapping[str, PoseDataset], *, rank: int = 0, world: int = 1
+    recipe: Recipe,
+    stage: Stage,
+    sources: Mapping[str, PoseDataset],
+    labels: Labels = MappingProxyType({}),
+    *,
+    rank: int = 0,
+    world: int = 1,
 ) -> BatchMaker:
     """The batches of a stage: its shares of its sources, drawn by the recipe's seed and the stage's place.
 
@@ -322,6 +357,7 @@ def stage_batches(
         recipe: The recipe.
         stage: One of its stages.
         sources: The datasets by the recipe's names.
+        labels: source -> its pseudo-labels, where it has some.
         rank: Which process this is.
         world: How many processes share a batch.
     """
@@ -329,7 +365,7 @@ def stage_batches(
     seed = SeedSequence([recipe.seed, recipe.stages.index(stage)]).generate_state(1, "uint64")[0]
     return BatchMaker(
         [
-            Source(sources[name], share / total, spec.labels, spec.cap, spec.box_scale)
+            Source(sources[name], share / total, spec.labels, spec.cap, spec.box_scale, labels.get(name))
             for name, share in stage.shares.items()
             for spec in [recipe.sources[name]]
         ],

@@ -1,10 +1,10 @@
 """What a recipe says: sources, stages and how to choose the model. Plain data, validated, JSON in and out."""
 
 import math
-from collections.abc import Iterator
-from typing import Annotated, Literal
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_validator
 
 from prepose.errors import nearest
 from prepose.metrics.protocols import PROTOCOLS
@@ -14,6 +14,7 @@ from prepose.specs.fields import (
     Count,
     Factor,
     Name,
+    NonNegative,
     Number,
     Part,
     PathText,
@@ -45,6 +46,28 @@ HIGHER_IS_BETTER = frozenset({"pck2d", "pck2d_box"})
 KnownProtocol = Annotated[str, one_of("protocol", PROTOCOLS)]
 
 
+class PseudoLabelSpec(BaseModel):
+    """3D labels that the training's own network makes, of people who have 2D labels (`predict.pseudo_labels`).
+
+    It predicts them once, as it is when the first stage begins that draws from the source; the predictions, mirror
+    images included, count as training FLOPs.
+
+    Attributes:
+        samples: So many samples of the source are predicted, drawn by the recipe's seed; the others, and those whose
+            pose does not agree with the labels, keep their 2D labels alone.
+        joint_mm: A joint may lie this far from its label, mm at the person.
+        person_mm: Half of a person's joints must lie no further than this from their labels, mm.
+        confidence: The least confidence of a joint.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    samples: Count
+    joint_mm: PositiveFactor = 150.0
+    person_mm: PositiveFactor = 90.0
+    confidence: Annotated[NonNegative, Field(le=1)] = 0.0
+
+
 class SourceSpec(BaseModel):
     """Where samples come from.
 
@@ -56,6 +79,7 @@ class SourceSpec(BaseModel):
         keep: This part of the samples is all there is, chosen once; a smaller part lies within a larger one.
         take: Which part that is: drawn by the recipe's seed, or the first samples of the split.
         box_scale: The person's box is taken this many times as large.
+        pseudo_labels: 3D labels by the network that the stages before have trained, in place of the store's.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -68,6 +92,18 @@ class SourceSpec(BaseModel):
     take: Literal["random", "first"] = "random"
     # Beyond these a crop shows nothing that could be learnt.
     box_scale: Annotated[Positive, Field(ge=0.01, le=100)] = 1.0
+    pseudo_labels: PseudoLabelSpec | None = None
+
+    @model_validator(mode="after")
+    def _labels_are_3d_where_made(self) -> "SourceSpec":
+        if self.pseudo_labels is not None and self.labels != "3d":
+            raise ValueError("pseudo_labels are 3D labels; expected labels '3d', found '2d'")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_nothing(self, handler: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        # Almost all sources have their own labels; trials are named by the hash of this.
+        return {name: value for name, value in handler(self).items() if name != "pseudo_labels" or value}
 
 
 class ValidationSpec(BaseModel):
@@ -231,8 +267,20 @@ class Recipe(BaseModel):
         ]
         for stage in self.stages:
             faults += self._faults_of(stage)
-        refuse(faults)
+        refuse([*faults, *self._labels_before_they_can_be_made()])
         return self
+
+    def _labels_before_they_can_be_made(self) -> Iterator[str]:
+        knows_3d = self.start is not None
+        for stage in self.stages:
+            drawn = {name: self.sources[name] for name in stage.shares if name in self.sources}
+            made = [name for name, spec in drawn.items() if spec.pseudo_labels is not None]
+            if made and not knows_3d:
+                yield (
+                    f"stage {stage.name!r} draws from {made[0]!r}, whose pseudo_labels need a network that has learnt "
+                    "3D labels; put a stage with such a source before it, or give the recipe a start"
+                )
+            knows_3d |= any(spec.labels == "3d" for name, spec in drawn.items() if name not in made)
 
     def _faults_of(self, stage: Stage) -> Iterator[str]:
         """What is wrong with a stage within this recipe."""

@@ -49,7 +49,7 @@ def write_angle_report(found: AnglesMeasured, out: Path) -> Path:
         OSError: a file cannot be written.
     """
     write_json(inside(out, "angles.json"), found.to_json())
-    write_whole(inside(out, "angles.csv"), _as_csv([_record(row) for row in found.rows]))
+    write_whole(inside(out, "angles.csv"), _as_csv([row.as_row() for row in found.rows]))
     write_whole(inside(out, "pairs.csv"), _as_csv([*_pairs(found)]))
     write_whole(inside(out, "angles.md"), as_markdown(found))
     return write_whole(inside(out, "angles.html"), _page(found))
@@ -124,19 +124,6 @@ def _facts(found: AnglesMeasured) -> Iterator[tuple[str, str]]:
     yield from ((name.replace("_", " "), value) for name, value in found.facts.items())
     yield "poses", f"{found.num_poses:,}"
     yield "intervals over", found.resampled
-
-
-def _record(row: AngleAgreement) -> dict[str, Any]:
-    record: dict[str, Any] = {"angle": row.angle, "side": row.side, "poses": row.poses}
-    known = row.agreement
-    if known is None:
-        return {**record, "pairs": 0}
-    record |= {"pairs": known.pairs, "clusters": known.subjects, "deviation": known.deviation, "within": known.within}
-    for name in ("bias", "lower", "upper", "rmse", "icc"):
-        each: Estimate = getattr(known, name)
-        ends = each.interval or Interval(float("nan"), float("nan"))
-        record |= {name: each.value, f"{name}_low": ends.low, f"{name}_high": ends.high}
-    return record
 
 
 def _pairs(found: AnglesMeasured) -> Iterator[dict[str, Any]]:

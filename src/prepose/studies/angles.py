@@ -7,7 +7,7 @@ which must be the same for both poses.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -19,9 +19,13 @@ from prepose.metrics.evaluation import Evaluation
 from prepose.metrics.evaluation_files import load_evaluation
 from prepose.specs.ledger import NOT_RECORDED
 from prepose.studies.analysis.study_analysis import to_json
-from prepose.studies.statistics.agreement import Agreement, agreement
+from prepose.studies.statistics.agreement import Agreement, Estimate, agreement
 from prepose.studies.statistics.comparison import FEW_SUBJECTS
+from prepose.studies.statistics.interval import Interval
 from prepose.studies.statistics.scores import Clusters, clusters_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Side = Literal["both", "left", "right", ""]
 SIDES: tuple[Side, ...] = ("left", "right", "")
@@ -43,6 +47,19 @@ class AngleAgreement:
     side: Side
     poses: int
     agreement: Agreement | None
+
+    def as_row(self) -> dict[str, Any]:
+        """Plain values for a table; NaN where an end of an interval is not known."""
+        row: dict[str, Any] = {"angle": self.angle, "side": self.side, "poses": self.poses}
+        known = self.agreement
+        if known is None:
+            return {**row, "pairs": 0}
+        row |= {"pairs": known.pairs, "clusters": known.subjects, "deviation": known.deviation, "within": known.within}
+        for name in ("bias", "lower", "upper", "rmse", "icc"):
+            each: Estimate = getattr(known, name)
+            ends = each.interval or Interval(float("nan"), float("nan"))
+            row |= {name: each.value, f"{name}_low": ends.low, f"{name}_high": ends.high}
+        return row
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +85,21 @@ class AnglesMeasured:
     subjects: tuple[str, ...]
     estimated: Mapping[tuple[str, str], Float[np.ndarray, "N"]]
     true: Mapping[tuple[str, str], Float[np.ndarray, "N"]]
+
+    def __repr__(self) -> str:
+        """What was measured and how far off it is; not the poses."""
+        known = [
+            f"{each.angle} {each.agreement.rmse.value:.1f}"
+            for each in self.rows
+            if each.side in ("both", "") and each.agreement and each.agreement.rmse.value is not None
+        ]
+        return f"AnglesMeasured({self.num_poses:,} poses; RMSE in degrees: {', '.join(known)})"
+
+    def to_dataframe(self) -> "pd.DataFrame":
+        """Bias, limits of agreement, RMSE (degrees) and ICC of each angle and side, with intervals; needs pandas."""
+        import pandas as pd
+
+        return pd.DataFrame([row.as_row() for row in self.rows])
 
     def row(self, angle: str, side: Side = "both") -> AngleAgreement:
         """One angle; of the trunk whatever the side."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from prepose.data.store import open_store
 from prepose.errors import DataError, unknown_name
-from prepose.specs.recipe import Recipe
+from prepose.specs.recipe import Recipe, SourceSpec
 from prepose.specs.study import StoreSpec, Study
 from prepose.studies.analysis.study_analysis import ArmSummary, SetResult, StudyAnalysis
 from prepose.studies.trials import recipe_of, store_name
@@ -191,16 +191,26 @@ def _key(study: Study, recipe: Recipe, parts: Mapping[str, float]) -> Any:
 def _words(recipe: Recipe, name: str, parts: Mapping[str, float]) -> str:
     stage = next(stage for stage in recipe.stages if stage.name == name)
     sources = [recipe.sources[source] for source in stage.shares]
-    labels = " and ".join(f"{spec.labels.upper()} of {store_name(spec.store)}" for spec in sources)
+    labels = " and ".join(f"{_kind(spec)} of {store_name(spec.store)}" for spec in sources)
     return f"{labels} ({parts[name]:.0%})"
+
+
+def _kind(spec: SourceSpec) -> str:
+    return "3D pseudo-labels" if spec.pseudo_labels else spec.labels.upper()
 
 
 def _labels(each: ReadStudy, recipe: Recipe, kind: str) -> int:
     used = {source for stage in recipe.stages for source in stage.shares}
-    return sum(
-        max(1, round(spec.keep * _samples(each, store_name(spec.store), spec.split)))
+    # Pseudo-labels are made of 2D labels, which may be a source of their own too.
+    given = {
+        (spec.store, spec.split, spec.keep): "2d" if spec.pseudo_labels else spec.labels
         for name, spec in recipe.sources.items()
-        if name in used and spec.labels == kind
+        if name in used
+    }
+    return sum(
+        max(1, round(keep * _samples(each, store_name(store), split)))
+        for (store, split, keep), labels in given.items()
+        if labels == kind
     )
 
 

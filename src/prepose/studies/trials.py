@@ -245,12 +245,11 @@ def _at_budget(study: Study, recipe: Recipe, levels: tuple[Level, ...], shared_b
 
 def counted_flops(arm: Arm) -> float:
     """Training FLOPs of an arm, with a stage that several trainings share counted by its part."""
-    from prepose.recipes.budget import training_flops
+    from prepose.recipes.budget import stage_flops, training_flops
 
     whole = training_flops(arm.recipe)
     for stage in arm.recipe.stages:
-        alone = training_flops(arm.recipe.model_copy(update={"stages": (stage,)}))
-        whole -= alone * (1 - 1 / arm.shared_by.get(stage.name, 1))
+        whole -= stage_flops(arm.recipe, stage) * (1 - 1 / arm.shared_by.get(stage.name, 1))
     return whole
 
 

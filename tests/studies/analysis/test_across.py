@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import pytest
@@ -42,3 +43,39 @@ def test_one_seed_has_no_band(tmp_path):
 def test_levels_of_compute_are_drawn_only_where_there_are_some(missing, request):
     found = request.getfixturevalue(missing)
     assert bool(found.across.efficiency) == (found.study.budget_factor is not None)
+
+
+def with_labels(found, *changes):
+    """The study, whose budgets are so many changes in turn instead."""
+    factor = found.study.budget_factor
+    definition = json.loads(json.dumps(found.study.definition))
+    for each in definition["factors"]:
+        if each["name"] == factor:
+            for level, own in zip(each["levels"], changes, strict=False):
+                level |= {"budget": 1.0, "stores": {}, "parts": {}, "changes": own}
+    return factor, replace(found, study=replace(found.study, definition=definition, budget_factor=None))
+
+
+def test_errors_are_drawn_along_the_number_of_labels_where_that_alone_is_varied(crossed_found):
+    factor, labels = with_labels(crossed_found, ["sources.lab.keep=0.1"], ["sources.lab.keep=0.5"])
+    found = across_tasks(labels).labels
+    count = labels.study.definition["stores"]["lab"]["counts"]["train"]
+    assert (found.factor, found.what) == (factor, "samples of lab with 3D labels")
+    assert {point.amount for point in found.points} == {round(0.1 * count), round(0.5 * count)}
+    assert {point.method for point in found.points} == {each.name for each in labels.across.methods}
+    # The same scores as along compute, whose levels these were.
+    iqm = {(each.method, each.level): each.iqm for each in crossed_found.across.efficiency}
+    assert {(each.method, each.level): each.iqm for each in found.points} == iqm
+    assert across_tasks(labels).methods == crossed_found.across.methods
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        (["sources.lab.keep=0.1"], ["sources.wild.keep=0.5"]),
+        (["sources.lab.keep=0.1"], ["sources.lab.keep=0.5", "batch_size=8"]),
+        (["sources.lab.cap=10"], ["sources.lab.cap=20"]),
+    ],
+)
+def test_a_factor_that_varies_something_else_is_no_number_of_labels(crossed_found, changes):
+    assert across_tasks(with_labels(crossed_found, *changes)[1]).labels is None

@@ -8,9 +8,10 @@ from typing import Any, get_args
 
 import numpy as np
 
+from prepose.body.skeleton import Provenance, joint_map
 from prepose.data.dataset import PoseDataset
 from prepose.data.store import describe_store, open_store, store_splits
-from prepose.errors import DataError, unknown_name
+from prepose.errors import DataError, shortened, unknown_name
 from prepose.metrics.evaluation import Evaluation
 from prepose.metrics.protocols import Protocol, get_protocol, protocols_for
 from prepose.predict.evaluations import own_split
@@ -146,6 +147,7 @@ def ready_predictions(
         name = system or predictions.stem
     else:
         read, name = predictions_of(predictions, "predictions", skeleton=reading.skeleton), system or "predictions"
+    _check_joints(read, dataset)
     try:
         matched = match(read, dataset)
     except DataError as error:
@@ -158,6 +160,23 @@ def ready_predictions(
     facts |= {"size": SIZE_TEXTS[size]} if found.joints is not None else {}
     facts |= {"read": "; ".join(read.notes)} if read.notes else {}
     return Readied(read, dataset, matched, found, size, _digest(read), facts)
+
+
+def _check_joints(read: Predictions, dataset: PoseDataset) -> None:
+    """Check that there are joints, and that one of them is one of the labels', before people are told apart by them."""
+    columns = {"3D joints": read.joints_3d, "2D joints": read.joints_img}
+    for name, joints in columns.items():
+        if joints is not None and not np.isfinite(joints).all(axis=-1).any():
+            raise DataError(
+                f"{read.where}: none of its {len(read)} predictions has a single joint among its {name}: all are NaN "
+                "or infinite; leave the column out, or predict again"
+            )
+    if not (joint_map(read.skeleton, dataset.skeleton).provenance != Provenance.MISSING).any():
+        theirs, ours = (shortened(", ".join(each.joints)) for each in (read.skeleton, dataset.skeleton))
+        raise DataError(
+            f"{read.where}: none of its joints ({theirs}) is one of {dataset.name}'s ({ours}), so that nothing can be "
+            "scored; name them by --skeleton"
+        )
 
 
 def _size(read: Predictions, found: Placed, asked: str | None) -> Size:

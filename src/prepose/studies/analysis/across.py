@@ -1,18 +1,24 @@
 """A study's arms across all its tasks, from the numbers of its report alone, so that published studies have it too."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from prepose.specs.study import Study
 from prepose.studies.analysis.study_analysis import ArmSummary, SetResult, StudyAnalysis
 from prepose.studies.analysis.wording import direction
 from prepose.studies.statistics.across_tasks import (
     AcrossTasks,
     EfficiencyPoint,
+    LabelEfficiency,
+    LabelPoint,
+    MethodAcross,
     improvement,
     methods_across,
     relative_errors,
 )
+from prepose.studies.trials import base_recipe, store_name
 
 FEWEST_TASKS = 2
 
@@ -64,6 +70,8 @@ def across_tasks(found: StudyAnalysis) -> AcrossTasks | None:
             improvement((arm, scores[arm]), (other, scores[other]), generator) for arm, other in _pairs(found, methods)
         ),
         efficiency=tuple(_efficiency(found, by, sets, generator)),
+        # Last, as it draws from the generator too.
+        labels=_label_efficiency(found, by, sets, generator),
     )
 
 
@@ -112,19 +120,70 @@ def _efficiency(
     factor = found.study.budget_factor
     if factor is None or factor in by:
         return []
+    return [
+        EfficiencyPoint(method, level, float(np.mean([arm.counted_flops for arm in arms])), row.iqm, row.interval)
+        for method, level, arms, row in _at_levels(found, by, sets, generator, factor)
+    ]
+
+
+def _label_efficiency(
+    found: StudyAnalysis, by: Sequence[str], sets: Sequence[SetResult], generator: np.random.Generator
+) -> LabelEfficiency | None:
+    varied = varied_labels(found, by)
+    if varied is None:
+        return None
+    factor, what, amounts = varied
+    points = tuple(
+        LabelPoint(method, level, amounts[level], row.iqm, row.interval)
+        for method, level, _, row in _at_levels(found, by, sets, generator, factor)
+    )
+    return LabelEfficiency(factor, what, points) if points else None
+
+
+def varied_labels(found: StudyAnalysis, by: Sequence[str]) -> tuple[str, str, dict[str, float]] | None:
+    """The factor that varies how many labels a source has: its name, which labels, and how many at each level.
+
+    None where no factor outside `by` does that and nothing else.
+    """
+    study = Study.model_validate(dict(found.study.definition))
+    for factor in study.factors:
+        changes = [level.model_dump(exclude={"name"}, exclude_defaults=True) for level in factor.levels]
+        kept = [re.fullmatch(r"sources\.([^.=]+)\.keep=(.+)", (each.get("changes") or ("",))[0]) for each in changes]
+        names = {match[1] for match in kept if match}
+        alone = all(set(each) == {"changes"} and len(each["changes"]) == 1 for each in changes)
+        if factor.name in by or len(changes) < 2 or not alone or not all(kept) or len(names) != 1:
+            continue
+        parts = [float(match[2]) for match in kept if match]
+        source = base_recipe(study).sources[names.pop()]
+        store = store_name(source.store)
+        count = study.stores[store].counts.get(source.split)
+        unit = "samples" if count else "% of the samples"
+        amounts = [float(max(1, round(part * count))) if count else 100 * part for part in parts]
+        return (
+            factor.name,
+            f"{unit} of {store} with {source.labels.upper()} labels",
+            dict(zip(factor.level_names, amounts, strict=True)),
+        )
+    return None
+
+
+def _at_levels(
+    found: StudyAnalysis,
+    by: Sequence[str],
+    sets: Sequence[SetResult],
+    generator: np.random.Generator,
+    factor: str,
+) -> Iterator[tuple[str, str, list[ArmSummary], MethodAcross]]:
+    """(method, level of the factor, its arms, their scores) relative to the mean over all arms."""
     tables = {arm.name: _errors(arm, sets) for arm in found.arms}
     whole = {name: table for name, table in tables.items() if table is not None}
     if not whole:
-        return []
+        return
     means = np.mean([table.mean(axis=0) for table in whole.values()], axis=0)
     points: dict[tuple[str, str], list[ArmSummary]] = {}
     for arm in found.arms:
         if arm.name in whole:
             points.setdefault((" / ".join(arm.levels[name] for name in by), arm.levels[factor]), []).append(arm)
-    rows = []
     for (method, level), arms in points.items():
-        scores = {method: [whole[arm.name] / means for arm in arms]}
-        (row,), _ = methods_across(scores, generator)
-        flops = float(np.mean([arm.counted_flops for arm in arms]))
-        rows.append(EfficiencyPoint(method, level, flops, row.iqm, row.interval))
-    return rows
+        (row,), _ = methods_across({method: [whole[arm.name] / means for arm in arms]}, generator)
+        yield method, level, arms, row

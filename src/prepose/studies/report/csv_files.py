@@ -186,7 +186,7 @@ def trials(found: StudyAnalysis) -> Iterator[Record]:
 
 
 def across(found: StudyAnalysis) -> Iterator[Record]:
-    """Interquartile means over all tasks, and at each level of compute."""
+    """Interquartile means over all tasks, and at each level of compute and number of labels."""
     if found.across is not None:
         for each in found.across.methods:
             yield {
@@ -198,6 +198,9 @@ def across(found: StudyAnalysis) -> Iterator[Record]:
             }
         for point in found.across.efficiency:
             head = {"method": point.method, "level": point.level, "flops": point.flops}
+            yield {**head, "iqm": point.iqm, **_ends(point.interval)}
+        for point in found.across.labels.points if found.across.labels else ():
+            head = {"method": point.method, "level": point.level, "labels": point.amount}
             yield {**head, "iqm": point.iqm, **_ends(point.interval)}
 
 

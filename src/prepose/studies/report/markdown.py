@@ -1,7 +1,6 @@
 """A study's results as Markdown: the answers, the tables, what is needed to make them again."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 
 from prepose.studies.analysis.facts import command, facts, protocols, unfinished
 from prepose.studies.analysis.study_analysis import ComparisonResult, PlannedTest, StudyAnalysis, Worth
@@ -70,17 +69,17 @@ def _across(found: StudyAnalysis) -> Iterator[str]:
         return
     yield from ("", "## All tasks together")
     for table in across_tables(found):
-        yield from wide(replace(table, title=f"# {table.title}"))
+        yield from wide(table, level=3)
     yield from ("", ACROSS_NOTE)
     if found.across.left_out:
         yield from ("", f"Left out: {'; '.join(found.across.left_out)}.")
 
 
-def wide(table: WideTable) -> Iterator[str]:
+def wide(table: WideTable, *, level: int = 2) -> Iterator[str]:
     """A table in Markdown, with its heading and its note."""
     above = [title for title, span in table.groups for _ in range(span)] or [""] * len(table.columns)
     heads = [": ".join(filter(None, (group, column))) for group, column in zip(above, table.columns, strict=True)]
-    yield from ("", f"## {table.title}", "")
+    yield from ("", f"{'#' * level} {table.title}", "")
     yield from _table([table.label, *heads], [[row.head, *map(_cell, row.cells)] for row in table.rows])
     yield from ("", table.note)
 

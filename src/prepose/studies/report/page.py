@@ -50,6 +50,15 @@ def words(found: StudyAnalysis) -> dict[str, Any]:
         "costs": costs_table(found),
         "across": found.across,
         "across_tables": [*across_tables(found)],
+        # The tables behind the first two have a plot each.
+        "across_plots": [
+            name
+            for name, there in (
+                ("efficiency", found.across and found.across.efficiency),
+                ("label-efficiency", found.across and found.across.labels),
+            )
+            if there
+        ],
         "across_note": ACROSS_NOTE,
         "checklist": found.checklist,
         "validation_table": validation_table(found),

@@ -11,6 +11,7 @@ from prepose.studies.analysis.study_analysis import Matrix, SetResult, StudyAnal
 from prepose.studies.analysis.wording import NONE, figure, interval, measure
 from prepose.studies.pages.colours import ARM_COLOURS
 from prepose.studies.report.tables_of_page import BASELINES, VARIANT_TITLES
+from prepose.studies.statistics.across_tasks import EfficiencyPoint, LabelPoint
 from prepose.studies.statistics.comparison import ArmFigure
 from prepose.studies.statistics.crossing import Crossing
 from prepose.studies.statistics.interval import Interval
@@ -176,7 +177,7 @@ def _across(found: StudyAnalysis) -> dict[str, Any]:
     """Performance profiles and error against compute over all tasks, each method in the style of its first arm."""
     across = found.across
     if across is None:
-        return {"profiles": [], "efficiency": [], "thresholds": []}
+        return {"profiles": [], "efficiency": [], "labels": [], "thresholds": []}
     styles = styles_of(found)
     drawn: dict[str, dict[str, str]] = {}
     for arm in found.arms:
@@ -188,18 +189,32 @@ def _across(found: StudyAnalysis) -> dict[str, Any]:
         | {key: _rounded(np.array(getattr(each, key)), 4) for key in ("profile", "profile_low", "profile_high")}
         for each in across.methods
     ]
+    along_labels = across.labels.points if across.labels else ()
+    return {
+        "profiles": profiles,
+        "efficiency": _lines([(each.flops, each) for each in across.efficiency], drawn),
+        "labels": _lines([(each.amount, each) for each in along_labels], drawn),
+        "labels_axis": across.labels.what if across.labels else "",
+        "thresholds": _rounded(np.array(across.thresholds), 4),
+    }
+
+
+def _lines(
+    points: Sequence[tuple[float, EfficiencyPoint | LabelPoint]], drawn: Mapping[str, dict[str, str]]
+) -> list[dict[str, Any]]:
+    """A line with a band for each method, from (x, point)."""
     lines = []
-    for name in dict.fromkeys(point.method for point in across.efficiency):
-        points = sorted((point for point in across.efficiency if point.method == name), key=lambda point: point.flops)
-        ends = [point.interval or Interval(point.iqm, point.iqm) for point in points]
+    for name in dict.fromkeys(point.method for _, point in points):
+        own = sorted(((x, point) for x, point in points if point.method == name), key=lambda pair: pair[0])
+        ends = [point.interval or Interval(point.iqm, point.iqm) for _, point in own]
         values = {
-            "flops": [point.flops for point in points],
-            "mean": [point.iqm for point in points],
+            "x": [x for x, _ in own],
+            "mean": [point.iqm for _, point in own],
             "low": [end.low for end in ends],
             "high": [end.high for end in ends],
         }
         lines.append(drawn[name] | {key: _rounded(np.array(each), 4) for key, each in values.items()})
-    return {"profiles": profiles, "efficiency": lines, "thresholds": _rounded(np.array(across.thresholds), 4)}
+    return lines
 
 
 def _with_ends(rows: Sequence[ArmFigure], name: str) -> dict[str, Any]:

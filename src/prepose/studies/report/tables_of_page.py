@@ -17,6 +17,7 @@ from prepose.studies.analysis.wording import (
     signed,
 )
 from prepose.studies.results.error_groups import KINDS
+from prepose.studies.statistics.across_tasks import AcrossTasks, EfficiencyPoint, LabelPoint
 from prepose.studies.statistics.comparison import ArmFigure
 from prepose.studies.statistics.interval import Interval
 from prepose.studies.tables import flops_written
@@ -345,20 +346,32 @@ def across_tables(found: StudyAnalysis) -> Iterator[WideTable]:
         ],
     )
     if across.efficiency:
-        levels = dict.fromkeys(point.level for point in across.efficiency)
-        cells = {(point.method, point.level): _plain_cell(point.iqm, point.interval) for point in across.efficiency}
-        yield WideTable(
-            title="Relative error at each level of compute",
-            note=f"Interquartile mean over the test sets at each level of {found.study.budget_factor}, relative to the "
-            "mean of all levels.",
-            label=" / ".join(across.factors),
-            groups=(),
-            columns=[*levels],
-            rows=[
-                Row("", name, [cells.get((name, level), Cell(NONE)) for level in levels])
-                for name in dict.fromkeys(point.method for point in across.efficiency)
-            ],
+        yield _efficiency_table(
+            "Relative error at each level of compute", found.study.budget_factor or "", across, across.efficiency
         )
+    if across.labels is not None:
+        yield _efficiency_table(
+            "Relative error at each number of labels", across.labels.factor, across, across.labels.points
+        )
+
+
+def _efficiency_table(
+    title: str, factor: str, across: AcrossTasks, points: Sequence[EfficiencyPoint | LabelPoint]
+) -> WideTable:
+    amounts = {point.level: getattr(point, "amount", None) for point in points}
+    cells = {(point.method, point.level): _plain_cell(point.iqm, point.interval) for point in points}
+    return WideTable(
+        title=title,
+        note=f"Interquartile mean over the test sets at each level of {factor}, relative to the mean of all levels."
+        + (f" In brackets: {across.labels.what}." if across.labels and any(amounts.values()) else ""),
+        label=" / ".join(across.factors),
+        groups=(),
+        columns=[level if amount is None else f"{level} ({amount:,.4g})" for level, amount in amounts.items()],
+        rows=[
+            Row("", name, [cells.get((name, level), Cell(NONE)) for level in amounts])
+            for name in dict.fromkeys(point.method for point in points)
+        ],
+    )
 
 
 def _plain_cell(value: float, ends: Interval | None, *, best: bool = False) -> Cell:

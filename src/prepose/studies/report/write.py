@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from prepose.errors import DataError
 from prepose.files import inside, read_object, read_regular_file, write_whole
 from prepose.specs.study import Study
+from prepose.studies.analysis.across import across_tasks
 from prepose.studies.analysis.analyse import analyse, completed
 from prepose.studies.analysis.study_analysis import FORMAT, StudyAnalysis, analysis_from, to_json
 from prepose.studies.pages.parts import render
@@ -111,8 +112,11 @@ def _published(file: Path) -> StudyAnalysis:
         )
     try:
         found = analysis_from(values)
-        # Written before there was a checklist: it follows from the other numbers.
-        return found if found.checklist else completed(found)
+        # Written before there was a checklist, or curves along labels: they follow from the other numbers.
+        if not found.checklist:
+            return completed(found)
+        later = found.across is not None and found.across.labels is None
+        return replace(found, across=across_tasks(found)) if later else found
     except ValidationError as error:
         raise DataError(
             f"{file}: is damaged ({_fault(error)}); restore it; without trials/ it cannot be computed again"

@@ -38,6 +38,7 @@ def check_stores(study: Study, arms: Sequence[Arm], folders: Mapping[str, Path])
             except DataError as error:
                 raise DataError(f"study {study.name!r}, {who}: {error}") from None
     for arm in arms:
+        _check_pseudo_labels(study, arm, opened)
         for what, name, split in _wants_3d(arm.recipe):
             dataset = opened.get((name, split))
             if dataset is not None and not has_3d(dataset):
@@ -45,6 +46,19 @@ def check_stores(study: Study, arms: Sequence[Arm], folders: Mapping[str, Path])
                     f"study {study.name!r}, arm {arm.name!r}: {what} {name}/{split}, which has no 3D labels; use a "
                     "store that has them"
                 )
+
+
+def _check_pseudo_labels(study: Study, arm: Arm, opened: Mapping[tuple[str, str], PoseDataset]) -> None:
+    for name, spec in arm.recipe.sources.items():
+        if spec.pseudo_labels is None:
+            continue
+        place = store_name(spec.store), spec.split
+        samples = len(opened[place]) if place in opened else study.stores[place[0]].counts[spec.split]
+        if spec.pseudo_labels.samples > max(1, round(spec.keep * samples)):
+            raise RecipeError(
+                f"study {study.name!r}, arm {arm.name!r}: sources.{name}.pseudo_labels.samples is "
+                f"{spec.pseudo_labels.samples:,}, more than {'/'.join(place)} gives ({samples:,} samples)"
+            )
 
 
 def check_sets(study: Study, arms: Sequence[Arm], folders: Mapping[str, Path]) -> None:
@@ -88,7 +102,7 @@ def _wants_3d(recipe: Recipe) -> Iterator[tuple[str, str, str]]:
     for stage in recipe.stages:
         for source in stage.shares:
             spec = recipe.sources[source]
-            if spec.labels == "3d":
+            if spec.labels == "3d" and spec.pseudo_labels is None:
                 yield f"stage {stage.name!r} learns 3D from", store_name(spec.store), spec.split
         chosen = recipe.validation_of(stage)
         if chosen is not None and chosen.metric.endswith("_mm"):

@@ -14,7 +14,7 @@ from prepose.data.store import open_store
 from prepose.files import inside
 from prepose.metrics.protocols import get_protocol
 from prepose.models.flops import count_flops, count_parameters
-from prepose.recipes.budget import training_flops
+from prepose.recipes.budget import labelling_flops, training_flops
 from prepose.specs.recipe import Recipe
 from prepose.specs.study import Study
 from prepose.studies.engines.local import Engine, run_jobs
@@ -170,6 +170,7 @@ def _search_forecast(planned: Planned, seconds: Mapping[str, float], *, done: bo
 
 def _arm_forecast(arm: Arm, planned: Planned, steps: Mapping[str, StepCost], px: int) -> ArmForecast:
     recipe, study, flops = arm.recipe, planned.study, training_flops(arm.recipe)
+    labelling = sum(labelling_flops(recipe, stage) for stage in recipe.stages)
     costs = [steps[step_key(recipe, stage)] for stage in recipe.stages]
     device = [cost.peak_device_memory_bytes for cost in costs if cost.peak_device_memory_bytes is not None]
 
@@ -195,7 +196,7 @@ def _arm_forecast(arm: Arm, planned: Planned, steps: Mapping[str, StepCost], px:
         memory_bytes=max(cost.peak_memory_bytes for cost in costs)
         + min(CACHE_BYTES, max(0, images - IMAGES) * px * px * 3),
         device_memory_bytes=max(device, default=None),
-        seconds=training * (1 + passes * count_flops(recipe.model).forward / flops),
+        seconds=training * (1 + (labelling + passes * count_flops(recipe.model).forward) / (flops - labelling)),
     )
 
 

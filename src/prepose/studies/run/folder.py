@@ -19,7 +19,7 @@ from typing import Any
 from prepose.errors import DataError, shortened
 from prepose.files import inside, is_left_over, read_object, write_json
 from prepose.models.flops import count_flops, count_parameters
-from prepose.recipes.budget import stage_cost, training_flops
+from prepose.recipes.budget import stage_flops, training_flops
 from prepose.recipes.run import differences
 from prepose.specs.plan import Plan, PlannedArm, PlannedRun, PlannedStage
 from prepose.specs.reading import FORMAT
@@ -204,11 +204,7 @@ def _planned(arm: Arm) -> PlannedArm:
         forward_flops=count_flops(recipe.model).forward,
         shared_by=dict(arm.shared_by),
         stages=tuple(
-            PlannedStage(
-                name=stage.name,
-                samples=samples[stage.name],
-                train_flops=float(samples[stage.name] * stage_cost(recipe.model, stage).training),
-            )
+            PlannedStage(name=stage.name, samples=samples[stage.name], train_flops=stage_flops(recipe, stage))
             for stage in recipe.stages
         ),
     )

@@ -181,7 +181,8 @@ def _measure(
 
 def _mean_poses(order: TrialOrder) -> dict[str, Float[np.ndarray, "T 3"]]:
     """Protocol -> the mean pose of the first source with 3D labels; empty where a trial sees 2D labels alone."""
-    source = next((spec for spec in order.recipe.sources.values() if spec.labels == "3d"), None)
+    labelled = [spec for spec in order.recipe.sources.values() if spec.labels == "3d" and spec.pseudo_labels is None]
+    source = next(iter(labelled), None)
     if source is None:
         return {}
     dataset = open_store(Path(source.store), source.split)

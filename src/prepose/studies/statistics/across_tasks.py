@@ -17,7 +17,7 @@ verdict rests on them.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -86,6 +86,40 @@ class EfficiencyPoint:
 
 
 @dataclass(frozen=True)
+class LabelPoint:
+    """A method at one number of labels, over all test sets; relative to the mean error over all levels.
+
+    Attributes:
+        method: Its name.
+        level: The level of the factor that varies the labels.
+        amount: How many labels there are, as `LabelEfficiency.what` says.
+        iqm: Interquartile mean of its relative errors.
+        interval: 95 % bootstrap interval; None for a single training.
+    """
+
+    method: str
+    level: str
+    amount: float
+    iqm: float
+    interval: Interval | None
+
+
+@dataclass(frozen=True)
+class LabelEfficiency:
+    """Error against the number of labels: the sample efficiency of each method.
+
+    Attributes:
+        factor: The factor that varies them.
+        what: Which labels, and in what they are counted.
+        points: Every method at every level.
+    """
+
+    factor: str
+    what: str
+    points: tuple[LabelPoint, ...]
+
+
+@dataclass(frozen=True)
 class AcrossTasks:
     """Ways of training over all tasks; see the module.
 
@@ -97,6 +131,7 @@ class AcrossTasks:
         thresholds: Of the performance profiles.
         improvements: For the pairs of the planned comparisons; for all pairs where none is planned.
         efficiency: Error against compute where the study has levels of it; else empty.
+        labels: Error against the number of labels; None where the study does not vary it.
     """
 
     factors: tuple[str, ...]
@@ -106,6 +141,8 @@ class AcrossTasks:
     thresholds: tuple[float, ...]
     improvements: tuple[Improvement, ...]
     efficiency: tuple[EfficiencyPoint, ...]
+    # Left out of the file where there is none: so that results of before are the same.
+    labels: LabelEfficiency | None = field(default=None, metadata={"absent": True})
 
 
 def relative_errors(errors: Mapping[str, Scores]) -> dict[str, list[np.ndarray]]:

@@ -93,12 +93,18 @@ function banded(line, x, y, low, high, text) {
 
 function drawAcross() {
   if (!document.getElementById("profile")) return;
-  const { profiles, efficiency, thresholds } = data.across;
+  const { profiles, efficiency, labels, labels_axis, thresholds } = data.across;
   Plotly.react("profile", profiles.flatMap(line => banded(line, thresholds, line.profile, line.profile_low, line.profile_high, "at most %{x:.2f}: %{y:.0%}")),
     base({ xaxis: axis("relative error, at most", {}), yaxis: axis("share of trainings and tasks", { range: [0, 1.03], tickformat: ".0%" }), legend: legendOf(profiles.length) }), quiet);
-  if (!document.getElementById("efficiency")) return;
-  Plotly.react("efficiency", efficiency.flatMap(line => banded(line, line.flops, line.mean, line.low, line.high, "%{x:.3s}FLOP: %{y:.2f}")).map(trace => trace.fill ? trace : { ...trace, mode: "lines+markers", marker: { size: 7 } }),
-    base({ xaxis: axis(narrow() ? "" : "training", { type: "log", tickvals: data.budget_ticks.map(tick => tick.flops), ticktext: data.budget_ticks.map(tick => tick.text) }), yaxis: axis("relative error (IQM)", {}), legend: legendOf(efficiency.length) }), quiet);
+  drawEfficiency("efficiency", efficiency, "%{x:.3s}FLOP: %{y:.2f}", narrow() ? "" : "training", data.budget_ticks.map(tick => tick.flops), data.budget_ticks.map(tick => tick.text));
+  const amounts = [...new Set(labels.flatMap(line => line.x))].sort((a, b) => a - b);
+  drawEfficiency("label-efficiency", labels, "%{x:,}: %{y:.2f}", labels_axis, amounts, amounts.map(amount => amount.toLocaleString("en")));
+}
+
+function drawEfficiency(place, lines, text, title, tickvals, ticktext) {
+  if (!document.getElementById(place)) return;
+  Plotly.react(place, lines.flatMap(line => banded(line, line.x, line.mean, line.low, line.high, text)).map(trace => trace.fill ? trace : { ...trace, mode: "lines+markers", marker: { size: 7 } }),
+    base({ xaxis: axis(title, { type: "log", tickvals, ticktext }), yaxis: axis("relative error (IQM)", {}), legend: legendOf(lines.length) }), quiet);
 }
 
 const partColours = { rest: "#5b4a8a", orientation: "#b3a4d9", scale: "#d5d9e2" };
