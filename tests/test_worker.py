@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from prepose.worker import map_in_order, terminated_as_if_interrupted
+from prepose.worker import map_in_order, terminated_as_if_interrupted, uninterrupted
 
 PARENT = """
 import multiprocessing, time
@@ -113,3 +113,14 @@ def test_a_terminal_that_was_closed_stops_no_saving(tmp_path):
     os.close(terminal)
     _, status = os.waitpid(pid, 0)
     assert (os.waitstatus_to_exitcode(status), kept.read_text()) == (0, "saved")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_clean_up_is_not_interrupted(number):
+    with terminated_as_if_interrupted():
+        before = signal.getsignal(number)
+        with uninterrupted():
+            signal.raise_signal(number)
+        assert signal.getsignal(number) is before
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)

@@ -50,6 +50,23 @@ def terminated_as_if_interrupted() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Ctrl-C, SIGTERM and SIGHUP are ignored: for a short clean-up, which a second signal would leave half done.
+
+    Signals reach the main thread only; elsewhere nothing is changed.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, *ENDING)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def leave_terminal() -> None:
     """Send what is still printed nowhere: writing to a terminal that was closed is an error, and would end a saving."""
     nowhere = os.open(os.devnull, os.O_WRONLY)

@@ -7,6 +7,7 @@ import torch
 
 from prepose.errors import DataError, SkeletonMismatch
 from prepose.models.checkpoint import load_into, load_weights, save_weights
+from prepose.models.person_detector import build_detector, save_detector
 from prepose.models.pose_net import PoseNet, build_pose_net
 from prepose.models.weights_file import read_weights, write_weights
 from prepose.specs.model import ModelSpec
@@ -91,3 +92,9 @@ def test_a_trunk_of_another_form_is_refused(tmp_path) -> None:
     save_weights(net_of(backbone="small-1.6m"), tmp_path)
     with pytest.raises(DataError, match=r"do not fit the network: .*of another shape"):
         load_into(net_of(), tmp_path, part="trunk")
+
+
+def test_a_person_detector_is_no_pose_network(tmp_path) -> None:
+    file = save_detector(build_detector("random"), tmp_path / "people.safetensors")
+    with pytest.raises(DataError, match="person detector's, not a pose network's; give them by --detector"):
+        load_weights(file)

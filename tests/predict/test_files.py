@@ -11,11 +11,13 @@ import pytest
 from PIL import Image
 
 from prepose.errors import DataError, PoseError
+from prepose.files import LOCK, locked
 from prepose.predict.boxes_file import read_boxes
 from prepose.predict.files import Output, predict_files
 from prepose.predict.frames import open_source
 from prepose.predict.people import given_boxes
 from prepose.predict.pose_files import PoseWriter, read_poses
+from prepose.predict.predictor import Predictor
 from prepose.predict.stream import Settings
 from video_fakes import write_video
 
@@ -269,3 +271,27 @@ def test_what_cannot_be_written_is_said_first(weights, image, tmp_path):
         predict_files(weights, [image], Output(image))
     with pytest.raises(DataError, match=r"no format is named 'cvs' \(did you mean 'csv'"):
         predict_files(weights, [image], Output(tmp_path / "out", ["cvs"]))
+
+
+def test_two_runs_do_not_write_into_one_folder_at_a_time(weights, image, tmp_path):
+    out = tmp_path / "out"
+    with locked(out / LOCK, "predicts"):
+        with pytest.raises(DataError, match=r"another process .* predicts into .*out"):
+            predict_files(weights, [image], Output(out, overwrite=True))
+        assert names(out) == [LOCK]
+    assert predict_files(weights, [image], Output(out)).poses == 1 and LOCK not in names(out)
+
+
+def test_what_another_run_wrote_while_this_one_began_is_kept(weights, image, tmp_path, monkeypatch):
+    out, load = tmp_path / "out", Predictor.load
+
+    def slowly(*given, **options):
+        predict_files(weights, [image], Output(out))
+        return load(*given, **options)
+
+    monkeypatch.setattr(
+        "prepose.predict.files.Predictor.load", lambda *a, **o: (monkeypatch.undo(), slowly(*a, **o))[1]
+    )
+    with pytest.raises(DataError, match=r"poses\.jsonl and 1 more: exists"):
+        predict_files(weights, [image], Output(out))
+    assert len(rows(out)) == 1

@@ -2,6 +2,8 @@
 
 import json
 import os
+import shutil
+import signal
 import socket
 from pathlib import Path
 
@@ -144,6 +146,22 @@ def test_the_folder_is_private_and_goes(monkeypatch):
         assert folder.stat().st_mode & 0o777 == 0o700 and os.environ["GRADIO_TEMP_DIR"] == str(folder)
         (folder / "upload.png").write_bytes(b"x")
     assert not folder.exists() and os.environ["GRADIO_TEMP_DIR"] == "/elsewhere"
+
+
+@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_does_not_keep_the_folder(monkeypatch, second):
+    remove = shutil.rmtree
+
+    def interrupted(folder, **options):
+        signal.raise_signal(second)
+        remove(folder, **options)
+
+    monkeypatch.setattr("prepose.web.server.shutil.rmtree", interrupted)
+    before = signal.getsignal(second)
+    with pytest.raises(KeyboardInterrupt), private_folder() as folder:
+        (folder / "upload.png").write_bytes(b"x")
+        signal.raise_signal(signal.SIGINT)
+    assert not folder.exists() and signal.getsignal(second) is before
 
 
 def test_a_port_in_use_and_a_host_elsewhere_are_refused():

@@ -99,6 +99,10 @@ def spec_of(weights: Weights, path: Path) -> ModelSpec:
     try:
         return ModelSpec.model_validate(weights.spec)
     except ValidationError as error:
+        if "detector" in weights.spec:
+            raise DataError(
+                f"weights {path}: are a person detector's, not a pose network's; give them by --detector"
+            ) from None
         fault = error.errors()[0]
         where = ".".join(str(part) for part in fault["loc"])[:80]
         raise DataError(f"weights {path}: specification field {where}: {fault['msg']}") from None

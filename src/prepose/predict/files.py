@@ -11,7 +11,7 @@ import cv2
 
 from prepose.body.skeletons import get_skeleton
 from prepose.errors import OUT_OF_SPACE, DataError, one_line, unknown_name
-from prepose.files import write_whole
+from prepose.files import LOCK, locked, write_whole
 from prepose.predict.drawing import draw_overlay
 from prepose.predict.frames import Frame, Source
 from prepose.predict.pose_files import FORMATS, JSON_LINES, PoseWriter
@@ -88,7 +88,8 @@ def predict_files(
         progress: Called with (frames done, frames in all where that is known).
 
     Raises:
-        DataError: there are no weights, the only input cannot be used, a file to write exists, the disk is full (the
+        DataError: there are no weights, the only input cannot be used, a file to write exists, another process
+            predicts into the folder, the disk is full (the
             poses so far are kept), or the network's joints are not finite or no pose.
     """
     if not inputs:
@@ -107,7 +108,10 @@ def predict_files(
         outcome.conversion = conversion(predictor.net.skeleton, target)
     lines = output.folder / JSON_LINES
     found: dict[Path, int] = {}
-    with _full_disk_told(lines, outcome):
+    # Of two runs into one folder, the later would replace what the earlier is still writing.
+    with locked(output.folder / LOCK, f"predicts into {output.folder}"), _full_disk_told(lines, outcome):
+        # Again, as another run may have ended while the network was loaded.
+        _check_free(output, list(drawings.values()))
         with PoseWriter(lines) as writer, _Drawer(drawings) as drawer:
             frames = seen.counted(frames_of(sources, seen.unread))
             for source, frame, people in predict_frames(predictor.poses, frames, settings, seen.unfound):

@@ -1,6 +1,7 @@
 """Runs the page on this machine: nothing leaves it, and nothing of what was uploaded stays."""
 
 import os
+import shutil
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from prepose.errors import DataError, one_line
 from prepose.predict.networks import find_weights
 from prepose.predict.people import Finder
 from prepose.web.estimate import Bounds
+from prepose.worker import uninterrupted
 
 DEFAULT_PORT = 7860
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -97,14 +99,17 @@ def private_folder() -> Iterator[Path]:
     """A folder (0700) for everything that is uploaded and made, which is removed at the end."""
     names = {"GRADIO_TEMP_DIR": "", "GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"}
     before = {name: os.environ.get(name) for name in names}
-    with tempfile.TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True) as folder:
+    folder = tempfile.mkdtemp(prefix=_PREFIX)
+    try:
         os.environ.update(names | {"GRADIO_TEMP_DIR": folder})
-        try:
-            yield Path(folder)
-        finally:
+        yield Path(folder)
+    finally:
+        # Who presses Ctrl-C twice is in a hurry, yet what was uploaded must go.
+        with uninterrupted():
+            shutil.rmtree(folder, ignore_errors=True)
             for name, value in before.items():
                 if value is None:
-                    del os.environ[name]
+                    os.environ.pop(name, None)
                 else:
                     os.environ[name] = value
 
