@@ -7,6 +7,7 @@ from prepose.errors import DataError
 from prepose.predict import detectors
 from prepose.predict.detectors import Detections, detected_by, detector_named
 from prepose.predict.frames import Frame
+from prepose.predict.networks import network_and_inputs
 
 
 @pytest.fixture(scope="session")
@@ -65,6 +66,13 @@ def test_a_detector_that_is_not_there_is_said(tmp_path):
         detector_named("no such/detector at all")
     with pytest.raises(DataError, match="cannot be loaded"):
         detector_named(str(tmp_path))
+
+
+def test_a_pose_network_is_no_detector_nor_the_other_way_round():
+    with pytest.raises(DataError, match="'lite0-synthetic': is a pose network"):
+        detector_named("lite0-synthetic")
+    with pytest.raises(DataError, match="--detector lite0-people"):
+        network_and_inputs(["lite0-people", "photo.jpg"])
 
 
 def test_detectors_that_ship_are_chosen_by_name(monkeypatch):

@@ -23,6 +23,7 @@ from prepose.models.detector_maps import KEY, MULTIPLE, OUTPUTS, SIDE, DetectorF
 from prepose.models.export_facts import INPUT, is_exported
 from prepose.models.export_facts import KEY as POSE_KEY
 from prepose.predict.frames import Frame
+from prepose.predict.networks import shipped_networks
 from prepose.predict.onnx_network import open_session
 from prepose.predict.people import Finder, FoundPerson
 
@@ -84,6 +85,8 @@ def detector_named(name: str, device: str = "cpu") -> Detector:
             f"detector {shortened(name)!r} needs torch, which is not installed here; export it where torch is "
             "(`prepose export lite0-people --out people.onnx`) and give the .onnx file, or say where people are"
         ) from error
+    if name in shipped_networks():
+        raise DataError(f"detector {name!r}: is a pose network; name it before the inputs, or leave it out")
     if name in BUILT_IN:
         return BUILT_IN[name](device)
     return own_detector(own, device) if own.suffix == ".safetensors" else _transformers_detector(name, device)

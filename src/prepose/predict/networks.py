@@ -71,6 +71,8 @@ def network_and_inputs(words: Sequence[str]) -> tuple[Path, list[str]]:
             become another one.
     """
     named = bool(words) and means_network(words[0])
+    if words and words[0] in (path.stem for path in (FOLDER / "detectors").glob("*.safetensors")):
+        raise DataError(f"{words[0]}: is a person detector; give it as --detector {words[0]}")
     if words and not named and not glob.has_magic(words[0]) and not Path(words[0]).expanduser().exists():
         shipped = shipped_networks()
         raise DataError(
