@@ -1,4 +1,4 @@
-"""The errors that a user's files, recipes and machine can cause, and how they are told in one line.
+"""The errors that a user's files, recipes and machine can cause, and how they are reported in one line.
 
 The command line prints one line for each and exits with code 2; anything else is a fault of prepose. A message says
 what is wrong, where, what was found, what was expected and what to do.

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from fakes import png
-from prepose.data.image_source import ImageSource, find_images, image_reader, pair_source, size_of, strangers
+from prepose.data.image_source import ImageSource, find_images, image_reader, pair_source, size_of, unlabelled_images
 from prepose.errors import DataError
 
 NAMES = ("images/a/1.png", "images/a/2.png", "images/b/1.png")
@@ -118,5 +118,5 @@ def test_pictures_that_nobody_names_are_found_beside_the_labelled_ones_alone(tmp
         for name in (*names, "a/3.png", "a/notes.txt", "b/4.png"):
             archive.writestr(name, picture(0))
     for place in (tmp_path / "folder", tmp_path / "images.zip"):
-        assert strangers(ImageSource(place, names)) == ("a/3.png",)
-        assert strangers(ImageSource(place, names), ["a/3.png"]) == ()
+        assert unlabelled_images(ImageSource(place, names)) == ("a/3.png",)
+        assert unlabelled_images(ImageSource(place, names), ["a/3.png"]) == ()

@@ -99,10 +99,10 @@ class Skeleton:
         known = set(self.joints)
         if len(known) != len(self.joints):
             raise ValueError(f"skeleton {self.name}: a joint name occurs twice in {self.joints}")
-        strangers = [joint for bone in self.bones for joint in bone if joint not in known]
-        strangers += [joint for joint in (*self.variants, self.root) if joint is not None and joint not in known]
-        if strangers:
-            raise ValueError(f"skeleton {self.name}: {strangers} are not among its joints {self.joints}")
+        unknown = [joint for bone in self.bones for joint in bone if joint not in known]
+        unknown += [joint for joint in (*self.variants, self.root) if joint is not None and joint not in known]
+        if unknown:
+            raise ValueError(f"skeleton {self.name}: {unknown} are not among its joints {self.joints}")
         unpaired = [joint for joint in self.joints if mirror_name(joint) not in known]
         if unpaired:
             raise ValueError(f"skeleton {self.name}: {unpaired} have no joint on the other side")

@@ -185,9 +185,9 @@ def _skeleton(path: Path, record: str | SkeletonRecord, spelled: dict[str, str])
     joints = tuple(_canonical(record.joints, str(path), spelled).values())
     edges = [(_named(path, record, a), _named(path, record, b)) for a, b in record.bones]
     root = None if record.root is None else canonical_joint_name(record.root)
-    strangers = [joint for bone in edges for joint in bone if joint not in joints]
-    if strangers:
-        raise DataError(f"{path}: a bone names {strangers[0]!r}, which is not among its joints {', '.join(joints)}")
+    unknown = [joint for bone in edges for joint in bone if joint not in joints]
+    if unknown:
+        raise DataError(f"{path}: a bone names {unknown[0]!r}, which is not among its joints {', '.join(joints)}")
     bones, loops = hung_from_root(joints, edges, root)
     try:
         skeleton = Skeleton(record.name, joints, bones, root)
@@ -279,11 +279,9 @@ def _check_names(
 ) -> None:
     known = set(skeleton.joints)
     for sample, source in zip(samples, sources, strict=True):
-        strangers = [
-            name for part in (sample.joints_2d, sample.joints_3d, sample.states) for name in part.keys() - known
-        ]
-        if strangers:
-            theirs = next(name for name, canonical in spelled.items() if canonical == strangers[0])
+        unknown = [name for part in (sample.joints_2d, sample.joints_3d, sample.states) for name in part.keys() - known]
+        if unknown:
+            theirs = next(name for name, canonical in spelled.items() if canonical == unknown[0])
             raise DataError(f"{source}: {skeleton.name} has no joint {theirs!r}; it has {', '.join(skeleton.joints)}")
         if sample.camera is not None and sample.camera not in description.cameras:
             raise DataError(

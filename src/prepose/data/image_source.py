@@ -77,8 +77,8 @@ def pair_source(source: ImageSource, *, partial: bool) -> Pairing:
     return replace(pairing, notes=(*pairing.notes, *turned_note(source.place, pairing.names)))
 
 
-def strangers(source: ImageSource, known: Collection[str] = ()) -> tuple[str, ...]:
-    """Pictures beside the labelled ones that neither the source nor `known` names, sorted."""
+def unlabelled_images(source: ImageSource, known: Collection[str] = ()) -> tuple[str, ...]:
+    """Images beside the labelled ones that neither the source nor `known` names, sorted."""
     named = {plain(name) for name in (*source.names, *known)}
     folders = {PurePosixPath(name).parent for name in (*source.names, *known)}
     if source.zipped:

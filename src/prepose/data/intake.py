@@ -1,4 +1,4 @@
-"""Reading label files that strangers wrote: sizes checked before anything is loaded, one clear line when it fails.
+"""Reading untrusted label files: sizes checked before anything is loaded, one clear line when it fails.
 
 MATLAB files (level 5 through scipy, 7.3 through h5py; structs as plain dictionaries), HDF5 and JSON. Nothing here can
 run code from a file.

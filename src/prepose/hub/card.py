@@ -50,7 +50,7 @@ def card_of(facts: CardFacts) -> str:
     header: dict[str, Any] = {"library_name": "prepose", "pipeline_tag": "keypoint-detection", "tags": [*TAGS]}
     if facts.licence is not None:
         header["license"] = facts.licence
-    # What comes from stores and recipes is a stranger's text.
+    # What comes from stores and recipes is untrusted text.
     environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)
     environment.filters |= {"cell": cell, "json": _short}
     template = environment.from_string((files("prepose.hub") / TEMPLATE).read_text(encoding="utf-8"))

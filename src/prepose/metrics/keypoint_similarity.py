@@ -1,4 +1,4 @@
-"""OKS-AP: average precision over object key-point similarities, by the owners' own pycocotools.
+"""OKS-AP: average precision over object key-point similarities, by COCO's own pycocotools.
 
 Source: Lin et al., "Microsoft COCO: common objects in context", ECCV 2014; definition on cocodataset.org.
 """

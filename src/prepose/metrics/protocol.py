@@ -107,9 +107,9 @@ class Protocol:
         skeleton = get_skeleton(self.skeleton)
         grouped = [joint for joints in self.groups.values() for joint in joints]
         named = (*self.joints, *self.root, *self.accepted_approximations, *grouped)
-        strangers = [joint for joint in dict.fromkeys(named) if joint not in skeleton.joints]
-        if strangers:
-            raise ValueError(f"protocol {self.name}: {strangers} are not joints of {self.skeleton}")
+        unknown = [joint for joint in dict.fromkeys(named) if joint not in skeleton.joints]
+        if unknown:
+            raise ValueError(f"protocol {self.name}: {unknown} are not joints of {self.skeleton}")
         unscored = [joint for joint in grouped if joint not in self.scored_joints]
         if unscored:
             raise ValueError(f"protocol {self.name}: groups name {unscored}, which are not scored")

@@ -35,7 +35,7 @@ IGNORED = (
     "architectures", "attn_implementation", "auto_map", "dtype", "id2label", "label2id", "quantization_config",
     "torch_dtype", "transformers_version",
 )  # fmt: skip
-# Wider layers and deeper networks than any that is published; a weights file of a stranger may say anything.
+# Wider layers and deeper networks than any that is published; an untrusted weights file may say anything.
 LARGEST_NUMBER, MOST_LAYERS = 100_000, 200
 
 

@@ -60,7 +60,7 @@ NAMES: Mapping[tuple[str, str], Named] = MappingProxyType(_table())
 
 
 def printable(text: object, most: int = 80) -> str:
-    """A stranger's text on one line of plain characters."""
+    """Untrusted text on one line of plain characters."""
     return ascii(str(text)[: most + 1])[1:-1][:most]
 
 

@@ -126,11 +126,11 @@ def _other_dataset(protocol: Protocol, dataset: PoseDataset, _network: Skeleton)
 
 
 def _other_people(protocol: Protocol, dataset: PoseDataset, _network: Skeleton) -> str | None:
-    strangers = sorted(set(dataset.texts("subject")) - set(protocol.subjects)) if protocol.subjects else []
-    if not strangers:
+    unknown = sorted(set(dataset.texts("subject")) - set(protocol.subjects)) if protocol.subjects else []
+    if not unknown:
         return None
     meant = _listed([name or "people without names" for name in protocol.subjects])
-    found = _listed([name or "people without names" for name in strangers])
+    found = _listed([name or "people without names" for name in unknown])
     return f"the protocol {protocol.name} is made for {meant}, and this split has {found}"
 
 

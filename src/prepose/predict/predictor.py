@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from PIL import Image, ImageOps
 
 from prepose.arrays import ImageRgb
@@ -31,8 +31,6 @@ from prepose.predict.sizing import not_finite
 from prepose.predict.stream import Settings, frames_of, predict_frames
 from prepose.specs.ledger import trained_on
 
-# Photographs that come together need not be of one size.
-Photograph = UInt8[np.ndarray, "_ _ 3"]
 ImageLike = str | os.PathLike[str] | np.ndarray | Image.Image
 Box = np.ndarray | Sequence[float | int]
 Boxes = np.ndarray | Sequence[Box]  # x, y, width, height of each person, px

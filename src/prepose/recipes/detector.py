@@ -59,7 +59,7 @@ class DetectorRecipe:
         cutouts: How many scenes with drawn people are rendered for them.
         size: Side of the scenes, px, a multiple of 32.
         batch_size: Scenes of a step.
-        rate: Highest learning rate; the trunk's is a third of it.
+        rate: Highest learning rate; the backbone's is a third of it.
         seed: Seed of everything that is drawn.
     """
 
@@ -112,7 +112,7 @@ def train_detector(  # noqa: PLR0913 - what it learns from, how, and where to
         backgrounds: Folders of images without people, or stores, whose surroundings of people are taken.
         photographs: Stores whose images are used as they are, each with its labelled person; of the rest of those
             images nothing is learnt. Their split `train` is taken.
-        start: A detector's weights to begin with; the trunk's ImageNet weights without them.
+        start: A detector's weights to begin with; the backbone's ImageNet weights without them.
         workers: Processes that render.
         progress: Called with (what is done, how much, of how much, what else there is to say).
 

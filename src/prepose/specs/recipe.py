@@ -75,7 +75,7 @@ class SourceSpec(BaseModel):
         store: Folder of a dataset store.
         split: Which of its splits.
         labels: `2d` uses image joints only, even where the store knows more; `3d` uses both.
-        cap: At most so many samples an epoch, drawn anew each epoch; None: all.
+        cap: At most so many samples an epoch, drawn again each epoch; None: all.
         keep: This part of the samples is all there is, chosen once; a smaller part lies within a larger one.
         take: Which part that is: drawn by the recipe's seed, or the first samples of the split.
         box_scale: The person's box is taken this many times as large.

@@ -15,7 +15,7 @@ MPII_EPOCH = 22_246
 H36M_EPOCH = 35_832
 
 MPII = SourceSpec(store="data/mpii", labels="2d")
-# As many 3D images an epoch as there are 2D ones, drawn anew each epoch.
+# As many 3D images an epoch as there are 2D ones, drawn again each epoch.
 H36M = SourceSpec(store="data/h36m", labels="3d", cap=MPII_EPOCH)
 CHOOSE_2D = ValidationSpec(store="data/mpii", metric="pck2d_box", every=10 * MPII_EPOCH)
 CHOOSE_3D = ValidationSpec(store="data/h36m", metric="mpjpe_mm", every=10 * MPII_EPOCH)

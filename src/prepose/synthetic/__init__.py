@@ -1,4 +1,4 @@
-"""People we make, with exact truth.
+"""People we make, with exact ground truth.
 
 - A pose: `rig` (the kinematic tree), `motion` (the procedural prior) and `bvh` (motion capture).
 - A person: `figure` gives a rig its skin (`flesh` and `template` are the mean body, `body_map` where things are on it,

@@ -69,7 +69,7 @@ class _Arguments(ctypes.Structure):
     )
 
 
-# Neighbouring pixels' rays run side by side: Embree then walks its tree once for sixteen of them.
+# Neighbouring pixels' rays run in parallel: Embree then walks its tree once for sixteen of them.
 _COHERENT = _Arguments(flags=1 << 16, feature_mask=_MISS)
 # Shadow rays of neighbours go different ways: each walks by itself.
 _SCATTERED = _Arguments(flags=0, feature_mask=_MISS)

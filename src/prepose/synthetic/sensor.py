@@ -34,8 +34,8 @@ class Sensor:
         defocus: Standard deviation of the blur disc, share of the image side.
         motion: Length of the motion blur, share of the image side.
         motion_angle: Direction of the motion blur, rad.
-        shot_noise: Deviation of the photon noise at white, share of white.
-        read_noise: Deviation of the noise floor, share of white.
+        shot_noise: Standard deviation of the photon noise at white, share of white.
+        read_noise: Standard deviation of the noise floor, share of white.
         resolution: Side at which the picture was really taken over its stored side (1: no loss).
         contrast: Slope of the tone curve about middle grey, 1 as the standard.
         saturation: Chroma gain, 1 as it was.

@@ -34,7 +34,7 @@ def draw_paint(generator: np.random.Generator) -> Float[np.ndarray, "3"]:
 def _noise(
     generator: np.random.Generator, roughness: float = 1.0, stretch: tuple[float, float] = (1.0, 1.0), low: float = 1.0
 ) -> Plane:
-    """Periodic noise of mean 0 and deviation 1 whose amplitude falls with frequency as f^-roughness.
+    """Periodic noise of mean 0 and standard deviation 1 whose amplitude falls with frequency as f^-roughness.
 
     Args:
         generator: Where the phases come from.

@@ -22,7 +22,7 @@ from prepose.body.skeletons import OCCLUSION_PERSON_15 as SKELETON
 from prepose.camera.camera import Camera
 from prepose.data.entry import CatalogEntry
 from prepose.data.found import FoundDataset, SplitMissing, box_of_joints
-from prepose.data.image_source import ImageSource, find_images, image_reader, pair_source, size_of, strangers
+from prepose.data.image_source import ImageSource, find_images, image_reader, pair_source, size_of, unlabelled_images
 from prepose.data.length_unit import LengthUnit, length_unit
 from prepose.data.pairing import check_labelled_once
 from prepose.data.record_camera import NO_CAMERA, RecordCamera, camera_of, extrinsics_of, reprojection_px
@@ -81,7 +81,7 @@ def occlusion_person(root: Path, split: str, *, partial: bool) -> FoundDataset:
     source = find_images((root / "images", root, root / "images.zip"), labels.names.tolist(), path)
     check_labelled_once(labels.names.tolist(), path)
     pairing = pair_source(source, partial=partial)
-    beside = len(strangers(source))
+    beside = len(unlabelled_images(source))
     kept = labels.take(pairing.present)
     there = ImageSource(source.place, pairing.names)
     unlabelled = (f"{beside} images beside the labelled ones are not of this split",) if beside else ()

@@ -22,7 +22,7 @@ from prepose.camera.camera import Camera
 from prepose.camera.crop import is_inside
 from prepose.data.entry import CatalogEntry
 from prepose.data.found import FoundDataset, SplitMissing, box_of_joints
-from prepose.data.image_source import ImageSource, find_images, image_reader, pair_source, size_of, strangers
+from prepose.data.image_source import ImageSource, find_images, image_reader, pair_source, size_of, unlabelled_images
 from prepose.data.sample import JointState, PoseSample
 from prepose.data.sides_note import sides_note
 from prepose.data.threedpw_sequence import Actor, SequenceFile, read_sequence
@@ -129,7 +129,7 @@ def _unlabelled(source: ImageSource, files: Sequence[SequenceFile], *, partial: 
     images = {file.sequence: file.images for file in files}
     folders = {PurePosixPath(name).parent for name in source.names}
     known = [f"{place}/image_{image:05d}.jpg" for place in folders for image in range(images.get(place.name, 0))]
-    beside = strangers(source, known)
+    beside = unlabelled_images(source, known)
     if beside and not partial:
         raise DataError(
             f"{source.place}: {len(beside)} images have no label ({beside[0]}, ...); take the owners' files, or pass "

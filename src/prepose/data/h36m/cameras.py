@@ -80,7 +80,7 @@ def _read_xml(path: Path) -> dict[Key, RawCamera]:
     check_file(path)
     if path.stat().st_size > MOST_XML_BYTES:
         raise DataError(f"{path}: is larger than {MOST_XML_BYTES >> 20} MiB; the owners' file has 0.1 MiB")
-    # One element of plain numbers is wanted: no XML parser, hence no entities, has to see a stranger's file.
+    # One element of plain numbers is wanted: no XML parser, hence no entities, has to see an untrusted file.
     found = re.search(rb"<w0[^>]*>([^<]*)</w0>", path.read_bytes())
     if found is None:
         raise DataError(f"{path}: has no element w0 with the camera parameters; take metadata.xml of the owners' code")

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from prepose.data.found import SplitMissing
-from prepose.data.h36m.cameras import CAMERA_IDS, Key, RawCamera
+from prepose.data.h36m.cameras import Key, RawCamera
 from prepose.data.pairing import pair_images, turned_note
 from prepose.errors import DataError
 
@@ -243,10 +243,3 @@ def keep_or_drop_misplaced(frames: Frames, part: Part) -> Frames:
             f"{marked.sum()} samples of {names} are kept, as published figures do; --split test-clean leaves them out"
         )
     return frames.take(~marked).told(f"{marked.sum()} samples of {names} are left out")
-
-
-def recording_name(where: Int[np.ndarray, "5"]) -> str:
-    """Subject, action and camera for people to read."""
-    subject, action, subaction, camera, _ = (int(number) for number in where)
-    place = f" camera {CAMERA_IDS[camera]}" if camera >= 0 else ""
-    return f"S{subject} {ACTIONS[action]} {subaction}{place}" if subject else "an unnamed recording"

@@ -134,9 +134,9 @@ def _fetched(base: Path, path: Path) -> Frames:
     joints_img = h36m_17(read_hdf5(path, "pose/2d", (len(joints_cam), None, 2)), path)
     serial, frame, subject = (read_hdf5(path, name, (len(joints_cam),)) for name in ("camera", "frame", "subject"))
     names = np.array([str(int(number)) for number in serial])
-    strangers = sorted(set(names) - set(CAMERA_IDS))
-    if strangers:
-        raise DataError(f"{path}: camera {strangers[0]} is none of Human3.6M's {', '.join(CAMERA_IDS)}")
+    unknown = sorted(set(names) - set(CAMERA_IDS))
+    if unknown:
+        raise DataError(f"{path}: camera {unknown[0]} is none of Human3.6M's {', '.join(CAMERA_IDS)}")
     camera = np.array([CAMERA_IDS.index(name) for name in names])
     folder = path.parent
     named = FETCHED.fullmatch(folder.name)

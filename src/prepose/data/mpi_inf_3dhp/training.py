@@ -121,13 +121,13 @@ def read_annotations(path: Path, cameras: tuple[int, ...]) -> Annotations:
         raise DataError(f"{path}: has no cells {' and '.join(lacking)}; is it the owners' annot.mat?")
     shapes = mat_shapes(path)
     order = _row(path, "cameras", shapes, np.arange(len(cells["annot3"]))).astype(int).tolist()
-    strangers = sorted(set(cameras) - set(order))
+    unknown = sorted(set(cameras) - set(order))
     again = [camera for camera, count in Counter(order).items() if count > 1]
     if again:
         raise DataError(
             f"{path}: cameras names camera {again[0]} twice, so that it cannot be told whose labels are which"
         )
-    if strangers or len(order) != len(cells["annot3"]) or len(order) != len(cells["annot2"]):
+    if unknown or len(order) != len(cells["annot3"]) or len(order) != len(cells["annot2"]):
         raise DataError(
             f"{path}: has labels of {len(cells['annot3'])} cameras ({order}); expected {CAMERAS}, 0 to {CAMERAS - 1}"
         )

@@ -71,7 +71,7 @@ def match(predictions: Predictions, dataset: PoseDataset) -> Matched:
 
 def _by_sample(predictions: Predictions, dataset: PoseDataset, samples: Int[np.ndarray, "M"]) -> Matched:
     known = samples < len(dataset)
-    _refuse_strangers(predictions, dataset, known, [f"sample {number}" for number in samples.tolist()])
+    _refuse_unknown_people(predictions, dataset, known, [f"sample {number}" for number in samples.tolist()])
     _refuse_twice(predictions, [f"sample {number}" for number in samples[known].tolist()], np.flatnonzero(known))
     rows = np.full(len(dataset), -1)
     rows[samples[known]] = np.flatnonzero(known)
@@ -86,7 +86,7 @@ def _by_moment(predictions: Predictions, dataset: PoseDataset, moments: Sequence
         places[subject if has_subject else "", action if has_action else "", frame].append(index)
     known = np.array([one in places for one in moments])
     named = [" ".join(filter(None, (*one[:2], f"frame {one[2]}"))) for one in moments]
-    _refuse_strangers(predictions, dataset, known, named)
+    _refuse_unknown_people(predictions, dataset, known, named)
     candidates = [places.get(one, []) for one in moments]
     return _paired(
         predictions,
@@ -102,7 +102,7 @@ def _by_image(
     predictions: Predictions, dataset: PoseDataset, candidates: list[list[int]], named: list[str], how: str
 ) -> Matched:
     known = np.array([bool(samples) for samples in candidates])
-    _refuse_strangers(predictions, dataset, known, named)
+    _refuse_unknown_people(predictions, dataset, known, named)
     if predictions.people is not None:
         pairs = list(zip(named, predictions.people, strict=True))
         _refuse_twice(predictions, [f"person {person} of {name}" for name, person in pairs], np.arange(len(pairs)))
@@ -272,7 +272,7 @@ def iou(one: Float[np.ndarray, "4"], other: Float[np.ndarray, "4"]) -> float:
     return shared / total if total > 0 else 0.0
 
 
-def _refuse_strangers(predictions: Predictions, dataset: PoseDataset, known: np.ndarray, named: list[str]) -> None:
+def _refuse_unknown_people(predictions: Predictions, dataset: PoseDataset, known: np.ndarray, named: list[str]) -> None:
     if known.any():
         return
     names = list(dict.fromkeys(named))

@@ -177,9 +177,9 @@ def _plan(folder: Path) -> Plan:
     plan, faults = checked(Plan, read_object(path, advice="run `prepose study` again"))
     if plan is None:
         raise _damaged(path, faults)
-    strangers = sorted({trial.arm for trial in plan.trials} - {arm.name for arm in plan.arms})
-    if strangers:
-        raise _damaged(path, [f"trials of arms that it does not have: {strangers}"])
+    unknown = sorted({trial.arm for trial in plan.trials} - {arm.name for arm in plan.arms})
+    if unknown:
+        raise _damaged(path, [f"trials of arms that it does not have: {unknown}"])
     # What is there twice would count twice.
     arms = Counter(arm.name for arm in plan.arms)
     trials = Counter(f"arm {trial.arm}, seed {trial.seed}" for trial in plan.trials)

@@ -43,10 +43,10 @@ def check_worlds(study: Study) -> None:
                 f"study {study.name!r}, store {name!r}: size {spec.size}, expected {SMALLEST_PX} to {LARGEST_PX} px"
             )
         people = find_world(spec.world).people
-        strangers = [split for split in spec.counts if split not in people]
-        if strangers:
+        unknown = [split for split in spec.counts if split not in people]
+        if unknown:
             raise RecipeError(
-                f"study {study.name!r}, store {name!r}: world {spec.world!r} has no split {strangers[0]!r}; it has "
+                f"study {study.name!r}, store {name!r}: world {spec.world!r} has no split {unknown[0]!r}; it has "
                 f"{', '.join(people)}"
             )
 
