@@ -65,6 +65,15 @@ def test_every_command_has_the_verb_and_options_that_it_uses(page):
     assert {command: words for command, words in wrong.items() if words} == {}
 
 
+def test_every_test_that_the_docs_name_exists():
+    page = (ROOT / "docs" / "real-files.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", page)
+    missing = [
+        f"{file}::{name}" for file, name in named if f"def {name}(" not in (ROOT / file).read_text(encoding="utf-8")
+    ]
+    assert len(named) > 31 and not missing
+
+
 def test_a_wrong_command_would_be_found():
     found = commands_in(
         "`prepose data ad x`\n```sh\nprepose train a --out b \\\n  --resum  # c\nprepose --help\n```\nprepose is\n"
