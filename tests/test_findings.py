@@ -60,6 +60,32 @@ def test_no_difference_that_is_not_shown_exceeds_what_its_study_could_detect(pat
             assert abs(result["difference"]) < result["minimum_detectable_effect"]
 
 
+def test_tests_of_the_order_are_counted_once() -> None:
+    """Studies that copy trainings of another repeat its tests."""
+    text = (ROOT / "docs" / "findings.md").read_text(encoding="utf-8")
+    told = re.search(r"in any of (\d+) distinct tests in six studies \((\d+) with those", " ".join(text.split()))
+    names = [
+        "pretraining",
+        "pretraining-longer",
+        "pretraining-longest",
+        "generalisation",
+        "label-efficiency",
+        "model-size",
+    ]
+    tests = [
+        test
+        for name in names
+        for each in json.loads((ROOT / "results" / name / "results.json").read_text(encoding="utf-8"))["comparisons"]
+        if (each["arm"]["training"], each["baseline"]["training"]) == ("2d-first", "mixed")
+        for test in each["tests"]
+    ]
+    distinct = {(test["set"], *map(frozenset, (test["trials"], test["baseline_trials"]))) for test in tests}
+    assert told is not None
+    assert (len(distinct), len(tests)) == tuple(map(int, told.groups()))
+    verdicts = [test["result"]["adjusted_verdict"] for test in tests]
+    assert (verdicts.count("better"), verdicts.count("worse")) == (0, 2)
+
+
 def test_the_figures_of_the_law_are_those_of_its_plan() -> None:
     text = (ROOT / "docs" / "findings.md").read_text(encoding="utf-8")
     section = text.split("## A law of labels and compute\n", 1)[1].split("\n## ", 1)[0]

@@ -1,13 +1,16 @@
 """Predicted poses become 3D labels where, and only where, they agree with the 2D labels."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 
+from deaths import killed_everywhere
 from prepose.data.store import StoreDescription, describe_store, open_store, write_store
 from prepose.data.target import image_targets
 from prepose.errors import DataError
+from prepose.predict import pseudo_labels
 from prepose.predict.pseudo_labels import LiftRules, lift_store, lifted
 
 SCALE, SHIFT = 0.12, np.array([70.0, 40.0])
@@ -92,6 +95,30 @@ def test_a_store_gets_the_3d_labels_of_predictions(flat_store, tmp_path):
     assert licence.startswith("research only; 3D pseudo-labels by other.npz")
     with pytest.raises(DataError, match="already"):
         lift_store(folder, tmp_path / "lifted", predictions=file, rules=LiftRules(person_mm=150.0, joint_mm=300.0))
+
+
+def test_killed_before_any_change_to_the_disk_it_ends_the_same_when_run_again(flat_store, tmp_path, monkeypatch):
+    folder, truth, skeleton = flat_store
+    file = tmp_path / "other.npz"
+    np.savez(file, sample=np.arange(6), joints_cam=truth / 1000, skeleton=skeleton.name)
+    monkeypatch.setattr(pseudo_labels, "write_store", partial(write_store, shard_size=2))
+
+    def command(out):
+        try:
+            lift_store(folder, out, predictions=file, rules=LiftRules(person_mm=150.0, joint_mm=300.0))
+        except DataError as error:
+            # Killed after its very last write, when all was done.
+            assert "already" in str(error)
+
+    def files(out):
+        return {path.relative_to(out): path.read_bytes() for path in out.rglob("*") if path.is_file()}
+
+    def same(out):
+        assert files(out) == files(tmp_path / "whole")
+
+    command(tmp_path / "whole")
+    assert len(files(tmp_path / "whole")) == 5  # two records and three shards
+    assert killed_everywhere(command, tmp_path / "killed", same) > 15
 
 
 def test_a_network_labels_a_store(flat_store, weights, tmp_path):

@@ -20,7 +20,14 @@ from jaxtyping import Bool, Float
 from prepose.body.skeleton import Provenance, Skeleton, joint_map
 from prepose.data.dataset import PoseDataset
 from prepose.data.sample import PoseSample
-from prepose.data.store import StoreDescription, describe_store, is_complete, open_store, write_store
+from prepose.data.store import (
+    StoreDescription,
+    describe_store,
+    finished_samples,
+    is_complete,
+    open_store,
+    write_store,
+)
 from prepose.errors import DataError, unknown_name
 from prepose.files import LOCK, locked
 from prepose.predict.other_systems.predictions import UNITS
@@ -216,7 +223,9 @@ def lift_store(  # noqa: PLR0913 - the options of one command
     with locked(out / LOCK, f"is writing the store {out}"):
         if is_complete(out, split, description):
             raise DataError(f"{out}: holds these labels already; choose another --out or delete it")
-        write_store(out, description, split, _relabelled(dataset, result), total=len(dataset), progress=progress)
+        done = finished_samples(out, split, description)  # where a command that was stopped goes on
+        samples = _relabelled(dataset, result, done)
+        write_store(out, description, split, samples, total=len(dataset), resume_from=done, progress=progress)
     labelled = int(np.isfinite(dataset.array("joints_img")).all(axis=-1).sum())
     residual = float(np.nanmedian(result.residual_mm))
     return LiftedStore(
@@ -224,10 +233,11 @@ def lift_store(  # noqa: PLR0913 - the options of one command
     )
 
 
-def _relabelled(dataset: PoseDataset, result: Lifted) -> Iterator[PoseSample]:
+def _relabelled(dataset: PoseDataset, result: Lifted, first: int) -> Iterator[PoseSample]:
     # Paths of images that a store keeps by reference start from its own folder.
-    for index, sample in enumerate(dataset):
-        yield replace(sample, image=dataset.image_bytes(index), joints_cam=result.joints_cam[index], camera=None)
+    for index in range(first, len(dataset)):
+        image, joints = dataset.image_bytes(index), result.joints_cam[index]
+        yield replace(dataset[index], image=image, joints_cam=joints, camera=None)
 
 
 def _in_skeleton_of(
