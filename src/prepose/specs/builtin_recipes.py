@@ -15,6 +15,7 @@ from prepose.specs.photographs import photographs, photographs_synthetic
 from prepose.specs.reading import read_recipe
 from prepose.specs.recipe import Recipe, SourceSpec, Stage, ValidationSpec
 from prepose.specs.reference_recipes import reference_3d_only, reference_pretrain_finetune
+from prepose.specs.study import Study
 
 WILD = SourceSpec(store="data/wild", labels="2d")
 LAB = SourceSpec(store="data/lab", labels="3d")
@@ -155,3 +156,12 @@ def recipe_named(name: str) -> Recipe:
     if name.endswith(".json") or Path(name).is_file():
         return read_recipe(Path(name))
     raise RecipeError(f"{unknown_name('recipe', name, RECIPES)}, or a JSON file")
+
+
+def base_recipe(study: Study) -> Recipe:
+    """The recipe that the levels of a study change.
+
+    Raises:
+        RecipeError: no recipe has the name that the study gives.
+    """
+    return study.base if isinstance(study.base, Recipe) else recipe_named(study.base)

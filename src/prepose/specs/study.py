@@ -301,3 +301,8 @@ class Study(BaseModel):
     def named(self, levels: Sequence[Level]) -> Levels:
         """Factor -> name of its level, of one level of each factor."""
         return {factor.name: level.name for factor, level in zip(self.factors, levels, strict=True)}
+
+
+def store_name(store: str) -> str:
+    """The study's name of a store that a recipe calls `NAME` or `data/NAME`."""
+    return store.removeprefix("data/")

@@ -12,9 +12,9 @@ from typing import Any
 from prepose.data.store import open_store
 from prepose.errors import DataError, unknown_name
 from prepose.specs.recipe import Recipe, SourceSpec
-from prepose.specs.study import StoreSpec, Study
+from prepose.specs.study import StoreSpec, Study, store_name
 from prepose.studies.analysis.study_analysis import ArmSummary, SetResult, StudyAnalysis
-from prepose.studies.trials import recipe_of, store_name
+from prepose.studies.trials import recipe_of
 
 # Budgets are kept to within half a batch: amounts of compute that differ by less are one.
 SAME_COMPUTE = 0.02

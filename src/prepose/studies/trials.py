@@ -9,10 +9,10 @@ from types import MappingProxyType
 from typing import Any
 
 from prepose.errors import RecipeError, nearest
-from prepose.specs.builtin_recipes import recipe_named
+from prepose.specs.builtin_recipes import base_recipe, recipe_named
 from prepose.specs.overrides import override
 from prepose.specs.recipe import Recipe
-from prepose.specs.study import Level, Study
+from prepose.specs.study import Level, Study, store_name
 
 ID_LENGTH = 12
 UNTUNED: Mapping[str, Sequence[str]] = MappingProxyType({})
@@ -108,11 +108,6 @@ def trials_of(study: Study, arms: tuple[Arm, ...]) -> tuple[PlannedTrial, ...]:
     return tuple(trials)
 
 
-def store_name(store: str) -> str:
-    """The study's name of a store that a recipe calls `NAME` or `data/NAME`."""
-    return store.removeprefix("data/")
-
-
 def on_stores(recipe: Recipe, folders: Mapping[str, Path]) -> Recipe:
     """The recipe with the study's names of stores replaced by their folders."""
     return _placed(recipe, lambda name: str(folders[name]))
@@ -143,15 +138,6 @@ def stores_of(recipe: Recipe) -> list[tuple[str, str]]:
         *recipe.watched.values(),
     ]
     return list(dict.fromkeys((store_name(spec.store), spec.split) for spec in specs if spec is not None))
-
-
-def base_recipe(study: Study) -> Recipe:
-    """The recipe that the levels of a study change.
-
-    Raises:
-        RecipeError: no recipe has the name that the study gives.
-    """
-    return study.base if isinstance(study.base, Recipe) else recipe_named(study.base)
 
 
 def recipe_of(study: Study, levels: Sequence[Level], changes: Sequence[str] = ()) -> Recipe:

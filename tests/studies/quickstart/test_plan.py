@@ -2,8 +2,9 @@ import pytest
 
 from prepose.recipes.budget import stage_cost, training_flops
 from prepose.specs.builtin_recipes import RECIPES
+from prepose.specs.study import store_name
 from prepose.studies.quickstart.plan import ARMS, SIZES, quickstart_study
-from prepose.studies.trials import arms_of, store_name, trials_of
+from prepose.studies.trials import arms_of, trials_of
 
 
 def recipes_of(size="quick"):

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from prepose.specs.study import Study
+from prepose.specs.builtin_recipes import base_recipe
+from prepose.specs.study import Study, store_name
 from prepose.studies.analysis.study_analysis import ArmSummary, SetResult, StudyAnalysis
 from prepose.studies.analysis.wording import direction
 from prepose.studies.statistics.across_tasks import (
@@ -18,7 +19,6 @@ from prepose.studies.statistics.across_tasks import (
     methods_across,
     relative_errors,
 )
-from prepose.studies.trials import base_recipe, store_name
 
 FEWEST_TASKS = 2
 

@@ -11,6 +11,7 @@ from rich.console import Console
 from prepose.console import split_progress
 from prepose.errors import DataError
 from prepose.files import LOCK, inside, is_left_over, locked, read_object, write_json
+from prepose.specs.builtin_recipes import base_recipe
 from prepose.studies.engines.local import Outcome, values_of
 from prepose.studies.quickstart.plan import NAME, SIZES, quickstart_study
 from prepose.studies.quickstart.report import DAMAGED, seconds_of_steps, write_report
@@ -18,7 +19,6 @@ from prepose.studies.run.conduct import run_study
 from prepose.studies.run.folder import claim_folder, definition
 from prepose.studies.run.planning import RunSettings
 from prepose.studies.run.stores import draw_worlds, store_folders
-from prepose.studies.trials import base_recipe
 
 
 def run_quickstart(out: Path, size: str = "standard", *, jobs: int = 2, console: Console | None = None) -> Path:

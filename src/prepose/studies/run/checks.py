@@ -13,8 +13,8 @@ from prepose.errors import DataError, RecipeError
 from prepose.metrics.protocols import get_protocol
 from prepose.predict.fit import check_fit
 from prepose.specs.recipe import Recipe
-from prepose.specs.study import Study
-from prepose.studies.trials import Arm, store_name, stores_of
+from prepose.specs.study import Study, store_name
+from prepose.studies.trials import Arm, stores_of
 
 # Enough to find labels that are there at all.
 LOOKED_AT = 1000

@@ -12,6 +12,7 @@ from prepose.files import LOCK, inside, locked
 from prepose.models.flops import count_parameters
 from prepose.recipes.budget import training_flops
 from prepose.recipes.run import environment
+from prepose.specs.builtin_recipes import base_recipe
 from prepose.specs.study import Study
 from prepose.studies.engines.local import Engine, Failure, cores, run_jobs
 from prepose.studies.run.checks import check_sets
@@ -24,7 +25,7 @@ from prepose.studies.run.stores import draw_worlds
 from prepose.studies.run.trial_jobs import run_orders
 from prepose.studies.run.trial_work import TrialOrder, is_done, placed_set
 from prepose.studies.tables import flops_written, number_of
-from prepose.studies.trials import base_recipe, counted_flops, on_stores
+from prepose.studies.trials import counted_flops, on_stores
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from prepose.metrics.protocols import get_protocol
 from prepose.models.flops import count_flops, count_parameters
 from prepose.recipes.budget import labelling_flops, training_flops
 from prepose.specs.recipe import Recipe
-from prepose.specs.study import Study
+from prepose.specs.study import Study, store_name
 from prepose.studies.engines.local import Engine, run_jobs
 from prepose.studies.run.other_studies import check_others, done_elsewhere
 from prepose.studies.run.planning import DEFAULT_SETTINGS, Planned, RunSettings, image_px, plan_study
@@ -25,7 +25,7 @@ from prepose.studies.run.step_speed import IMAGES, StepCost, step_costs, step_ke
 from prepose.studies.run.stores import missing_splits
 from prepose.studies.run.trial_work import is_done, placed_set
 from prepose.studies.tables import flops_written, number_of
-from prepose.studies.trials import Arm, PlannedTrial, counted_flops, store_name
+from prepose.studies.trials import Arm, PlannedTrial, counted_flops
 
 # `data.batch.BatchMaker` keeps decoded images up to this many MB.
 CACHE_BYTES = 512 * 2**20

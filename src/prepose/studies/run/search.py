@@ -21,7 +21,7 @@ from prepose.recipes.log import read_log
 from prepose.specs.reading import at_scale, checked, listed
 from prepose.specs.recipe import HIGHER_IS_BETTER, Recipe, ValidationSpec
 from prepose.specs.search import EDGE, ArmTuning, Search, SearchRange, TriedSetting, Tuning, Value
-from prepose.specs.study import Study
+from prepose.specs.study import Study, store_name
 from prepose.studies.engines.local import Engine, Failure
 from prepose.studies.run.folder import DAMAGED
 from prepose.studies.run.live_table import Expected
@@ -29,7 +29,7 @@ from prepose.studies.run.planning import Planned
 from prepose.studies.run.trial_jobs import run_orders
 from prepose.studies.run.trial_work import TrialOrder
 from prepose.studies.tables import flops_written, number_of
-from prepose.studies.trials import Arm, arm_name, arms_of, on_stores, store_name, trials_of
+from prepose.studies.trials import Arm, arm_name, arms_of, on_stores, trials_of
 
 FOLDER, FILE = "tuning", "tuning.json"
 DIVERGED = "TrainingDiverged"
