@@ -1,5 +1,6 @@
 import json
 from collections import Counter
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -136,6 +137,26 @@ def test_cameras_of_everyday_photos_are_nearer_to_the_horizontal_than_those_of_t
         for world in ("everyday", "wild")
     }
     assert (np.percentile(down["everyday"], [50, 75]) < np.percentile(down["wild"], [50, 75]) - 3).all()
+
+
+def test_somebody_without_labels_is_beside_a_good_part_of_the_people_of_everyday_photos():
+    samples = some("everyday", 40)
+    facts = [json.loads(sample.details) for sample in samples]
+    others = [(sample, fact) for sample, fact in zip(samples, facts, strict=True) if "beside" in fact]
+    assert 0.2 < len(others) / len(samples) < 0.6
+    assert all(fact["beside"] != sample.subject for sample, fact in others)
+    alone = replace(WORLDS["everyday"], company=0.0)
+    for sample, _ in others[:8]:
+        # The rest is as it would be without them: the person, the pose, the camera; not what it shows.
+        index = sample.frame
+        without = draw_sample(alone, "train", 7, index, SIZE)
+        np.testing.assert_array_equal(without.joints_cam, sample.joints_cam)
+        assert without.image != sample.image
+        # Most of the person stays to be seen.
+        newly_hidden = np.isin(sample.states, JointState.OCCLUDED_BY_OBJECT) & ~np.isin(
+            without.states, JointState.OCCLUDED_BY_OBJECT
+        )
+        assert newly_hidden.mean() < 0.7
 
 
 def test_more_is_hidden_by_objects_in_the_occluded_world():

@@ -56,7 +56,7 @@ class CutoutOrder:
         visitor = np.random.default_rng([*key, 0, index // _VISIT]).integers(len(numbers))
         generator = np.random.default_rng([*key, 1, index])
         model = draw_model(generator, _WORLD, person(_WORLD.name, numbers[int(visitor)]), ())
-        setting = _WORLD.place(generator, _WORLD, model)
+        setting = _WORLD.place(generator, _WORLD, model, None)
         whole = setting.camera
         in_frame = [
             whole.project(whole.cam_from_world(points)) for points in (model.points_world[::3], model.joints_world)

@@ -5,7 +5,8 @@
   person; it plays the part of Human3.6M.
 - **occluded** puts objects and furniture in front of the person; it plays the part of Occlusion-Person.
 - **everyday** has the wild's people and places as everyday photos and videos show them: most are upright, and cameras
-  are held by hand, near the horizontal. A network for photos learns depth from it.
+  are held by hand, near the horizontal; in two of five somebody else is beside the person. A network for photos learns
+  depth from it.
 
 A sample is a pure function of (world, split, seed, index). Splits never share a person.
 """
@@ -18,7 +19,9 @@ from typing import NamedTuple
 from zlib import crc32
 
 import numpy as np
+from scipy.spatial import KDTree
 
+from prepose.arrays import Vector3
 from prepose.body.skeletons import PREPOSE_27
 from prepose.camera.camera import Camera
 from prepose.camera.crop import Crop
@@ -30,7 +33,7 @@ from prepose.synthetic.boxes import body_box, head_box
 from prepose.synthetic.bvh import MotionClip
 from prepose.synthetic.lab import FLOOR_HALF, LAB_ACTIONS, LAB_SEED, lab_cameras, lab_scene
 from prepose.synthetic.motion import ACTIONS, draw_pose
-from prepose.synthetic.occluders import SEATED, draw_occluders, draw_seat
+from prepose.synthetic.occluders import SEATED, draw_occluders, draw_seat, hides
 from prepose.synthetic.people import Model, Person, model_of, person, turned_pose
 from prepose.synthetic.render import render
 from prepose.synthetic.scene import Scene, clearing_about, draw_scene
@@ -68,6 +71,9 @@ EVERYDAY_ODDS: Mapping[str, float] = MappingProxyType(
         **dict.fromkeys(("handstand", "cartwheel", "swimming", "random"), 0.0),
     }
 )
+# Somebody beside a person is drawn as far from them as neighbours, dancers and passers-by are, mm, and keeps their skin
+# apart; nearer than this to the camera, or before most of the joints, nobody is put.
+_BESIDE, _APART, _FROM_CAMERA, _MOST_HIDDEN = (350.0, 1300.0), 30.0, 1200.0, 0.5
 # Share of the poses that come from motion capture where clips are given.
 MOTION_SHARE = 0.5
 
@@ -87,6 +93,7 @@ class World:
         indoors: Share of rooms.
         occluded: Share of the pictures that have things in front of the person.
         occlusion: Range of the share of joints that those things are to hide.
+        company: Share of the pictures with somebody else, who has no labels, beside the person.
         severity: How much the camera spoils the picture, 1 as holiday pictures.
         floor: Half the sides of the part of the floor on which people are, mm.
         place: Finds a place and a camera for a posed person.
@@ -95,7 +102,7 @@ class World:
     name: str
     summary: str
     people: Mapping[str, range]
-    place: "Callable[[np.random.Generator, World, Model], Setting]"
+    place: "Callable[[np.random.Generator, World, Model, Model | None], Setting]"
     actions: Mapping[str, tuple[str, ...]]
     odds: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     breadth: float = 1.0
@@ -103,6 +110,7 @@ class World:
     indoors: float = 0.5
     occluded: float = 0.35
     occlusion: tuple[float, float] = (0.05, 0.35)
+    company: float = 0.0
     severity: float = 1.0
     floor: tuple[float, float] = (0.0, 0.0)
 
@@ -114,7 +122,7 @@ class Setting(NamedTuple):
         scene: What is about; the meshes of things at the person come first.
         camera: The camera.
         facts: What was drawn, for the record.
-        near: How many of the scene's meshes are at the person: a seat, and what stands in front.
+        near: How many of the scene's meshes are at the person: a seat, what stands in front, somebody beside them.
     """
 
     scene: Scene
@@ -127,17 +135,28 @@ def _named_actions() -> Mapping[str, tuple[str, ...]]:
     return MappingProxyType({name: (name,) for name in ACTIONS})
 
 
-def _anywhere(generator: np.random.Generator, world: World, model: Model) -> Setting:
+def _anywhere(generator: np.random.Generator, world: World, model: Model, beside: Model | None) -> Setting:
     """A drawn place, a drawn camera, and perhaps something in between."""
     skin_points = model.points_world[::7]
     view = draw_viewpoint(generator, skin_points, world.views)
-    scene = draw_scene(generator, clearing_about(skin_points, view.centre), indoors=world.indoors)
+    if beside is not None and not _leaves_the_view(beside, model, view.centre):
+        beside = None
+    all_points = skin_points if beside is None else np.concatenate([skin_points, beside.points_world[::7]])
+    scene = draw_scene(generator, clearing_about(all_points, view.centre), indoors=world.indoors)
     wanted = float(generator.uniform(*world.occlusion)) if generator.random() < world.occluded else 0.0
-    things = draw_occluders(generator, model.joints_world, skin_points, camera=view.centre, target=wanted)
+    things = draw_occluders(generator, model.joints_world, all_points, camera=view.centre, target=wanted)
     facts: dict[str, object] = {"field_of_view": view.field_of_view, "occluders": len(things)}
-    seat = _seat(generator, model)
-    whole = replace(scene, meshes=(*seat, *things, *scene.meshes))
-    return Setting(whole, view.camera, facts, near=len(seat) + len(things))
+    near = [*_seat(generator, model), *things]
+    if beside is not None:
+        facts["beside"] = beside.who.name
+        near += [*beside.meshes, *_seat(generator, beside)]
+    return Setting(replace(scene, meshes=(*near, *scene.meshes)), view.camera, facts, near=len(near))
+
+
+def _leaves_the_view(beside: Model, model: Model, camera: Vector3) -> bool:
+    """Whether somebody neither stands at the camera nor hides most of the person from it."""
+    away = np.linalg.norm(beside.points_world[::7] - camera, axis=1).min()
+    return bool(away > _FROM_CAMERA and hides(beside.meshes, model.joints_world, camera).mean() <= _MOST_HIDDEN)
 
 
 def _seat(generator: np.random.Generator, model: Model) -> Thing:
@@ -146,8 +165,8 @@ def _seat(generator: np.random.Generator, model: Model) -> Thing:
     return draw_seat(generator, model.joints_world, model.who.proportions.height)
 
 
-def _in_the_lab(generator: np.random.Generator, world: World, model: Model) -> Setting:
-    """The laboratory and one of its cameras."""
+def _in_the_lab(generator: np.random.Generator, world: World, model: Model, beside: Model | None) -> Setting:
+    """The laboratory and one of its cameras; everybody there is alone."""
     cameras = lab_cameras()
     camera = cameras[int(generator.integers(len(cameras)))]
     field_of_view = float(np.degrees(2 * np.arctan(camera.size_wh[0] / 2 / camera.focal)))
@@ -211,6 +230,8 @@ WORLDS: Mapping[str, World] = MappingProxyType(
                 place=_anywhere,
                 actions=_named_actions(),
                 odds=EVERYDAY_ODDS,
+                # A network that has only seen people alone takes a neighbour's limbs for theirs.
+                company=0.4,
                 # In the wild every fourth camera looks down by more than 25 degrees; a network that learns depth there
                 # makes the people of real videos lean towards the camera.
                 views=Views(
@@ -267,7 +288,12 @@ def draw_sample(  # noqa: PLR0913 - what defines a sample
     visitor = np.random.default_rng([*key, 0, index // VISIT]).integers(len(numbers))
     generator = np.random.default_rng([*key, 1, index])
     model = draw_model(generator, world, person(world.name, numbers[int(visitor)]), clips)
-    sample = _photograph(generator, world, model, size_px, backgrounds)
+    beside = None
+    if world.company:
+        # Of a series of its own, so that the rest of a sample is what it was before there was company.
+        other = np.random.default_rng([*key, 2, index // VISIT]).integers(len(numbers))
+        beside = _company(np.random.default_rng([*key, 3, index]), world, model, numbers[int(other)], clips)
+    sample = _photograph(generator, world, model, beside, size_px, backgrounds)
     return replace(sample, frame=index, source=f"{world.name}/{split}, seed {seed}, sample {index}")
 
 
@@ -285,10 +311,33 @@ def draw_model(generator: np.random.Generator, world: World, who: Person, clips:
     return model_of(who, turned_pose(pose, float(generator.uniform(-np.pi, np.pi)), where), action)
 
 
+def _company(
+    generator: np.random.Generator, world: World, model: Model, number: int, clips: tuple[MotionClip, ...]
+) -> Model | None:
+    """Somebody beside a person, in part of the pictures; nobody where there is no room."""
+    if generator.random() >= world.company:
+        return None
+    other = draw_model(generator, world, person(world.name, number), clips)
+    skin, taken = other.points_world[::7], KDTree(model.points_world[::7])
+    start = other.joints_world[PREPOSE_27.root_index, :2]
+    for reach in np.sort(generator.uniform(*_BESIDE, 6)):
+        angle = generator.uniform(-np.pi, np.pi)
+        place = model.joints_world[PREPOSE_27.root_index, :2] + reach * np.array([np.cos(angle), np.sin(angle)])
+        move = np.array([*(place - start), 0.0])
+        if taken.query(skin + move)[0].min() > _APART:
+            return model_of(other.who, turned_pose(other.pose, 0.0, move[:2]), other.action)
+    return None
+
+
 def _photograph(
-    generator: np.random.Generator, world: World, model: Model, size_px: int, backgrounds: Backgrounds | None
+    generator: np.random.Generator,
+    world: World,
+    model: Model,
+    beside: Model | None,
+    size_px: int,
+    backgrounds: Backgrounds | None,
 ) -> PoseSample:
-    setting = world.place(generator, world, model)
+    setting = world.place(generator, world, model, beside)
     whole = setting.camera
     square, cut = draw_square(
         generator,
