@@ -631,7 +631,7 @@ def show_fails(run, monkeypatch, tmp_path):
         def failing(*_args, **_named):
             raise error
 
-        monkeypatch.setattr("prepose.data.sheet_file.write_contact_sheet", failing)
+        monkeypatch.setattr("prepose.data.contact_sheet.write_contact_sheet", failing)
         return run("data", "show", tmp_path)
 
     return fail

@@ -381,7 +381,7 @@ def import_checkpoint(
     Raises:
         DataError: the file is missing, unsafe or no such checkpoint, or `out` exists.
     """
-    from prepose.models.legacy import import_checkpoint as convert
+    from prepose.models.checkpoint import import_checkpoint as convert
 
     return convert(_path(file), _path(out), skeleton=skeleton, size=size, pixels=pixels, readout=readout)
 

@@ -147,8 +147,8 @@ def predict(
     finder = _finder(_Asked(box, boxes, detector, whole_image, score, device), paths)
     # Only now, as these take torch, which takes seconds.
     from prepose.predict.files import Output, predict_files
+    from prepose.predict.frames import webcam as open_webcam
     from prepose.predict.stream import Settings
-    from prepose.predict.webcam import webcam as open_webcam
 
     output = Output(out, tuple(formats or ()), skeleton, draw, overwrite)
     sources: Sequence[Path | Source] = paths
