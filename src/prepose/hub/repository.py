@@ -21,7 +21,8 @@ from prepose.models.hub import WEIGHTS_NAME, check_repository
 from prepose.models.weights_file import Weights, write_weights
 from prepose.predict.evaluate import weights_digest
 from prepose.predict.networks import find_weights
-from prepose.specs.ledger import Ledger, ledger_from_json, terms_to_check
+from prepose.specs.fields import from_json
+from prepose.specs.ledger import Ledger, terms_to_check
 from prepose.specs.model import HUB_PREFIX
 from prepose.studies.analysis.wording import figure, interval, measure
 
@@ -162,7 +163,7 @@ def repository_of(
     source = find_weights(network)
     net = load_weights(source)
     spec = shareable(net.spec.model_dump(mode="json"))
-    ledger = None if net.ledger is None else ledger_from_json(shareable(net.ledger.model_dump(mode="json")))
+    ledger = None if net.ledger is None else from_json(Ledger, shareable(net.ledger.model_dump(mode="json")))
     digest = weights_digest(net)
     scores, notes = scores_of(network, digest, tuple(evaluations))
     run = network if (network / RECIPE_NAME).is_file() else None

@@ -4,14 +4,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import ValidationError
-
 from prepose.body.skeletons import SKELETONS
 from prepose.errors import DataError, SkeletonMismatch
 from prepose.models.imported import Imported, read_imported
 from prepose.models.legacy_file import read_any_weights
 from prepose.models.pose_net import TRUNK_PARTS, PoseNet, check_set, constructed, fill_trunk, load_trunk
 from prepose.models.weights_file import Weights, file_of, load_state, write_weights
+from prepose.specs.fields import from_json
 from prepose.specs.ledger import Ledger
 from prepose.specs.model import ModelSpec
 
@@ -99,15 +98,13 @@ def spec_of(weights: Weights, path: Path) -> ModelSpec:
         DataError: it is not valid.
     """
     try:
-        return ModelSpec.model_validate(weights.spec)
-    except ValidationError as error:
+        return from_json(ModelSpec, weights.spec)
+    except ValueError as error:
         if "detector" in weights.spec:
             raise DataError(
                 f"weights {path}: are a person detector's, not a pose network's; give them by --detector"
             ) from None
-        fault = error.errors()[0]
-        where = ".".join(str(part) for part in fault["loc"])[:80]
-        raise DataError(f"weights {path}: specification field {where}: {fault['msg']}") from None
+        raise DataError(f"weights {path}: specification field {error}") from None
 
 
 def _check_whole(weights: Weights, path: Path) -> None:

@@ -16,7 +16,8 @@ import numpy as np
 from prepose import __version__
 from prepose.errors import DataError
 from prepose.files import inside, read_object, read_object_if_any
-from prepose.specs.ledger import Ledger, ledger_from_json
+from prepose.specs.fields import from_json
+from prepose.specs.ledger import Ledger
 from prepose.specs.plan import Plan, PlannedArm
 from prepose.specs.study import Factor, Study
 from prepose.studies.analysis.across import across_tasks
@@ -98,7 +99,7 @@ def _ledger(results: StudyResults) -> Ledger | None:
         values = read_object_if_any(path, advice="run the trial again")
         if values is not None:
             try:
-                own = ledger_from_json(values)
+                own = from_json(Ledger, values)
             except ValueError as error:
                 raise DataError(f"{path}: is not a ledger ({error}); run the trial again") from error
             merged = own if merged is None else merged.merged(own)
