@@ -13,7 +13,7 @@ from prepose.recipes.budget import stage_cost
 from prepose.recipes.train import Machine
 from prepose.specs.overrides import override
 from prepose.studies.engines.local import Outcome, Resources
-from prepose.studies.run import step_speed
+from prepose.studies.run import dry_run
 from prepose.studies.run.dry_run import StepCost, forecast, measure_step, print_forecast, step_costs, step_key
 from prepose.studies.run.planning import RunSettings
 from prepose.studies.trials import arms_of
@@ -79,8 +79,8 @@ def recipe():
 
 @pytest.fixture
 def quick(monkeypatch):
-    monkeypatch.setattr(step_speed, "WARM_UP", 1)
-    monkeypatch.setattr(step_speed, "MEASURED", 2)
+    monkeypatch.setattr(dry_run, "WARM_UP", 1)
+    monkeypatch.setattr(dry_run, "MEASURED", 2)
 
 
 def test_only_what_costs_time_makes_another_kind(recipe):
@@ -112,14 +112,14 @@ def test_a_step_takes_the_median_after_the_first_ones(recipe, monkeypatch):
 
     def run_at(each, out, *, machine):
         seen.append((each.stages[0].samples, each.log_every, machine.checkpoint_seconds))
-        rates = [1.0] * step_speed.WARM_UP + [32.0, 16.0, 2.0, 40.0, 16.0, 16.0, 40.0, 4.0, 16.0]
+        rates = [1.0] * dry_run.WARM_UP + [32.0, 16.0, 2.0, 40.0, 16.0, 16.0, 40.0, 4.0, 16.0]
         out.mkdir()
         (out / "log.csv").write_text("samples_per_second\n" + "".join(f"{rate}\n" for rate in rates))
 
-    monkeypatch.setattr(step_speed, "run_recipe", run_at)
+    monkeypatch.setattr(dry_run, "run_recipe", run_at)
     batch_of_8 = override(recipe, ["batch_size=8"])
     found = measure_step(batch_of_8, batch_of_8.stages[0], CPU, 64)
-    assert seen == [((step_speed.WARM_UP + step_speed.MEASURED) * 8, 8, 3600.0)]
+    assert seen == [((dry_run.WARM_UP + dry_run.MEASURED) * 8, 8, 3600.0)]
     assert found.seconds == 8 / 16.0
 
 
