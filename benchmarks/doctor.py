@@ -22,8 +22,7 @@ import numpy as np
 
 from planted import FAULTS, FAULTS_2D, SIZE_PX, Fault, contaminated, labels_2d, sound_samples
 from prepose.data.checks.finding import Finding
-from prepose.data.checks.pictures import digests_of, look_at
-from prepose.data.checks.records import read_records
+from prepose.data.checks.records import digests_of, look_at, read_records
 from prepose.data.dataset import dataset_of
 from prepose.data.doctor import CHECKS, MOST_IMAGES, examine, images_to_see
 from prepose.data.sample import PoseSample

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import torch
 
+from losses import Labels
 from prepose.losses import LOSSES, LossInputs
 from prepose.models.flops import count_flops
 from prepose.models.pose_net import PoseNet, build_pose_net
@@ -43,14 +44,6 @@ class Seconds(NamedTuple):
     def over(self, other: "Seconds") -> str:
         """The ratio, for people."""
         return f"ratio {self.wall / other.wall:.2f} (processor {self.processor / other.processor:.2f})"
-
-
-class Labels(NamedTuple):
-    """What losses read of a batch."""
-
-    joints_crop: torch.Tensor
-    has_2d: torch.Tensor
-    has_3d: torch.Tensor
 
 
 REFERENCE = Form("float32 contiguous", bfloat16=False, channels_last=False, fused=False)

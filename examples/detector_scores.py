@@ -12,8 +12,7 @@ import numpy as np
 
 import prepose
 from prepose.arrays import ImageRgb
-from prepose.predict.detection_scores import detect_all, scores_of
-from prepose.predict.detectors import Detections, detector_named
+from prepose.predict.detectors import Detections, detect_all, detector_named, scores_of
 
 
 def whole_image(image: ImageRgb) -> Detections:

@@ -31,7 +31,7 @@ from prepose.recipes.run import Run, create_run, environment
 from prepose.recipes.train import log_columns
 from prepose.specs.builtin_recipes import base_recipe
 from prepose.specs.recipe import Recipe
-from prepose.studies.quickstart.plan import PROTOCOL, TITLES, Size, quickstart_study
+from prepose.studies.quickstart.conduct import PROTOCOL, TITLES, Size, quickstart_study
 from prepose.studies.run.folder import claim_folder, definition, keep_plan, plan_of
 from prepose.studies.run.stores import store_folders
 from prepose.studies.trials import arms_of, on_stores, trials_of

@@ -14,10 +14,10 @@ from prepose.body.skeletons import PREPOSE_27
 from prepose.camera.camera import Camera
 from prepose.data.picture import image_size
 from prepose.data.sample import JointState, PoseSample
-from prepose.synthetic.lab import FLOOR_HALF, lab_cameras
 from prepose.synthetic.motion import draw_pose
 from prepose.synthetic.people import turned_pose
 from prepose.synthetic.rig import Proportions, draw_proportions, pose_joints
+from prepose.synthetic.scene import FLOOR_HALF, lab_cameras
 from prepose.synthetic.worlds import WORLDS, draw_sample
 
 Rows = np.ndarray

@@ -13,8 +13,7 @@ from scipy.spatial.transform import Rotation, Slerp
 
 from prepose.camera.crop import Crop
 from prepose.data.picture import decode_image
-from prepose.predict.video_writer import video_file
-from prepose.synthetic.boxes import body_box
+from prepose.predict.video import video_file
 from prepose.synthetic.motion import draw_pose, ground
 from prepose.synthetic.people import model_of, person, turned_pose
 from prepose.synthetic.render import render
@@ -23,6 +22,7 @@ from prepose.synthetic.scene import clearing_about, draw_scene
 from prepose.synthetic.sensor import draw_sensor, expose
 from prepose.synthetic.tracer import build_tracer
 from prepose.synthetic.viewpoint import frame_camera, keep_square, look_at
+from prepose.synthetic.visibility import body_box
 from prepose.synthetic.worlds import WORLDS, draw_sample
 
 PHOTOS = {"running.jpg": ("wild", 0), "occluded.jpg": ("occluded", 80)}

@@ -20,7 +20,6 @@ CASES = {
     "BoxXywh": ([(4,)], [(2, 2), (5, 4)]),
 }
 OTHER_TYPES = {
-    "JointMask": ([(16,), (5, 16)], bool),
     "ImageRgb": ([(48, 64, 3)], np.uint8),
 }
 

@@ -109,37 +109,6 @@ def test_every_verb_explains_itself_and_its_options(verb):
     assert all(option in result.output for option in VERBS.get(verb, set()))
 
 
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Runs a command line in this process: exit code, standard output, standard error."""
-
-    def run_line(*words):
-        monkeypatch.setattr(sys, "argv", ["prepose", *map(str, words)])
-        # The command line silences warnings, which are errors in tests.
-        monkeypatch.setattr(sys, "warnoptions", ["error"])
-        # Under `python -m pytest` the program would be taken for a part of pytest.
-        monkeypatch.setattr(sys.modules["__main__"], "__package__", None)
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        out, err = capsys.readouterr()
-        return ended.value.code, out, err
-
-    return run_line
-
-
-@pytest.fixture
-def refused(run):
-    """The one line that a mistake ends with; it is all there is on standard error, and the code is 2."""
-
-    def refused_line(*words):
-        code, _, err = run(*words)
-        assert code == 2, err
-        assert err.startswith("prepose: ") and err.endswith("\n") and err.count("\n") == 1, err
-        return err.removeprefix("prepose: ").strip()
-
-    return refused_line
-
-
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory):
     """A store with the splits that the recipes ask for."""
@@ -631,7 +600,7 @@ def show_fails(run, monkeypatch, tmp_path):
         def failing(*_args, **_named):
             raise error
 
-        monkeypatch.setattr("prepose.data.sheet_file.write_contact_sheet", failing)
+        monkeypatch.setattr("prepose.data.contact_sheet.write_contact_sheet", failing)
         return run("data", "show", tmp_path)
 
     return fail

@@ -144,7 +144,7 @@ def test_poses_stay_where_an_export_is_refused(predict, folder, tmp_path):
 
 
 def test_a_webcam_in_place_of_inputs(weights, tmp_path, monkeypatch):
-    from prepose.predict import webcam
+    from prepose.predict import frames
 
     class Camera:
         def isOpened(self):  # noqa: N802
@@ -156,10 +156,10 @@ def test_a_webcam_in_place_of_inputs(weights, tmp_path, monkeypatch):
         def release(self):
             pass
 
-    usual = webcam.webcam
+    usual = frames.webcam
     clock = count(step=0.1)
     monkeypatch.setattr(
-        webcam,
+        frames,
         "webcam",
         lambda number, *, seconds: usual(
             number, seconds=seconds, open_capture=lambda _: Camera(), clock=lambda: next(clock)

@@ -1,41 +1,13 @@
 """The verbs `score` and `protocols`."""
 
 import json
-import sys
 
 import numpy as np
 import pytest
 
 from fakes import fake_samples
-from prepose import cli
 from prepose.body.skeletons import MPII_16
 from prepose.data.store import StoreDescription, open_store, write_store
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Runs a command line in this process: exit code, standard output, standard error."""
-
-    def run_line(*words):
-        monkeypatch.setattr(sys, "argv", ["prepose", *map(str, words)])
-        monkeypatch.setattr(sys, "warnoptions", ["error"])
-        monkeypatch.setattr(sys.modules["__main__"], "__package__", None)
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        out, err = capsys.readouterr()
-        return ended.value.code, out, err
-
-    return run_line
-
-
-@pytest.fixture
-def refused(run):
-    def refused_line(*words):
-        code, out, err = run(*words)
-        assert (code, out, err.count("\n")) == (2, "", 1), err
-        return err
-
-    return refused_line
 
 
 @pytest.fixture

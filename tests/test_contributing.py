@@ -30,8 +30,7 @@ from prepose.specs.builtin_studies import STUDIES
 from prepose.specs.model import ModelSpec
 from prepose.specs.reading import study_named
 from prepose.synthetic import motion
-from prepose.synthetic.actions import ACTIONS
-from prepose.synthetic.motion import draw_pose
+from prepose.synthetic.motion import ACTIONS, draw_pose
 from prepose.synthetic.rig import draw_proportions
 
 ROOT = Path(__file__).parents[1]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prepose.errors import DataError
+from prepose.files import StrPath, user_path
 
 if TYPE_CHECKING:
     from prepose.data.catalog import AddedSplit
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from prepose.studies.angles import AnglesMeasured
     from prepose.studies.compare import NetworksCompared
 
-StrPath = str | os.PathLike[str]
 DEFAULT_COUNTS: Mapping[str, int] = {"train": 1000, "validation": 100, "test": 200}
 
 
@@ -41,7 +41,7 @@ def open_store(folder: StrPath, split: str | None = None) -> "PoseDataset":
     from prepose.data.store import open_store as opened
     from prepose.data.store import store_splits
 
-    path = _path(folder)
+    path = user_path(folder)
     if split is None:
         there = store_splits(path)
         if "train" not in there and len(there) > 1:
@@ -78,7 +78,7 @@ def add_dataset(  # noqa: PLR0913 - the options of `prepose data add`
     from prepose.data.chip import Chips
 
     chips = None if size is None else Chips(size)
-    return add(name, _path(root), _path(out), splits=splits, partial=partial, chips=chips, workers=workers)
+    return add(name, user_path(root), user_path(out), splits=splits, partial=partial, chips=chips, workers=workers)
 
 
 def synthesize(
@@ -109,7 +109,7 @@ def synthesize(
     """
     from prepose.synthetic.synthesize import synthesize as render
 
-    folder = _path(out)
+    folder = user_path(out)
     render(world, out=folder, counts=dict(counts), size=size, seed=seed, workers=workers)
     return folder
 
@@ -162,7 +162,7 @@ def train(
 
     chosen = recipe_named(os.fspath(recipe)) if isinstance(recipe, str | os.PathLike) else recipe
     machine = Machine(accelerator=accelerator, threads=threads)
-    return run_recipe(chosen, _path(out), resume=resume, machine=machine, console=None if quiet else Console())
+    return run_recipe(chosen, user_path(out), resume=resume, machine=machine, console=None if quiet else Console())
 
 
 def evaluate(
@@ -187,7 +187,7 @@ def evaluate(
     """
     from prepose.predict.scoring import evaluate_run
 
-    return evaluate_run(_run_path(run), _path(data), split=split, protocol=protocol, device=device)
+    return evaluate_run(_run_path(run), user_path(data), split=split, protocol=protocol, device=device)
 
 
 def score(  # noqa: PLR0913 - the options of `prepose score`
@@ -226,11 +226,11 @@ def score(  # noqa: PLR0913 - the options of `prepose score`
     from prepose.predict.evaluations import keep_evaluation
     from prepose.predict.other_systems.score_file import Reading, score_predictions
 
-    source = _path(predictions) if isinstance(predictions, str | os.PathLike) else predictions
+    source = user_path(predictions) if isinstance(predictions, str | os.PathLike) else predictions
     reading = Reading(form=form, skeleton=skeleton, unit=unit, frame=frame, size=size)
-    found = score_predictions(source, _path(data), protocol=protocol, split=split, reading=reading, system=system)
+    found = score_predictions(source, user_path(data), protocol=protocol, split=split, reading=reading, system=system)
     if out is not None:
-        keep_evaluation(found, _path(out), out=_path(out))
+        keep_evaluation(found, user_path(out), out=user_path(out))
     return found
 
 
@@ -267,10 +267,10 @@ def angles(
             raise DataError(f"an evaluation names its data itself; leave out {given[0]}")
         found = angles_of(network)
     else:
-        store = None if data is None else _path(data)
+        store = None if data is None else user_path(data)
         found = measure_network(_run_path(network), store, split=split, protocol=protocol, device=device)
     if out is not None:
-        write_angle_report(found, _path(out))
+        write_angle_report(found, user_path(out))
     return found
 
 
@@ -305,10 +305,10 @@ def lift(  # noqa: PLR0913 - the options of `prepose lift`
     from prepose.predict.pseudo_labels import LiftRules, lift_store
 
     return lift_store(
-        _path(store),
-        _path(out),
-        network=None if network is None else _path(network),
-        predictions=None if predictions is None else _path(predictions),
+        user_path(store),
+        user_path(out),
+        network=None if network is None else user_path(network),
+        predictions=None if predictions is None else user_path(predictions),
         split=split,
         rules=LiftRules(joint_mm=joint_mm, person_mm=person_mm, confidence=confidence),
         unit=unit,
@@ -338,7 +338,7 @@ def compare(
     from prepose.studies.compare import compare_runs
 
     paths = [_run_path(run) for run in runs]
-    return compare_runs(paths, _path(data), split=split, protocol=protocol, device=device)
+    return compare_runs(paths, user_path(data), split=split, protocol=protocol, device=device)
 
 
 def load(weights: "Run | StrPath", *, device: str = "cpu") -> "Predictor":
@@ -381,9 +381,9 @@ def import_checkpoint(
     Raises:
         DataError: the file is missing, unsafe or no such checkpoint, or `out` exists.
     """
-    from prepose.models.legacy import import_checkpoint as convert
+    from prepose.models.checkpoint import import_checkpoint as convert
 
-    return convert(_path(file), _path(out), skeleton=skeleton, size=size, pixels=pixels, readout=readout)
+    return convert(user_path(file), user_path(out), skeleton=skeleton, size=size, pixels=pixels, readout=readout)
 
 
 def push(  # noqa: PLR0913 - the options of `prepose push`
@@ -414,10 +414,10 @@ def push(  # noqa: PLR0913 - the options of `prepose push`
     from prepose.hub.push import write_to_folder
     from prepose.hub.repository import repository_of
 
-    shared = repository_of(_run_path(run), name, evaluations=[_path(each) for each in evaluations], licence=licence)
+    shared = repository_of(_run_path(run), name, evaluations=[user_path(each) for each in evaluations], licence=licence)
     if to_folder is None:
         return upload(shared, private=private, terms_read=terms_read)
-    return str(write_to_folder(shared, _path(to_folder))[0].parent)
+    return str(write_to_folder(shared, user_path(to_folder))[0].parent)
 
 
 def read_poses(path: StrPath) -> "list[PoseSequence]":
@@ -431,12 +431,8 @@ def read_poses(path: StrPath) -> "list[PoseSequence]":
     """
     from prepose.predict.pose_files import read_poses as read
 
-    return read(_path(path))
-
-
-def _path(path: StrPath) -> Path:
-    return Path(path).expanduser()
+    return read(user_path(path))
 
 
 def _run_path(run: "Run | StrPath") -> Path:
-    return _path(run) if isinstance(run, str | os.PathLike) else run.folder
+    return user_path(run) if isinstance(run, str | os.PathLike) else run.folder

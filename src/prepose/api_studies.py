@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prepose.errors import DataError, unknown_name
+from prepose.files import StrPath, user_path
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     from prepose.specs.study import Study
     from prepose.studies.analysis.study_analysis import StudyAnalysis
     from prepose.studies.label_budget import LabelPlan
-
-StrPath = str | os.PathLike[str]
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,7 @@ def run_study(
     size = "cpu" if named and study in STUDIES else None
     console = Console(file=io.StringIO()) if quiet else Console()
     settings = RunSettings(jobs=jobs, budget_scale=budget_scale, size=size)
-    end = run(chosen, _path(out), settings=settings, engine=engine_named("local"), console=console)
+    end = run(chosen, user_path(out), settings=settings, engine=engine_named("local"), console=console)
     return read_study(end.folder)
 
 
@@ -109,7 +108,7 @@ def read_study(folder: StrPath) -> StudyReport:
     """
     from prepose.studies.report.write import analysis_of
 
-    path = _path(folder)
+    path = user_path(folder)
     return StudyReport(path, analysis_of(path))
 
 
@@ -143,8 +142,4 @@ def plan_labels(  # noqa: PLR0913 - the options of `prepose plan`
     from prepose.studies.label_budget import Asked, plan_labels
 
     asked = Asked(have_2d, have_3d, budget, next_labels, set_name, training, measure)
-    return plan_labels([_path(study) for study in studies], asked)
-
-
-def _path(path: StrPath) -> Path:
-    return Path(path).expanduser()
+    return plan_labels([user_path(study) for study in studies], asked)

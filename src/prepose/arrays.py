@@ -13,11 +13,10 @@ Frames are part of a name, not of a type: `joints_img` (px), `joints_crop` (px),
 """
 
 import numpy as np
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Float, UInt8
 
 Joints2D = Float[np.ndarray, "*N J 2"]
 Joints3D = Float[np.ndarray, "*N J 3"]
-JointMask = Bool[np.ndarray, "*N J"]
 Points2D = Float[np.ndarray, "*P 2"]
 Points3D = Float[np.ndarray, "*P 3"]
 Matrix3 = Float[np.ndarray, "3 3"]
@@ -29,7 +28,6 @@ ImageRgb = UInt8[np.ndarray, "H W 3"]
 __all__ = [
     "BoxXywh",
     "ImageRgb",
-    "JointMask",
     "Joints2D",
     "Joints3D",
     "Matrix3",

@@ -92,7 +92,7 @@ def data_show(
     seed: Annotated[int, typer.Option(min=0, help="Random seed of the selection.")] = 0,
 ) -> None:
     """Draw a contact sheet: people of a store with their skeletons."""
-    from prepose.data.sheet_file import write_contact_sheet
+    from prepose.data.contact_sheet import write_contact_sheet
 
     print(write_contact_sheet(store, out, split=split, count=count, seed=seed))
 
@@ -114,8 +114,7 @@ def data_check(
     import json
 
     from prepose.console import split_progress
-    from prepose.data.doctor import MOST_IMAGES, as_plain, examine_store
-    from prepose.data.doctor_page import print_examinations, write_sheet
+    from prepose.data.doctor import MOST_IMAGES, as_plain, examine_store, print_examinations, write_sheet
 
     most = None if all_images else MOST_IMAGES
     with split_progress() as progress:

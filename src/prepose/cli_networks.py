@@ -38,7 +38,7 @@ def import_checkpoint(
     Reads the published code of arXiv 2604.22830, SimpleBaseline, torchvision's and transformers' ResNets.
     """
     from prepose.console import say
-    from prepose.models.legacy import import_checkpoint as convert
+    from prepose.models.checkpoint import import_checkpoint as convert
     from prepose.models.weights_file import file_of
 
     say(convert(file, out, skeleton=skeleton, size=size, pixels=pixels, readout=readout))

@@ -13,6 +13,10 @@ from prepose.errors import one_line
 Out = Annotated[Path, typer.Option("--out", help="Output folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 Device = Annotated[str, typer.Option("--device", help="Device: cpu, cuda or mps.")]
+DETECTOR_HELP = (
+    "Find the people: lite0-people, which ships, weights of `prepose train-detector`, or the folder or hub name of a "
+    "`transformers` object-detection model."
+)
 Workers = Annotated[int, typer.Option("--workers", min=1, help="Worker processes.")]
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from prepose.cli_options import Device, Out, say_if_imported, stoppable
+from prepose.cli_options import DETECTOR_HELP, Device, Out, say_if_imported, stoppable
 from prepose.errors import DataError, one_line, shortened
 
 if TYPE_CHECKING:
@@ -56,8 +56,7 @@ def predict(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Find the people: lite0-people, which ships, weights of `prepose train-detector`, or the folder or "
-            "hub name of a `transformers` object-detection model.",
+            help=DETECTOR_HELP,
             rich_help_panel=_PEOPLE,
         ),
     ] = None,
@@ -147,8 +146,8 @@ def predict(
     finder = _finder(_Asked(box, boxes, detector, whole_image, score, device), paths)
     # Only now, as these take torch, which takes seconds.
     from prepose.predict.files import Output, predict_files
+    from prepose.predict.frames import webcam as open_webcam
     from prepose.predict.stream import Settings
-    from prepose.predict.webcam import webcam as open_webcam
 
     output = Output(out, tuple(formats or ()), skeleton, draw, overwrite)
     sources: Sequence[Path | Source] = paths

@@ -137,16 +137,16 @@ def protocols(
     as_json: AsJson = False,
 ) -> None:
     """List the evaluation protocols, print one in full with its source, or say in what two differ."""
-    from prepose.metrics import protocol_table
+    from prepose.metrics.protocols import print_protocol, print_protocols
 
     words = names or []
     is_diff = words[:1] == ["diff"]
     if not is_diff and (predictions or data or split or form or skeleton or unit or frame or size or as_json):
         raise DataError("options of `prepose protocols` need two protocols: prepose protocols diff A B")
     if not words:
-        protocol_table.print_protocols()
+        print_protocols()
     elif not is_diff and len(words) == 1:
-        protocol_table.print_protocol(words[0])
+        print_protocol(words[0])
     elif is_diff and len(words) == 3:
         from prepose.predict.other_systems.score_file import Reading
 

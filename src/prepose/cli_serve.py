@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from prepose.cli_options import stoppable
+from prepose.cli_options import DETECTOR_HELP, stoppable
 
 serve_app = typer.Typer()
 
@@ -30,8 +30,7 @@ def serve(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Find the people: lite0-people, which ships, weights of `prepose train-detector`, or the folder or "
-            "hub name of a `transformers` object-detection model.",
+            help=DETECTOR_HELP,
         ),
     ] = None,
     score: Annotated[float, typer.Option(min=0, max=1, help="Least score of a box of --detector.")] = 0.5,

@@ -25,12 +25,18 @@ try:
 except ImportError:  # Windows, where nothing is locked
     fcntl = None
 
+StrPath = str | os.PathLike[str]
 PARTIAL = ".partial"
 LOCK = ".lock"
 
 # Windows has neither; there, files open without them.
 _NOFOLLOW, _NONBLOCK = getattr(os, "O_NOFOLLOW", 0), getattr(os, "O_NONBLOCK", 0)
 _BINARY = getattr(os, "O_BINARY", 0)
+
+
+def user_path(path: StrPath) -> Path:
+    """A path as a user gives it; `~` is the home folder."""
+    return Path(path).expanduser()
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -13,7 +13,8 @@ from fakes import fake_lsp, fake_lsp_extended
 from fakes_coco import fake_coco
 from fakes_custom import fake_custom
 from prepose.camera.crop import transform
-from prepose.data import catalog, embed
+from prepose.data import catalog
+from prepose.data import chip as chip_module
 from prepose.data.catalog import DATASETS, add_dataset, get_dataset
 from prepose.data.chip import Chips
 from prepose.data.picture import image_size
@@ -84,7 +85,7 @@ def test_images_may_stay_where_they_are(tmp_path, generator):
 
 def test_an_interrupted_addition_goes_on(tmp_path, generator, monkeypatch):
     fake_lsp_extended(tmp_path / "root", generator, count=40)
-    real, reads = embed.read_image_bytes, []
+    real, reads = chip_module.read_image_bytes, []
 
     def dies(path):
         reads.append(path)
@@ -93,7 +94,7 @@ def test_an_interrupted_addition_goes_on(tmp_path, generator, monkeypatch):
         return real(path)
 
     with monkeypatch.context() as patched:
-        patched.setattr(embed, "read_image_bytes", dies)
+        patched.setattr(chip_module, "read_image_bytes", dies)
         with pytest.raises(KeyboardInterrupt):
             add_dataset("lsp-extended", tmp_path / "root", tmp_path / "out")
     added = add_dataset("lsp-extended", tmp_path / "root", tmp_path / "out")

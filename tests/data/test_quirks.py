@@ -12,7 +12,7 @@ from fakes_3dpw import fake_3dpw
 from fakes_flic import fake_flic
 from fakes_h36m import draw_lab, write_recordings
 from prepose.cli_data import data_app
-from prepose.data import coco_labels, flic_sides, length_unit, mpi_labels, mpii_labels, threedpw_sequence
+from prepose.data import coco_labels, length_unit, mpi_labels, mpii_labels, threedpw_sequence
 from prepose.data.adapters import flic, lsp, mpii, mupots_3d
 from prepose.data.h36m import frames
 from prepose.data.mpi_inf_3dhp import views
@@ -36,8 +36,8 @@ QUIRKS = [
     (lsp.lsp, BY_NAME["lsp"], (), r"24 of 168 joints of joints\.mat are marked as occluded \(flag 1"),
     (lsp.forget_unlabelled, BY_NAME["lsp-extended"], (), r"21 of 168 joints of joints\.mat are not labelled \(flag 0"),
     (flic.matlab_pixels, FILMS, (), r"66 places count pixels from 1 and are moved by 1"),
-    (flic_sides.mark_sides, FILMS, (), r"the sides of 2 people differ from those of train\.h5"),
-    (flic_sides.side_orders, FILMS, (), r"4 of 6 people whose order is clear have left on the picture's right"),
+    (flic.mark_sides, FILMS, (), r"the sides of 2 people differ from those of train\.h5"),
+    (flic.side_orders, FILMS, (), r"4 of 6 people whose order is clear have left on the picture's right"),
     (flic.near_test_frames, BY_NAME["flic-full"], (), r"\d+ training frames lie within 240 frames of a test frame"),
     (coco_labels.leave_out_crowds, BY_NAME["coco"], (), r"1 of 10 labels are of crowds and are left out"),
     (coco_labels.leave_out_without_keypoints, BY_NAME["coco"], (),

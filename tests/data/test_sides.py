@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
 
+from fake_people import fake_posed
 from prepose.body.pose import mirror
 from prepose.body.skeleton import joint_map
-from prepose.body.skeletons import H36M_17, PREPOSE_27, SKELETONS, SMPL_24
-from prepose.data.sides import beside, exchanged, forward, side_agreement, side_order
+from prepose.body.skeletons import H36M_17, OCCLUSION_PERSON_15, PREPOSE_27, SKELETONS, SMPL_24
+from prepose.data.sides import FEWEST_POSES, beside, exchanged, forward, side_agreement, side_order, sides_note
+from prepose.errors import DataError
 from prepose.synthetic.motion import ACTIONS, draw_pose
 from prepose.synthetic.rig import draw_proportions, mean_proportions, pose_joints
 
@@ -110,3 +112,27 @@ def test_a_point_lies_beside_a_line_by_what_is_across_it():
         beside(np.array([[1.0, 2, 9], [1, 2, 9]]), start, end), [[1, 2, 0], [1, 0, 9]], atol=1e-12
     )
     np.testing.assert_allclose(beside(np.array([[1.0, 2, 9]]), start[:1], start[:1]), [[1, 2, 9]])
+
+
+@pytest.fixture(scope="module", params=(OCCLUSION_PERSON_15, SMPL_24), ids=lambda skeleton: skeleton.name)
+def posed(request):
+    generator = np.random.default_rng(4)
+    return request.param, np.stack([fake_posed(generator, request.param) for _ in range(FEWEST_POSES + 10)])
+
+
+def test_sides_that_agree_are_told(posed):
+    skeleton, joints = posed
+    assert sides_note(joints, skeleton, "labels").startswith("left and right agree with the facing direction of ")
+
+
+def test_exchanged_sides_are_refused(posed):
+    skeleton, joints = posed
+    with pytest.raises(DataError, match=r"labels: left and right legs and arms are exchanged .*expected near \+1"):
+        sides_note(joints[:, skeleton.mirror], skeleton, "labels")
+    with pytest.raises(DataError, match="legs and arms are exchanged"):
+        sides_note(joints * np.array([1, -1, 1]), skeleton, "labels")  # a left-handed frame
+
+
+def test_a_few_poses_tell_nothing(posed):
+    skeleton, joints = posed
+    assert sides_note(joints[:3], skeleton, "labels").startswith("too few poses")

@@ -10,9 +10,8 @@ import yaml
 from fakes_evaluation import drawn_evaluation
 from fakes_hub import point_client_to, small_weights
 from prepose.errors import DataError, RecipeError
-from prepose.hub.card import cell
 from prepose.hub.push import push, write_to_folder
-from prepose.hub.repository import repository_of, shareable, sharing_terms
+from prepose.hub.repository import cell, repository_of, shareable, sharing_terms
 from prepose.hub.scores import score_of
 from prepose.metrics.evaluation_files import save_evaluation
 from prepose.models.checkpoint import load_weights

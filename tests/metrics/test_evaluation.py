@@ -7,7 +7,7 @@ from prepose.body.pose import root_relative
 from prepose.body.skeletons import MPII_16, get_skeleton
 from prepose.metrics.evaluation import Evaluation, mean_pose, with_mean_pose
 from prepose.metrics.joint_error import auc3d, mpjpe, n_mpjpe, pa_mpjpe, pck3d
-from prepose.metrics.keypoint_similarity import OKS_MEASURES
+from prepose.metrics.keypoints_2d import OKS_MEASURES
 from prepose.metrics.protocol import IN_MM_OR_PX
 from prepose.metrics.protocols import PROTOCOLS, get_protocol
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from prepose.body.skeletons import MPII_16
 from prepose.metrics.evaluation import Evaluation, with_mean_pose
 from prepose.metrics.evaluation_tables import COLUMNS, LEGEND_OKS, as_plain, print_evaluation
-from prepose.metrics.keypoint_similarity import OKS_MEASURES
+from prepose.metrics.keypoints_2d import OKS_MEASURES
 from prepose.metrics.protocol import Measure
 from prepose.metrics.protocols import get_protocol
 

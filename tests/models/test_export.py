@@ -9,8 +9,7 @@ from prepose.models import export
 from prepose.models.checkpoint import load_weights
 from prepose.models.export import export_net
 from prepose.models.export_facts import facts_of
-from prepose.models.flip_test import predict_flipped
-from prepose.models.pose_net import PoseNet, build_pose_net
+from prepose.models.pose_net import PoseNet, build_pose_net, predict_flipped
 from prepose.models.weights_file import weights_digest
 from prepose.specs.ledger import Ledger
 from prepose.specs.model import ModelSpec

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from prepose.body.skeletons import MPII_16
-from prepose.specs.error_calibration import ErrorCalibration, ErrorCurve, calibration_from_json
+from prepose.specs.error_calibration import ErrorCalibration, ErrorCurve
+from prepose.specs.fields import from_json
 
 ANKLE = ErrorCurve(confidence=(0.2, 0.6), error=(300.0, 100.0), num_joints=100)
 CALIBRATION = ErrorCalibration(dataset="wild", split="validation", samples=50, prepose="1", mm={"ankle": ANKLE})
@@ -23,7 +24,7 @@ def test_left_and_right_share_a_curve_the_root_has_no_error_and_other_joints_hav
 
 
 def test_it_comes_back_from_json():
-    assert calibration_from_json(CALIBRATION.model_dump(mode="json")) == CALIBRATION
+    assert from_json(ErrorCalibration, CALIBRATION.model_dump(mode="json")) == CALIBRATION
     assert str(CALIBRATION) == "wild/validation (50 samples)"
 
 
@@ -41,4 +42,4 @@ def test_it_comes_back_from_json():
 )
 def test_what_is_no_calibration_is_refused_by_its_field(change, found):
     with pytest.raises(ValueError, match=found):
-        calibration_from_json(CALIBRATION.model_dump(mode="json") | change)
+        from_json(ErrorCalibration, CALIBRATION.model_dump(mode="json") | change)

@@ -1,7 +1,8 @@
 import pytest
 
 from prepose.data.catalog import DATASETS
-from prepose.specs.ledger import Ledger, TrainedOn, ledger_from_json, terms_to_check, trained_on
+from prepose.specs.fields import from_json
+from prepose.specs.ledger import Ledger, TrainedOn, terms_to_check, trained_on
 
 
 def entry(name="lsp", licence="research use, with citation", labels="2d", samples=1000):
@@ -45,8 +46,8 @@ def test_the_terms_of_the_catalogue_are_told_apart():
 
 def test_a_ledger_survives_json_and_a_damaged_one_is_named():
     ledger = Ledger(datasets=(entry(), FREE), pretrained=("imagenet",))
-    assert ledger_from_json(ledger.model_dump(mode="json")) == ledger
+    assert from_json(Ledger, ledger.model_dump(mode="json")) == ledger
     with pytest.raises(ValueError, match=r"datasets\.0\.labels"):
-        ledger_from_json({"datasets": [{**entry().model_dump(), "labels": "4d"}]})
+        from_json(Ledger, {"datasets": [{**entry().model_dump(), "labels": "4d"}]})
     with pytest.raises(ValueError, match="other"):
-        ledger_from_json({"other": 1})
+        from_json(Ledger, {"other": 1})

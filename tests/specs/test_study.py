@@ -64,17 +64,6 @@ def test_a_comparison_names_the_same_factors_on_both_sides() -> None:
             Comparison(statement="x", arm=arm, baseline=baseline, sets=("lab",))
 
 
-def test_the_direction_follows_from_the_metric() -> None:
-    def direction(metric: str) -> bool:
-        return Comparison.model_validate(
-            {"statement": "x", "arm": {"a": "b"}, "baseline": {"a": "c"}, "sets": ["lab"], "metric": metric}
-        ).lower_is_better
-
-    assert direction("mpjpe_mm")
-    assert not direction("pck2d")
-    assert not direction("auc3d")
-
-
 def test_a_store_is_a_world_or_a_path() -> None:
     for content in (
         {},

@@ -3,11 +3,12 @@ import pytest
 
 from prepose.body.pose import bone_lengths, mirror
 from prepose.body.skeletons import PREPOSE_27
-from prepose.synthetic.actions import ACTIONS
 from prepose.synthetic.anatomy import ANGLE_INDEX, ANGLES, LIMITS, base_name, pose_angles, within_limits
 from prepose.synthetic.contact import lowest_point, penetrations
-from prepose.synthetic.motion import TOUCH_DEPTH, draw_angles, draw_pose, ground
+from prepose.synthetic.everyday import GAIT, GESTURES, LOW, STANDING
+from prepose.synthetic.motion import ACTIONS, TOUCH_DEPTH, draw_angles, draw_pose, ground
 from prepose.synthetic.rig import draw_proportions, mean_proportions, pose_joints
+from prepose.synthetic.sports import ANYTHING, SPORT
 
 PERSON = mean_proportions()
 UPRIGHT = ("standing", "walking", "running", "arms_crossed", "hands_on_hips", "waving", "pointing", "sitting")
@@ -150,3 +151,30 @@ def test_grounding_another_person_rests_them_too():
         person = draw_proportions(np.random.default_rng(seed))
         joints, _ = pose_joints(person, ground(pose, person, clearance=0.1))
         assert lowest_point(joints, person.height) == pytest.approx(0.1 * person.height, abs=1e-6)
+
+
+KNOWN = {*ANGLES, *(base_name(name) for name in ANGLES)}
+
+
+@pytest.mark.parametrize("name", ACTIONS)
+def test_an_action_names_what_exists(name):
+    action = ACTIONS[name]
+    for row in (action.mean, action.spread, action.stride, *action.factors):
+        assert set(row) <= KNOWN
+    assert {*action.arms, *action.other_arm} <= set(GESTURES)
+    assert set(action.supports) <= set(PREPOSE_27.joints)
+    assert set(action.soles) <= set("rl")
+    assert all(1 <= len(terms) <= 2 for terms in action.stride.values())
+    assert 0 <= action.clearance[0] <= action.clearance[1] < 1
+    assert 0 <= action.alike <= 1
+
+
+@pytest.mark.parametrize("name", ACTIONS)
+def test_means_lie_within_the_limits(name):
+    for angle, degrees in ACTIONS[name].mean.items():
+        limit = LIMITS.get(base_name(angle))
+        assert limit is None or limit.low <= degrees <= limit.high, angle
+
+
+def test_no_two_groups_share_a_name():
+    assert len(ACTIONS) == sum(len(group) for group in (STANDING, GAIT, LOW, SPORT, ANYTHING))

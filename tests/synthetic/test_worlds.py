@@ -10,8 +10,8 @@ import simplejpeg
 from prepose.camera.crop import is_inside
 from prepose.data.sample import JointState
 from prepose.errors import RecipeError
-from prepose.synthetic.lab import lab_cameras
 from prepose.synthetic.motion import ACTIONS
+from prepose.synthetic.scene import lab_cameras
 from prepose.synthetic.worlds import ODDS, SPLITS, VISIT, WORLDS, draw_sample, find_world
 
 SIZE = 48

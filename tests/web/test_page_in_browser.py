@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from browser import find_chromium, open_page
-from prepose.web.examples import EXAMPLES
+from prepose.web.page import EXAMPLES
 
 CHROMIUM = find_chromium()
 pytestmark = [

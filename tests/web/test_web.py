@@ -18,7 +18,7 @@ from prepose.predict.torch_network import torch_network
 from prepose.specs.model import ModelSpec
 from prepose.web.answers import Answers, box_between, read_boxes, told, view_of
 from prepose.web.estimate import Bounds
-from prepose.web.examples import EXAMPLES
+from prepose.web.page import EXAMPLES
 from prepose.web.pose_view import confidence_table, pose_figure, reach_of
 from prepose.web.server import Address, listening, private_folder
 from video_fakes import numbered, write_video

@@ -22,11 +22,8 @@ from prepose.data.adapters import (
     threedpw,
     yolo_pose,
 )
-from prepose.data.chip import Chips
-from prepose.data.embed import embed
-from prepose.data.entry import CatalogEntry
-from prepose.data.found import FoundDataset, SplitMissing
-from prepose.data.recognise import with_hint
+from prepose.data.chip import Chips, embed
+from prepose.data.entry import CatalogEntry, FoundDataset, SplitMissing, with_hint
 from prepose.data.store import StoreDescription, finished_samples, is_complete, write_store
 from prepose.errors import DataError, unknown_name
 from prepose.files import LOCK, locked

@@ -1,15 +1,22 @@
-"""Person chips: the square about a person's box, cut out of the photograph and made small, with all labels in its px.
+"""What a store keeps of the samples that an adapter found: whole pictures, checked, or person chips.
 
-A chip holds every pixel that training may look at: the crop of a network spans `BOX_MARGIN` (1.25) times the longer
-side of the box; augmented with scale s, shift t and turns of 45 degrees and more, it reaches
-`BOX_MARGIN * (sqrt(2) * (1 + s) + 2 t)` times that side (`reach`): 2.5 for the strong preset, 2.2 for the reference's.
-A chip of margin 2.5 and n px gives a network's unaugmented crop n / 2 px of its own.
+A person chip is the square about a person's box, cut out of the photograph and made small, with all labels in its px.
+It holds every pixel that training may look at: the crop of a network spans `BOX_MARGIN` (1.25) times the longer side of
+the box; augmented with scale s, shift t and turns of 45 degrees and more, it reaches `BOX_MARGIN * (sqrt(2) * (1 + s) +
+2 t)` times that side (`reach`): 2.5 for the strong preset, 2.2 for the reference's. A chip of margin 2.5 and n px gives
+a network's unaugmented crop n / 2 px of its own.
 
 Everything in px moves by one matrix: joints, boxes, and the camera's K. Lens distortion acts on rays, before K, so that
 cutting and shrinking leave it exactly as it was. `full_from_img` leads back to the photograph.
+
+Reading, cutting and encoding can be shared among processes; the samples come in the same order, and are the same, for
+any number of them.
 """
 
+from collections.abc import Iterable, Iterator
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
+from functools import partial
 from math import ceil, floor, sqrt
 from pathlib import Path
 
@@ -27,10 +34,11 @@ from prepose.camera.crop import (
     transform,
     transform_box,
 )
-from prepose.data.picture import decode_shrunk, encode_jpeg, read_file
+from prepose.data.picture import decode_shrunk, encode_jpeg, read_file, read_image_bytes
 from prepose.data.sample import PoseSample
-from prepose.errors import DataError
+from prepose.errors import DataError, PoseError
 from prepose.specs.augmentation import Augmentation
+from prepose.worker import map_in_order
 
 DEFAULT_MARGIN = 2.5
 LEAST_SIZE, LEAST_MARGIN = 32, 1.0
@@ -132,3 +140,68 @@ def _moved(sample: PoseSample, image: bytes, chip_from_img: Matrix3, size_wh: tu
         camera=None if sample.camera is None else sample.camera.of_part(chip_from_img, size_wh),
         full_from_img=sample.full_from_img @ np.linalg.inv(chip_from_img),
     )
+
+
+# Samples handed to a process at once: passing them is cheap beside their pictures, and few are held at any time.
+_TASK = 16
+
+
+def embed(samples: Iterable[PoseSample], *, chips: Chips | None = None, workers: int = 1) -> Iterator[PoseSample]:
+    """The samples with their pictures inside, in the same order.
+
+    Args:
+        samples: Samples with pictures by path or inside.
+        chips: How to cut person chips; None keeps the pictures as they are.
+        workers: Processes.
+
+    Raises:
+        DataError: a picture is missing or broken, or a box is none.
+        PoseError: a worker process died.
+    """
+    if workers == 1:
+        yield from _embedded(samples, chips)
+        return
+    work = partial(_embed_task, chips)
+    try:
+        for batch in map_in_order(work, _batches(samples), workers=workers, set_up=_set_up):
+            yield from batch
+    except BrokenProcessPool as error:
+        raise PoseError(
+            "a process that reads pictures died (out of memory?); finished samples are safe: run the command again to "
+            "go on, with fewer workers"
+        ) from error
+
+
+def _batches(samples: Iterable[PoseSample]) -> Iterator[list[PoseSample]]:
+    batch: list[PoseSample] = []
+    try:
+        for sample in samples:
+            batch.append(sample)
+            if len(batch) == _TASK:
+                yield batch
+                batch = []
+    except Exception:
+        # What was found before the error may hold an earlier one.
+        if batch:
+            yield batch
+        raise
+    if batch:
+        yield batch
+
+
+def _set_up() -> None:
+    cv2.setNumThreads(1)
+
+
+def _embed_task(chips: Chips | None, samples: list[PoseSample]) -> list[PoseSample]:
+    return list(_embedded(samples, chips))
+
+
+def _embedded(samples: Iterable[PoseSample], chips: Chips | None) -> Iterator[PoseSample]:
+    for sample in samples:
+        if chips is not None:
+            yield chip_of(sample, chips)
+        elif isinstance(sample.image, Path):
+            yield replace(sample, image=read_image_bytes(sample.image))
+        else:
+            yield sample

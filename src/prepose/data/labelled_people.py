@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 from prepose.arrays import BoxXywh
 from prepose.body.skeleton import Skeleton
 from prepose.camera.crop import box_of_corners, corners_of_box
-from prepose.data.found import FoundDataset, box_of_joints
+from prepose.data.entry import FoundDataset, box_of_joints
 from prepose.data.pairing import LabelledImages, check_images, pair_images
 from prepose.data.sample import JointState, PoseSample, as_stored
 from prepose.errors import DataError

@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from prepose.data.entry import CatalogEntry
+from prepose.data.entry import CatalogEntry, lies_in, looks_like
 from prepose.data.picture import image_size
-from prepose.data.recognise import lies_in, looks_like
 from prepose.data.store import SplitSummary, describe_store, open_store
 from prepose.errors import DataError
 from prepose.files import parse_json, read_regular_file

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from prepose.body.skeleton import Skeleton
 from prepose.body.skeletons import SKELETONS
@@ -23,6 +23,7 @@ from prepose.data.columns import Block, check_values, pack, read_block, write_bl
 from prepose.data.sample import PoseSample
 from prepose.errors import DataError
 from prepose.files import inside, read_object, read_object_if_any, whole_file, write_whole
+from prepose.specs.fields import from_json
 
 FORMAT_VERSION = 1
 
@@ -207,11 +208,9 @@ def sha256_of(path: Path) -> str:
 
 def _validated(kind: type[R], content: Mapping[str, Any], path: Path) -> R:
     try:
-        return kind.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise DataError(f"{path}: is damaged ({where}: {first['msg']}); write the store again") from error
+        return from_json(kind, content)
+    except ValueError as error:
+        raise DataError(f"{path}: is damaged ({error}); write the store again") from error
 
 
 @contextmanager

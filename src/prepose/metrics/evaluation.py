@@ -11,8 +11,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 from prepose.body.skeleton import Skeleton
 from prepose.body.skeletons import get_skeleton
 from prepose.metrics.joint_error import mean_of, position_errors
-from prepose.metrics.keypoint_similarity import oks_average_precision
-from prepose.metrics.keypoints_2d import pixel_errors
+from prepose.metrics.keypoints_2d import oks_average_precision, pixel_errors
 from prepose.metrics.measures import average, average_of_group, tables_2d, tables_3d
 from prepose.metrics.protocol import IN_MM_OR_PX, MEASURES_3D
 from prepose.metrics.protocols import Averaging, Protocol
@@ -253,7 +252,7 @@ class Evaluation:
 
         Keys: `mpjpe_mm`, `pa_mpjpe_mm`, `n_mpjpe_mm` (mm); `pck3d_150`, `auc3d` (0 to 1); `error_px` (px); `pck2d`
         (0.2 torso), `pck2d_box` (0.1 box), `pckh_50`, `pckh_10` (0 to 1); NaN where nothing could be scored. Where the
-        protocol is about them, `pck2d_10` (0.1 torso) and `keypoint_similarity.OKS_MEASURES` (0 to 1).
+        protocol is about them, `pck2d_10` (0.1 torso) and `keypoints_2d.OKS_MEASURES` (0 to 1).
         """
         row = {name: self._average(table, self.protocol.averaging) for name, table in self.tables.items()}
         return row | self._oks if self.protocol.headline == "oks_ap" else row

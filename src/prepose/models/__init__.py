@@ -1,7 +1,7 @@
 """Image in, joints out.
 
 `backbones` lists the trunks by name; `heads` holds the decoders and the two read-outs (maps to joints); `pose_net` puts
-them together as `PoseNet`; `flip_test` predicts with the mirror image; `weights_file` and `checkpoint` write and read
-weights; `imported` (with `torch_file` and `tar_file`) reads checkpoints of other code bases, `legacy` writes them as
-weights files; `hub` finds shared networks; `flops` counts what a model costs.
+them together as `PoseNet`, and predicts with the mirror image; `weights_file` and `checkpoint` write and read weights;
+`imported` (with `torch_file`) reads checkpoints of other code bases; `hub` finds shared networks; `flops` counts what a
+model costs.
 """

@@ -1,15 +1,16 @@
-"""Save and load a network's weights; start a network from another one's."""
+"""Save and load a network's weights; start a network from another one's, or import another code base's."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
-
-from pydantic import ValidationError
+from typing import Any, Literal
 
 from prepose.body.skeletons import SKELETONS
 from prepose.errors import DataError, SkeletonMismatch
+from prepose.models.imported import Imported, read_imported
 from prepose.models.legacy_file import read_any_weights
-from prepose.models.pose_net import TRUNK_PARTS, PoseNet, check_set, constructed, load_trunk
-from prepose.models.weights_file import Weights, load_state, write_weights
+from prepose.models.pose_net import TRUNK_PARTS, PoseNet, check_set, constructed, fill_trunk, load_trunk
+from prepose.models.weights_file import Weights, file_of, load_state, write_weights
+from prepose.specs.fields import from_json
 from prepose.specs.ledger import Ledger
 from prepose.specs.model import ModelSpec
 
@@ -97,15 +98,13 @@ def spec_of(weights: Weights, path: Path) -> ModelSpec:
         DataError: it is not valid.
     """
     try:
-        return ModelSpec.model_validate(weights.spec)
-    except ValidationError as error:
+        return from_json(ModelSpec, weights.spec)
+    except ValueError as error:
         if "detector" in weights.spec:
             raise DataError(
                 f"weights {path}: are a person detector's, not a pose network's; give them by --detector"
             ) from None
-        fault = error.errors()[0]
-        where = ".".join(str(part) for part in fault["loc"])[:80]
-        raise DataError(f"weights {path}: specification field {where}: {fault['msg']}") from None
+        raise DataError(f"weights {path}: specification field {error}") from None
 
 
 def _check_whole(weights: Weights, path: Path) -> None:
@@ -122,3 +121,45 @@ def _check_joints(weights: Weights, spec: ModelSpec, path: Path) -> None:
             f"weights {path}: skeleton {spec.skeleton} had the joints {', '.join(weights.joints)} when it was trained; "
             "it is another one now"
         )
+
+
+def import_checkpoint(
+    path: Path,
+    out: Path,
+    *,
+    skeleton: str | None = None,
+    size: int = 256,
+    pixels: str | None = None,
+    readout: str = "argmax",
+) -> Imported:
+    """Write the checkpoint of another code base as a weights file of prepose.
+
+    A network with heat maps becomes a network. A backbone becomes a file of a backbone alone, which predicts nothing:
+    it is what `model.weights` of a recipe starts from.
+
+    Args:
+        path: See `imported.read_imported`.
+        out: A `.safetensors` file, or a folder that will hold `weights.safetensors`.
+        skeleton: See `imported.read_imported`.
+        size: Side of the crops, px; these networks read any multiple of 32, and are best at what they were trained on.
+        pixels: See `imported.read_imported`.
+        readout: How its heat maps are read: `argmax`, or as published, `argmax-cell`.
+
+    Returns:
+        What was mapped, left out and added.
+
+    Raises:
+        DataError: the checkpoint cannot be imported, its tensors do not fit the network, or the file exists.
+    """
+    target = file_of(out)
+    if target.exists():
+        raise DataError(f"{target}: exists; remove it, or name another file")
+    found = read_imported(path, skeleton=skeleton, pixels=pixels)
+    changes: dict[str, Any] = {"size": size, "readout": readout} if found.family.whole else {}
+    weights = replace(found.weights, spec={**found.weights.spec, **changes})
+    if found.family.whole:
+        net_of(weights, path)
+    else:
+        fill_trunk(constructed(spec_of(weights, path)), weights, path)
+    write_weights(weights, target)
+    return replace(found, weights=weights)

@@ -25,9 +25,8 @@ from prepose.models.detector_maps import KEY as DETECTOR_KEY
 from prepose.models.detector_maps import MULTIPLE, SIDE, DetectorFacts
 from prepose.models.detector_maps import OUTPUTS as DETECTOR_OUTPUTS
 from prepose.models.export_facts import INPUT, KEY, OUTPUTS, AccuracyLost, ExportFacts, check_ending
-from prepose.models.flip_test import mirror_maps, predict_flipped
 from prepose.models.person_detector import PersonDetector
-from prepose.models.pose_net import PoseNet
+from prepose.models.pose_net import PoseNet, mirror_maps, predict_flipped
 from prepose.models.weights_file import Weights, weights_bytes, weights_digest
 
 EXTRA = "onnx"

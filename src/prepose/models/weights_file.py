@@ -5,26 +5,28 @@ One file holds both, so that it can be written aside and renamed as a whole: a r
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
+from pydantic import BaseModel
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
 from prepose.errors import DataError
 from prepose.files import write_whole
-from prepose.specs.error_calibration import ErrorCalibration, calibration_from_json
-from prepose.specs.ledger import Ledger, ledger_from_json
+from prepose.specs.error_calibration import ErrorCalibration
+from prepose.specs.fields import from_json
+from prepose.specs.ledger import Ledger
 
 FORMAT = "prepose-weights"
 VERSION = 1
 FILE_NAME = "weights.safetensors"
 ADVICE = "copy or train it again"
-Part = TypeVar("Part")
+Part = TypeVar("Part", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -87,17 +89,17 @@ def read_weights(path: Path) -> Weights:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
     except SafetensorError as error:
         raise DataError(f"weights {source}: truncated or not a safetensors file ({error}); {ADVICE}") from None
-    ledger = _part(header, "ledger", ledger_from_json, source)
-    calibration = _part(header, "calibration", calibration_from_json, source)
+    ledger = _part(header, "ledger", Ledger, source)
+    calibration = _part(header, "calibration", ErrorCalibration, source)
     return Weights(header["spec"], tuple(header["joints"]), tensors, ledger, calibration)
 
 
-def _part(header: Mapping[str, Any], name: str, read: Callable[[Any], Part], source: Path) -> Part | None:
+def _part(header: Mapping[str, Any], name: str, kind: type[Part], source: Path) -> Part | None:
     """A part of the header; None where it has none, as files of earlier versions."""
     if name not in header:
         return None
     try:
-        return read(header[name])
+        return from_json(kind, header[name])
     except ValueError as error:
         raise DataError(f"weights {source}: the header's {name} is damaged ({error}); {ADVICE}") from None
 

@@ -4,15 +4,60 @@ Protocols 0 to 5 (`pickletools` describes them). The names in a program are look
 wants called or made is built by `values` or refused.
 """
 
+import codecs
 import struct
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
-from prepose.pickles.literals import binary_long, escaped, integer, latin1, long, quoted, utf8
 from prepose.pickles.machine import Machine
 from prepose.pickles.names import Named, Refusal, named
 from prepose.pickles.values import PAIR_BYTES, Budget, Unfinished, call, check_keys, finish, make
+
+LONGEST_INTEGER = 9  # bytes: 64 bits and a sign
+
+
+def utf8(data: bytes) -> str:
+    """Text of protocol 1 and later."""
+    return data.decode("utf-8", "surrogatepass")
+
+
+def latin1(data: bytes) -> str:
+    """Text of Python 2."""
+    return data.decode("latin-1")
+
+
+def quoted(line: bytes) -> str:
+    """Text of protocol 0 of Python 2: quoted, with backslashes."""
+    line = line.strip()
+    if len(line) < 2 or line[:1] != line[-1:] or line[:1] not in (b"'", b'"'):
+        raise ValueError("text without quotes")
+    return codecs.escape_decode(line[1:-1])[0].decode("latin-1")  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def escaped(line: bytes) -> str:
+    """Text of protocol 0."""
+    return line.decode("raw-unicode-escape")
+
+
+def integer(line: bytes) -> int | bool:
+    """A number of protocol 0, or a truth value."""
+    return {b"00": False, b"01": True}[line] if line in (b"00", b"01") else long(line)
+
+
+def long(line: bytes) -> int:
+    """A number of protocol 0 with an L behind."""
+    if len(line) > 3 * LONGEST_INTEGER:
+        raise Refusal("holds an integer of more than 64 bits")
+    return int(line.removesuffix(b"L"))
+
+
+def binary_long(data: bytes) -> int:
+    """A number of protocol 2 and later."""
+    if len(data) > LONGEST_INTEGER:
+        raise Refusal("holds an integer of more than 64 bits")
+    return int.from_bytes(data, "little", signed=True)
+
 
 STOP = ord(".")
 # What values take in memory beside what they hold, as `sys.getsizeof` has it.

@@ -10,5 +10,5 @@ are, `tracking` who is who, `camera_choice` what the camera is; `predictor` runs
 (`crop_network` is all that it knows of one: `torch_network` or `onnx_network` runs it; `reduced_precision` exports it),
 `stream` does so over the frames of many files in batches, `smoothing` smooths them. `pose_sequence` holds one person's
 poses over time, which exporters take. `files` does it all from files to files: `pose_files` writes and reads poses,
-`drawing` draws them, `video_writer` writes drawn videos; `exports` writes them in the formats of other tools.
+`drawing` draws them; `exports` writes them in the formats of other tools.
 """

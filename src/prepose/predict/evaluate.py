@@ -23,9 +23,8 @@ from prepose.loss_maps import gaussian_maps
 from prepose.losses import DISTRIBUTION_SIGMA
 from prepose.metrics.evaluation import Evaluation
 from prepose.metrics.protocols import Protocol
-from prepose.models.flip_test import predict_flipped
 from prepose.models.heads import READOUTS, STRIDE
-from prepose.models.pose_net import PoseNet, PoseOutput
+from prepose.models.pose_net import PoseNet, PoseOutput, predict_flipped
 from prepose.models.weights_file import weights_digest
 from prepose.predict.fit import check_fit
 from prepose.predict.lift import image_from_crop

@@ -18,8 +18,7 @@ from prepose.predict.pose_files import FORMATS, JSON_LINES, PoseWriter
 from prepose.predict.prediction import Prediction, conversion, draw_predictions
 from prepose.predict.predictor import Predictor
 from prepose.predict.stream import Settings, frames_of, opened, predict_frames
-from prepose.predict.video import require_av
-from prepose.predict.video_writer import WriteFrame, video_file
+from prepose.predict.video import WriteFrame, require_av, video_file
 
 Progress = Callable[[int, int | None], None]
 

@@ -1,4 +1,7 @@
-"""The samples that a recipe learns from, and the mistakes that it may ask to be made in their labels."""
+"""The samples that a recipe learns from, and the mistakes that it may ask to be made in their labels.
+
+The ledger says which they were: in the header of the weights, and in the run's `ledger.json`.
+"""
 
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +20,11 @@ from prepose.data.batch import PoseBatch
 from prepose.data.dataset import PoseDataset
 from prepose.data.store import open_store
 from prepose.data.target import label_use
+from prepose.files import inside, write_json
 from prepose.models.heads import STRIDE
+from prepose.models.pose_net import PoseNet
+from prepose.recipes.run import Run
+from prepose.specs.ledger import Ledger, TrainedOn
 from prepose.specs.recipe import Recipe, SourceSpec
 
 # Beside the streams of `data.mixing`, which start from the stages' seeds.
@@ -124,3 +131,29 @@ def with_defects(batch: PoseBatch, names: Sequence[str]) -> PoseBatch:
     for name in names:
         batch = DEFECTS[name](batch)
     return batch
+
+
+def add_sources(net: PoseNet, recipe: Recipe, sources: Mapping[str, PoseDataset]) -> None:
+    """Add the sources that a stage of the recipe draws from to the network's ledger, which saved weights carry."""
+    drawn = {name for stage in recipe.stages for name, share in stage.shares.items() if share > 0}
+    learnt = Ledger(
+        datasets=tuple(
+            TrainedOn(
+                dataset=dataset.name,
+                split=dataset.split,
+                samples=len(dataset),
+                # Pseudo-labels are the network's own.
+                labels="2d" if recipe.sources[name].pseudo_labels else recipe.sources[name].labels,
+                licence=dataset.licence,
+            )
+            for name, dataset in sources.items()
+            if name in drawn
+        )
+    )
+    net.ledger = learnt if net.ledger is None else learnt.merged(net.ledger)
+
+
+def write_ledger(run: Run, net: PoseNet) -> None:
+    """Write the network's ledger into the run's folder."""
+    if net.ledger is not None:
+        write_json(inside(run.folder, "ledger.json"), net.ledger.model_dump(mode="json"))

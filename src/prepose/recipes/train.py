@@ -38,7 +38,6 @@ from prepose.recipes.checkpoint import (
     restore_random_state,
 )
 from prepose.recipes.distributed import process_count, share_batch_norm
-from prepose.recipes.ledger import add_sources, write_ledger
 from prepose.recipes.log import RunLog
 from prepose.recipes.loop import Nets, Setting, train_stage
 from prepose.recipes.objective import loss_names
@@ -52,7 +51,7 @@ from prepose.recipes.run import (
     note_environment,
     resume_run,
 )
-from prepose.recipes.sources import open_sources, unused_labels
+from prepose.recipes.sources import add_sources, open_sources, unused_labels, write_ledger
 from prepose.recipes.stopping import stop_requests
 from prepose.recipes.validation import MEASURES, Validator
 from prepose.specs.ledger import terms_to_check

@@ -1,11 +1,11 @@
 """The expected error of predicted joints by their confidence, as a network's weights file keeps it."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from prepose.body.skeleton import Skeleton
 
@@ -104,19 +104,6 @@ class ErrorCalibration(BaseModel):
 def joint_kind(joint: str) -> str:
     """A joint's name without its side: left and right are calibrated together."""
     return joint[2:] if joint[:2] in ("l_", "r_") else joint
-
-
-def calibration_from_json(values: Mapping[str, Any]) -> ErrorCalibration:
-    """The calibration that `ErrorCalibration.model_dump` wrote.
-
-    Raises:
-        ValueError: it is not a calibration; the message names the first fault.
-    """
-    try:
-        return ErrorCalibration.model_validate(values)
-    except ValidationError as error:
-        fault = error.errors()[0]
-        raise ValueError(f"{'.'.join(map(str, fault['loc']))[:80]}: {fault['msg']}") from None
 
 
 def _at(

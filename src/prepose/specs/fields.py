@@ -3,12 +3,27 @@
 import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
 from prepose.errors import unknown_name
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def from_json(kind: type[M], values: Any) -> M:
+    """The model that its own `model_dump` wrote.
+
+    Raises:
+        ValueError: it is none of that kind; the message names the first fault.
+    """
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        raise ValueError(f"{'.'.join(map(str, fault['loc']))[:80]}: {fault['msg']}") from None
 
 
 def spelt_with(pattern: str, signs: str) -> AfterValidator:

@@ -1,10 +1,10 @@
 """The ledger of weights: which datasets they learnt from, on which terms, and which pretrained weights went in."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_serializer
+from pydantic import BaseModel, ConfigDict, Field, model_serializer
 
 NOT_RECORDED = "not recorded"
 # Words by which the dataset authors' terms forbid, or may forbid, other than research.
@@ -101,16 +101,3 @@ def terms_to_check(ledger: Ledger | None) -> str | None:
         return None
     named = "; ".join(f"{one.dataset}/{one.split} ({one.licence})" for one in restricted)
     return f"these weights learnt from research-only data: {named}; check the terms before you share the weights"
-
-
-def ledger_from_json(values: Mapping[str, Any]) -> Ledger:
-    """The ledger that `Ledger.model_dump` wrote.
-
-    Raises:
-        ValueError: it is not a ledger; the message names the first fault.
-    """
-    try:
-        return Ledger.model_validate(values)
-    except ValidationError as error:
-        fault = error.errors()[0]
-        raise ValueError(f"{'.'.join(map(str, fault['loc']))[:80]}: {fault['msg']}") from None

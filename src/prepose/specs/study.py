@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from prepose.errors import nearest, unknown_name
 from prepose.specs.fields import Name, NonNegative, Positive, refuse, spelt_with
-from prepose.specs.recipe import HIGHER_IS_BETTER, KnownProtocol, Recipe
+from prepose.specs.recipe import KnownProtocol, Recipe
 from prepose.specs.search import Search
 
 Metric = Literal["mpjpe_mm", "pa_mpjpe_mm", "n_mpjpe_mm", "pck3d_150", "auc3d", "error_px", "pck2d", "pck2d_box"]
@@ -185,11 +185,6 @@ class Comparison(BaseModel):
     baseline: Annotated[Levels, Field(min_length=1)]
     sets: Annotated[tuple[Name, ...], Field(min_length=1)]
     metric: Metric = "mpjpe_mm"
-
-    @property
-    def lower_is_better(self) -> bool:
-        """Which direction of the measure is the good one."""
-        return self.metric not in HIGHER_IS_BETTER | {"pck3d_150", "auc3d"}
 
     @model_validator(mode="after")
     def _compares_like_with_like(self) -> "Comparison":

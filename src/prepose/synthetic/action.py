@@ -18,7 +18,7 @@ class Action:
             between -1 and 1, moves all its angles (degrees at 1).
         stride: Moves angles over a cycle: (degrees, lag in cycles) for each harmonic from the first; the left side is
             half a cycle behind the right.
-        arms: Gestures of `gestures.GESTURES` that may take the arms' place; none: the arms' angles are those above.
+        arms: Gestures of `everyday.GESTURES` that may take the arms' place; none: the arms' angles are those above.
         other_arm: Gestures of the left arm where the right one's leaves it free; none: the one-armed ones of `arms`.
         looseness: Scales the spreads that `spread` does not name.
         alike: How much left and right share of their spread, 0 to 1.

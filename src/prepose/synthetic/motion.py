@@ -1,13 +1,14 @@
 """Poses from a procedural prior: an action, angles about its mean within human limits, limbs that keep apart."""
 
+from collections.abc import Mapping
 from functools import cache
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
 from prepose.synthetic.action import STANDING_MEAN, STANDING_SPREAD, Action, Angles
-from prepose.synthetic.actions import ACTIONS
 from prepose.synthetic.anatomy import (
     ANGLES,
     LIMITS,
@@ -17,10 +18,13 @@ from prepose.synthetic.anatomy import (
     segment_turns,
     within_limits,
 )
-from prepose.synthetic.contact import lowest_point, penetrations
-from prepose.synthetic.gestures import GESTURES
+from prepose.synthetic.contact import lowest_point, penetrations, settle, sinking
+from prepose.synthetic.everyday import GAIT, GESTURES, LOW, STANDING
 from prepose.synthetic.rig import BodyPose, Proportions, pose_joints
-from prepose.synthetic.stance import settle, sinking
+from prepose.synthetic.sports import ANYTHING, SPORT
+
+ACTIONS: Mapping[str, Action] = MappingProxyType({**STANDING, **GAIT, **LOW, **SPORT, **ANYTHING})
+
 
 __all__ = ["ACTIONS", "LIMITS", "draw_angles", "draw_pose", "ground", "within_limits"]
 

@@ -1,4 +1,4 @@
-"""Whether the camera sees a joint, and what hides it: an object, the own body, or the frame's edge.
+"""Whether the camera sees a joint, and what hides it: an object, the own body, or the frame's edge; and boxes.
 
 A joint lies inside the body, so some of its own skin is always in front of it. A ray from the camera to the joint goes
 in and out of the body on its way. The own body hides the joint when the ray has been inside another part of it (it went
@@ -9,13 +9,14 @@ hide nothing: they belong to what they cover.
 
 from collections.abc import Mapping, Sequence
 from enum import Enum
+from functools import cache
 from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from prepose.arrays import Points3D, Vector3
+from prepose.arrays import BoxXywh, Points2D, Points3D, Vector3
 from prepose.body.skeletons import PREPOSE_27
 from prepose.camera.camera import Camera
 from prepose.camera.crop import is_inside
@@ -137,3 +138,39 @@ def _follow(
 def camera_centre(camera: Camera) -> Vector3:
     """Where the camera is in the world, mm."""
     return -camera.rotation.T @ camera.translation
+
+
+_HEAD = [PREPOSE_27.index(name) for name in ("upper_neck", "head_top", "nose", "l_ear", "r_ear")]
+
+
+def body_box(body_img: Points2D, size_wh: tuple[int, int]) -> BoxXywh:
+    """The box (px) of what the picture could show of a body if nothing stood in front of it.
+
+    Args:
+        body_img: Points of the skin and joints, px; NaN behind the camera.
+        size_wh: The picture's size, px.
+    """
+    # A box from pixel a to pixel b covers both of them.
+    low = np.clip(np.nanmin(body_img, axis=0), 0, np.array(size_wh) - 2)
+    high = np.clip(np.nanmax(body_img, axis=0), low + 1, np.array(size_wh) - 1)
+    return np.concatenate([low, high - low + 1])
+
+
+def head_box(joints_world: Float[np.ndarray, "27 3"], camera: Camera) -> BoxXywh:
+    """The box (px) of the skull, chin to crown, as MPII's annotators drew it; it may reach past the picture's edge."""
+    neck, top, nose, left, right = joints_world[_HEAD]
+    ears = (left + right) / 2
+    up, forward, side = (top - neck) / 2, nose - ears, (right - left) / 2
+    # The skull as an ellipsoid through chin, crown, nose and ears; it reaches further behind the ears than before them.
+    middle = ears + ((neck + top) / 2 - ears) @ up / (up @ up) * up - 0.1 * forward
+    skin = middle + _sphere() @ np.stack([1.02 * up, 1.12 * forward, 1.08 * side])
+    points = camera.project(camera.cam_from_world(skin))
+    low, high = points.min(axis=0), points.max(axis=0)
+    return np.concatenate([low, high - low + 1])
+
+
+@cache
+def _sphere() -> Float[np.ndarray, "P 3"]:
+    """Points all over the unit sphere, its six poles among them."""
+    steps = np.array([(x, y, z) for x in (-1, 0, 1) for y in (-1, 0, 1) for z in (-1, 0, 1) if (x, y, z) != (0, 0, 0)])
+    return steps / np.linalg.norm(steps, axis=1, keepdims=True)

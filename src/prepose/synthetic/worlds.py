@@ -29,19 +29,26 @@ from prepose.data.sample import PoseSample
 from prepose.errors import RecipeError, unknown_name
 from prepose.synthetic.backgrounds import SHARE as BACKGROUND_SHARE
 from prepose.synthetic.backgrounds import Backgrounds, before
-from prepose.synthetic.boxes import body_box, head_box
 from prepose.synthetic.bvh import MotionClip
-from prepose.synthetic.lab import FLOOR_HALF, LAB_ACTIONS, LAB_SEED, lab_cameras, lab_scene
 from prepose.synthetic.motion import ACTIONS, draw_pose
 from prepose.synthetic.occluders import SEATED, draw_occluders, draw_seat, hides
 from prepose.synthetic.people import Model, Person, model_of, person, turned_pose
 from prepose.synthetic.render import render
-from prepose.synthetic.scene import Scene, clearing_about, draw_scene
+from prepose.synthetic.scene import (
+    FLOOR_HALF,
+    LAB_ACTIONS,
+    LAB_SEED,
+    Scene,
+    clearing_about,
+    draw_scene,
+    lab_cameras,
+    lab_scene,
+)
 from prepose.synthetic.sensor import Sensor, draw_sensor, encode, expose
 from prepose.synthetic.solids import Thing
 from prepose.synthetic.tracer import build_tracer
 from prepose.synthetic.viewpoint import WIDE_VIEWS, Views, draw_square, draw_viewpoint, keep_square
-from prepose.synthetic.visibility import camera_centre, joint_states
+from prepose.synthetic.visibility import body_box, camera_centre, head_box, joint_states
 
 # A picture that cuts someone off keeps a good part of these; the marks of the face are too close together to count.
 _LIMBS_AND_TRUNK = [

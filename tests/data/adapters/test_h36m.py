@@ -23,7 +23,7 @@ from fakes_h36m import (
 from prepose.body.skeletons import H36M_17, MPII_16
 from prepose.data.adapters.h36m import LAYOUTS, find_layout, h36m
 from prepose.data.catalog import add_dataset
-from prepose.data.found import FoundDataset
+from prepose.data.entry import FoundDataset
 from prepose.data.h36m.cameras import CAMERA_IDS
 from prepose.data.h36m.frames import SPLITS
 from prepose.data.picture import decode_image

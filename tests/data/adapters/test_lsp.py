@@ -8,7 +8,7 @@ import prepose.data.adapters.lsp as lsp_module
 from fakes import fake_lsp, fake_lsp_extended
 from prepose.body.skeletons import LSP_14
 from prepose.data.adapters.lsp import LSP_EXTENDED_SPLITS, LSP_SPLITS, lsp, lsp_extended
-from prepose.data.found import FoundDataset
+from prepose.data.entry import FoundDataset
 from prepose.data.picture import decode_image
 from prepose.data.sample import JointState
 from prepose.errors import DataError

@@ -5,8 +5,7 @@ import pytest
 
 from planted import SIZE_PX, simple_samples
 from prepose.data.checks.calibration import check_calibration
-from prepose.data.checks.pictures import look_at
-from prepose.data.checks.records import read_records
+from prepose.data.checks.records import look_at, read_records
 from prepose.data.dataset import dataset_of
 from prepose.data.sample import JointState
 

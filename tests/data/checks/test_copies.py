@@ -5,8 +5,7 @@ import pytest
 
 from planted import simple_samples
 from prepose.data.checks.copies import check_copies, overlap_by_name
-from prepose.data.checks.pictures import digests_of
-from prepose.data.checks.records import read_records
+from prepose.data.checks.records import digests_of, read_records
 from prepose.data.dataset import dataset_of
 
 

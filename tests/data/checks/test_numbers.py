@@ -1,11 +1,12 @@
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from planted import simple_samples
-from prepose.data.checks.numbers import check_numbers
-from prepose.data.checks.records import read_records
+from planted import BLANK, simple_samples
+from prepose.data.checks.numbers import check_files, check_numbers
+from prepose.data.checks.records import look_at, read_records
 from prepose.data.dataset import dataset_of
 
 
@@ -70,3 +71,25 @@ def test_samples_and_joints_without_labels(sample):
     (absent,) = check_numbers(records_of(replace(sample, joints_img=joints[0], joints_cam=joints[1])))
     assert absent.severity == "note"
     assert absent.text.startswith(sample.skeleton.joints[6])
+
+
+def findings_of(samples):
+    dataset = dataset_of(samples, skeleton=samples[0].skeleton)
+    return check_files(read_records(dataset, pictures=look_at(dataset, range(len(samples)))))
+
+
+def test_whole_pictures_have_no_finding():
+    assert findings_of(list(simple_samples(4))) == []
+
+
+def test_each_way_to_be_no_picture_is_told_apart():
+    samples = list(simple_samples(6))
+    samples[1] = replace(samples[1], image=Path("folder/gone.jpg"))
+    samples[2] = replace(samples[2], image=samples[2].image[:-200])
+    samples[3] = replace(samples[3], image=b"GIF89a nothing")
+    samples[4] = replace(samples[4], image=BLANK)
+    missing, broken, blank = findings_of(samples)
+    assert (missing.samples, broken.samples, blank.samples) == ((1,), (2, 3), (4,))
+    assert "gone.jpg" in missing.text
+    assert "truncated" in broken.text
+    assert {finding.severity for finding in (missing, broken, blank)} == {"fault"}

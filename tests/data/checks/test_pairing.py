@@ -14,8 +14,7 @@ from prepose.data.checks.pairing import (
     check_pairing,
     separation,
 )
-from prepose.data.checks.pictures import look_at
-from prepose.data.checks.records import read_records
+from prepose.data.checks.records import look_at, read_records
 from prepose.data.dataset import dataset_of
 
 

@@ -6,8 +6,7 @@ import pytest
 from planted import FAULTS, FAULTS_2D, contaminated, labels_2d, simple_samples, sound_samples
 from prepose.body.skeleton import joint_map
 from prepose.body.skeletons import SKELETONS
-from prepose.data.checks.pictures import digests_of, look_at
-from prepose.data.checks.records import read_records
+from prepose.data.checks.records import digests_of, look_at, read_records
 from prepose.data.dataset import dataset_of
 from prepose.data.doctor import CHECKS, examine
 from prepose.data.sample import PoseSample

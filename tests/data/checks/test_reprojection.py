@@ -5,7 +5,7 @@ import pytest
 
 from planted import simple_samples
 from prepose.data.checks.records import read_records
-from prepose.data.checks.reprojection import check_reprojection
+from prepose.data.checks.reprojection import check_reprojection, check_upright
 from prepose.data.dataset import dataset_of
 
 
@@ -70,3 +70,27 @@ def test_a_camera_that_is_inexact_is_a_note_and_a_wrong_one_a_fault(records):
     wrong = refocused(1.15)
     assert {finding.severity for finding in wrong} == {"fault"}
     assert any("not this image's" in finding.cause and finding.figure > 1 for finding in wrong)
+
+
+def test_people_are_upright(records):
+    assert check_upright(records) == []
+
+
+@pytest.mark.parametrize(("column", "what"), [("joints_img", "2D"), ("joints_cam", "3D")])
+def test_a_flipped_axis_is_a_fault(records, column, what):
+    flipped = getattr(records, column).copy()
+    flipped[..., 1] *= -1
+    (finding,) = check_upright(replace(records, **{column: flipped}))
+    assert f"the y axis of the {what} labels points up" in finding.cause
+    assert finding.figure < 0.3
+
+
+def test_a_troupe_of_acrobats_is_none(records):
+    joints = records.joints_img.copy()
+    joints[:25, :, 1] *= -1
+    assert check_upright(replace(records, joints_img=joints)) == []
+
+
+def test_few_samples_say_nothing(records):
+    few = replace(records, joints_img=np.where(np.arange(60)[:, None, None] < 9, -records.joints_img, np.nan))
+    assert check_upright(replace(few, joints_cam=np.full_like(records.joints_cam, np.nan))) == []

@@ -8,9 +8,9 @@ import pytest
 
 from fakes_h36m import draw_lab, write_lists, write_npz
 from prepose.data.catalog import DATASETS, add_dataset
+from prepose.data.entry import looks_like
 from prepose.data.h36m.frames import SPLITS
 from prepose.data.h36m.lists import foreign_npz, json_root, npz_files, read_lists, read_npz, where_of
-from prepose.data.recognise import looks_like
 from prepose.errors import DataError
 
 LAB = draw_lab(np.random.default_rng(14), frames=2, subjects=(9, 11))

@@ -440,7 +440,7 @@ def test_the_found_column_says_who_was_not_found(scene):
 
 
 def test_people_not_found_are_not_handed_to_pycocotools():
-    from prepose.metrics.keypoint_similarity import oks_average_precision
+    from prepose.metrics.keypoints_2d import oks_average_precision
 
     truth = np.random.default_rng(0).uniform(0, 100, (2, 17, 2))
     areas, images = np.full(2, 5000.0), np.array([1, 2])

@@ -3,7 +3,8 @@ from typing import get_args
 import pytest
 
 from prepose.metrics.protocol import MEASURE_TEXTS
-from prepose.specs.study import Comparison, Metric
+from prepose.specs.recipe import HIGHER_IS_BETTER
+from prepose.specs.study import Metric
 from prepose.studies.analysis import wording
 from prepose.studies.statistics.interval import Interval
 
@@ -16,9 +17,9 @@ def test_every_measure_has_its_words():
 
 
 @pytest.mark.parametrize("metric", get_args(Metric))
-def test_the_better_direction_is_the_studys(metric):
-    study = Comparison(statement="s", arm={"a": "1"}, baseline={"a": "2"}, sets=("lab",), metric=metric)
-    assert wording.direction(metric) == ("lower" if study.lower_is_better else "higher")
+def test_the_better_direction_is_that_of_model_choice(metric):
+    higher = metric in HIGHER_IS_BETTER | {"pck3d_150", "auc3d"}
+    assert wording.direction(metric) == ("higher" if higher else "lower")
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,7 @@ import copy
 import pytest
 
 from prepose.studies.analysis.study_analysis import analysis_from
-from prepose.studies.pages.colours import ARM_COLOURS
-from prepose.studies.report.plots import DASHES, colours_of, level_factor, script_data, styles_of
+from prepose.studies.report.plots import ARM_COLOURS, DASHES, colours_of, level_factor, script_data, styles_of
 from prepose.studies.tables import flops_written
 
 
@@ -130,3 +129,8 @@ def test_a_single_factor_is_drawn_along_itself(found, told):
     assert level_factor(analysis_from(other)) == "training"
     line = next(line for line in script_data(analysis_from(other))["levels"] if line["set"] == "lab")
     assert (line["name"], line["levels"]) == ("", [arm["name"] for arm in told["arms"]])
+
+
+def test_colours_are_written_as_pages_read_them_and_differ() -> None:
+    assert len({colour.lower() for colour in ARM_COLOURS}) == len(ARM_COLOURS)
+    assert all(len(colour) == 7 and int(colour[1:], 16) >= 0 for colour in ARM_COLOURS)

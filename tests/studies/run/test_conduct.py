@@ -25,9 +25,8 @@ from prepose.recipes.log import read_log
 from prepose.recipes.run import environment, open_run
 from prepose.studies.engines.local import Outcome, run_jobs
 from prepose.studies.run.conduct import run_study
-from prepose.studies.run.dry_run import forecast
+from prepose.studies.run.dry_run import StepCost, forecast
 from prepose.studies.run.planning import RunSettings, plan_study
-from prepose.studies.run.step_speed import StepCost
 from prepose.studies.trials import arms_of, trials_of
 
 SETS = ("lab", "wild")

@@ -17,9 +17,9 @@ from prepose.specs.reading import study_from
 from prepose.studies.engines.local import Failure, Outcome
 from prepose.studies.run import dry_run
 from prepose.studies.run.conduct import run_study
+from prepose.studies.run.dry_run import StepCost
 from prepose.studies.run.planning import RunSettings, plan_study
 from prepose.studies.run.search import check_search, known_tuning, run_search, search_flops, tuned
-from prepose.studies.run.step_speed import StepCost
 
 RATE = {"*.learning_rate": {"low": 1e-3, "high": 1e-1, "log": True}}
 SETTINGS = RunSettings(jobs=2, threads=1, accelerator="cpu")

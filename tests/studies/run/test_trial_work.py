@@ -1,17 +1,22 @@
 """Tests for one trial: what is done is not done again, whatever it was stopped in."""
 
+import io
 import json
 from dataclasses import replace
 
 import pytest
+from rich.console import Console
 
 from fake_studies import small_study
 from prepose.errors import DataError
 from prepose.metrics.evaluation_files import load_evaluation
 from prepose.recipes.train import Machine
+from prepose.specs.builtin_recipes import recipe_named
 from prepose.specs.study import EvaluationSet, StoreSpec
+from prepose.studies.engines.local import Failure, Outcome, Resources
+from prepose.studies.run.live_table import Expected
 from prepose.studies.run.stores import draw_worlds, store_folders
-from prepose.studies.run.trial_work import TrialOrder, carry_out, is_done, placed_set
+from prepose.studies.run.trial_work import TrialOrder, carry_out, is_done, placed_set, run_orders
 from prepose.studies.trials import arms_of, on_stores
 
 
@@ -94,3 +99,25 @@ def test_damaged_costs_are_named_with_what_to_do(tmp_path, content):
     (tmp_path / "costs.json").write_text(content)
     with pytest.raises(DataError, match=r"costs.json: is damaged .*; delete it, or choose another --out"):
         is_done(tmp_path, {})
+
+
+def test_what_is_not_done_is_carried_out_and_failures_are_noted(tmp_path):
+    recipe = recipe_named("only-3d")
+    orders = {
+        name: TrialOrder(recipe, tmp_path / name, sets={}, counted_flops=1.0, machine=Machine(), side_by_side=1)
+        for name in ("done", "good", "bad")
+    }
+    expected = {name: Expected(name, order.folder, 8, 1.0) for name, order in orders.items()}
+    seen = []
+
+    def engine(jobs, *, resources, tick, on_done):
+        seen.extend(job.name for job in jobs)
+        on_done("good", Outcome())
+        on_done("bad", Outcome(failure=Failure("Killed", "gone")))
+        return {}
+
+    failures = run_orders(
+        orders, expected, ["done"], resources=Resources(1, 1), engine=engine, console=Console(file=io.StringIO())
+    )
+    assert seen == ["good", "bad"] and failures == {"bad": Failure("Killed", "gone")}
+    assert json.loads((tmp_path / "bad" / "failure.json").read_text())["attempts"] == 1

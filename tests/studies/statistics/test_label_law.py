@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from prepose.studies.statistics.label_law import Law, LawLevel, fit_law, in_natural_units, level_means, within_reach
+from prepose.studies.statistics.label_law import Law, LawLevel, fit_law, level_means, within_reach
 
 LABELS = np.array([[30.0], [90.0], [300.0], [900.0], [3000.0]])
 LAW = Law(np.array(150.0), np.array([6.0]), np.array([0.45]), np.array([3000.0]))
@@ -71,11 +71,6 @@ def test_resampled_means_spread_as_means_of_trainings_do():
     means = level_means(level, np.random.default_rng(0), 20_000)
     assert means.mean() == pytest.approx(7 / 3, abs=0.02)
     assert means.std() == pytest.approx(level.errors.std(ddof=1) / np.sqrt(3), rel=0.02)
-
-
-def test_the_formula_has_natural_units_too():
-    place = np.array([700.0])
-    assert in_natural_units(LAW).error_at(place) == pytest.approx(float(LAW.error_at(place)))
 
 
 def test_nothing_is_said_below_the_least_amount_nor_far_beyond_the_largest():

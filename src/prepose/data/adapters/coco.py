@@ -9,8 +9,7 @@ from types import MappingProxyType
 
 from prepose.body.skeletons import COCO_17
 from prepose.data.coco_labels import Content, KeypointForm, read_people
-from prepose.data.entry import CatalogEntry
-from prepose.data.found import FoundDataset, SplitMissing
+from prepose.data.entry import CatalogEntry, FoundDataset, SplitMissing
 from prepose.data.intake import read_json
 from prepose.data.keypoint_names import in_order
 from prepose.data.labelled_people import found_people

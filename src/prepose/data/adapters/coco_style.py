@@ -21,12 +21,11 @@ import numpy as np
 
 from prepose.body.skeletons import COCO_17, COCO_WHOLEBODY_133
 from prepose.data.coco_labels import Content, KeypointForm, read_people
-from prepose.data.entry import CatalogEntry
-from prepose.data.found import FoundDataset
-from prepose.data.image_folder import find_image_folder
+from prepose.data.entry import CatalogEntry, FoundDataset
 from prepose.data.intake import read_json
 from prepose.data.keypoint_names import BY_COUNT, NamedKeypoints, in_order, skeleton_of_names
 from prepose.data.labelled_people import LabelledPeople, found_people, joined
+from prepose.data.tool_labels import find_image_folder
 from prepose.errors import DataError
 
 SPLITS = ("train", "validation", "test")

@@ -21,8 +21,7 @@ from prepose.data.custom_labels import (
     SampleRecord,
     read_custom_labels,
 )
-from prepose.data.entry import CatalogEntry
-from prepose.data.found import FoundDataset, box_of_joints
+from prepose.data.entry import CatalogEntry, FoundDataset, box_of_joints
 from prepose.data.pairing import LabelledImages, check_images, pair_images
 from prepose.data.sample import LEAST_BOX_SIDE, JointState, PoseSample, as_stored
 from prepose.errors import DataError

@@ -12,13 +12,18 @@ from xml.etree.ElementTree import ParseError, XMLParser
 import numpy as np
 
 from prepose.camera.crop import from_corner
-from prepose.data.entry import CatalogEntry
-from prepose.data.found import FoundDataset
-from prepose.data.image_folder import find_image_folder
+from prepose.data.entry import CatalogEntry, FoundDataset
 from prepose.data.intake import check_file
 from prepose.data.labelled_people import found_people
 from prepose.data.sample import JointState
-from prepose.data.tool_labels import Keypoint, PersonRecord, numbers_of, people_of_records, without_empty
+from prepose.data.tool_labels import (
+    Keypoint,
+    PersonRecord,
+    find_image_folder,
+    numbers_of,
+    people_of_records,
+    without_empty,
+)
 from prepose.errors import DataError
 
 SPLITS = ("train", "validation", "test")

@@ -22,8 +22,7 @@ from jaxtyping import Float
 
 from prepose.body.skeletons import H36M_17
 from prepose.camera.camera import Camera
-from prepose.data.entry import CatalogEntry
-from prepose.data.found import FoundDataset, box_of_joints
+from prepose.data.entry import CatalogEntry, FoundDataset, box_of_joints
 from prepose.data.h36m.agreement import in_mm, with_2d_in_order, with_true_sides
 from prepose.data.h36m.cameras import Key
 from prepose.data.h36m.challenge import challenge_root, read_challenge

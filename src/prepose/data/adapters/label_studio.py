@@ -14,13 +14,11 @@ from typing import Any
 import numpy as np
 
 from prepose.camera.crop import from_corner
-from prepose.data.entry import CatalogEntry
-from prepose.data.found import FoundDataset
-from prepose.data.image_folder import find_by_name
+from prepose.data.entry import CatalogEntry, FoundDataset
 from prepose.data.intake import read_json
 from prepose.data.labelled_people import found_people
 from prepose.data.sample import JointState
-from prepose.data.tool_labels import Keypoint, PersonRecord, file_name, people_of_records, without_empty
+from prepose.data.tool_labels import Keypoint, PersonRecord, file_name, find_by_name, people_of_records, without_empty
 from prepose.errors import DataError
 
 SPLITS = ("train",)

@@ -24,11 +24,9 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
 from prepose.body.skeletons import LSP_14
-from prepose.data.entry import CatalogEntry
-from prepose.data.found import FoundDataset, box_of_joints
+from prepose.data.entry import CatalogEntry, FoundDataset, box_of_joints, mat_joints_of
 from prepose.data.intake import mat_shapes, read_mat
 from prepose.data.pairing import LabelledImages, check_images, pair_images
-from prepose.data.recognise import mat_joints_of
 from prepose.data.sample import JointState, PoseSample, as_stored
 from prepose.errors import DataError
 

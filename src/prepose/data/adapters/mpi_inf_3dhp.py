@@ -22,15 +22,14 @@ import numpy as np
 
 from prepose.body.skeleton import Skeleton
 from prepose.body.skeletons import MPI_INF_3DHP_17, MPI_INF_3DHP_28
-from prepose.data.entry import CatalogEntry
-from prepose.data.found import FoundDataset, SplitMissing, box_of_joints
+from prepose.data.entry import CatalogEntry, FoundDataset, SplitMissing, box_of_joints
 from prepose.data.mpi_inf_3dhp.npz_lists import npz_lists, read_npz_views
 from prepose.data.mpi_inf_3dhp.pictures import read_pictures
 from prepose.data.mpi_inf_3dhp.test_set import RECORDINGS, read_test_recording, test_set_root
 from prepose.data.mpi_inf_3dhp.training import CAMERAS, SEQUENCES, Wanted, read_recording, training_root
 from prepose.data.mpi_inf_3dhp.views import View, inside, notes_of
 from prepose.data.sample import JointState, PoseSample
-from prepose.data.sides_note import sides_note
+from prepose.data.sides import sides_note
 from prepose.errors import DataError
 
 FIELDS_CAMERAS = (0, 1, 2, 4, 5, 6, 7, 8)

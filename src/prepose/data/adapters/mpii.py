@@ -13,8 +13,7 @@ from jaxtyping import Float
 
 from prepose.body.skeletons import MPII_16
 from prepose.camera.crop import box_about, corners_of_box
-from prepose.data.entry import CatalogEntry
-from prepose.data.found import FoundDataset, SplitMissing, box_of_joints
+from prepose.data.entry import CatalogEntry, FoundDataset, SplitMissing, box_of_joints, hdf5_people_of
 from prepose.data.labelled_people import LabelledPeople, found_people, grow_box, joined, people_of
 from prepose.data.mpii_labels import (
     FILE_OF_SPLIT,
@@ -27,7 +26,6 @@ from prepose.data.mpii_labels import (
     read_official_labels,
     with_head_boxes,
 )
-from prepose.data.recognise import hdf5_people_of
 from prepose.errors import DataError
 
 MPII_SPLITS = ("train", "validation", "all")

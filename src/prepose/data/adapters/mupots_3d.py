@@ -26,15 +26,14 @@ from jaxtyping import Bool, Float, Int
 from prepose.body.skeletons import MPI_INF_3DHP_17 as SKELETON
 from prepose.camera.camera import Camera
 from prepose.camera.crop import is_inside
-from prepose.data.entry import CatalogEntry
-from prepose.data.found import FoundDataset, SplitMissing, box_of_joints
+from prepose.data.entry import CatalogEntry, FoundDataset, SplitMissing, box_of_joints
 from prepose.data.intake import read_mat_cell_structs, read_mat_cells
 from prepose.data.length_unit import length_unit
 from prepose.data.mpi_labels import fit_pinhole, univ_scale_of
 from prepose.data.pairing import LabelledImages, check_images, pair_images
 from prepose.data.records import numbers
 from prepose.data.sample import JointState, PoseSample, as_stored
-from prepose.data.sides_note import sides_note
+from prepose.data.sides import sides_note
 from prepose.errors import DataError
 
 SPLITS = ("test",)

@@ -20,15 +20,14 @@ from jaxtyping import Bool, Float, Int, UInt8
 from prepose.arrays import BoxXywh
 from prepose.body.skeletons import OCCLUSION_PERSON_15 as SKELETON
 from prepose.camera.camera import Camera
-from prepose.data.entry import CatalogEntry
-from prepose.data.found import FoundDataset, SplitMissing, box_of_joints
+from prepose.data.entry import CatalogEntry, FoundDataset, SplitMissing, box_of_joints
 from prepose.data.image_source import ImageSource, find_images, image_reader, pair_source, size_of, unlabelled_images
 from prepose.data.length_unit import LengthUnit, length_unit
 from prepose.data.pairing import check_labelled_once
 from prepose.data.record_camera import NO_CAMERA, RecordCamera, camera_of, extrinsics_of, reprojection_px
 from prepose.data.records import check_list, check_mapping, numbers, text
 from prepose.data.sample import LEAST_BOX_SIDE, JointState, PoseSample, as_stored
-from prepose.data.sides_note import sides_note
+from prepose.data.sides import sides_note
 from prepose.data.unpickle import read_pickle
 from prepose.errors import DataError
 

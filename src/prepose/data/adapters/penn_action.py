@@ -23,8 +23,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from prepose.body.skeletons import PENN_ACTION_13
-from prepose.data.entry import CatalogEntry
-from prepose.data.found import FoundDataset
+from prepose.data.entry import CatalogEntry, FoundDataset
 from prepose.data.intake import mat_text, read_mat
 from prepose.data.labelled_people import LabelledPeople, found_people, joined, people_of
 from prepose.data.sample import JointState, PoseSample

@@ -20,11 +20,10 @@ from jaxtyping import Bool, Float, Int, UInt8
 from prepose.body.skeletons import SMPL_24 as SKELETON
 from prepose.camera.camera import Camera
 from prepose.camera.crop import is_inside
-from prepose.data.entry import CatalogEntry
-from prepose.data.found import FoundDataset, SplitMissing, box_of_joints
+from prepose.data.entry import CatalogEntry, FoundDataset, SplitMissing, box_of_joints
 from prepose.data.image_source import ImageSource, find_images, image_reader, pair_source, size_of, unlabelled_images
 from prepose.data.sample import JointState, PoseSample
-from prepose.data.sides_note import sides_note
+from prepose.data.sides import sides_note
 from prepose.data.threedpw_sequence import Actor, SequenceFile, read_sequence
 from prepose.errors import DataError
 

@@ -15,8 +15,7 @@ import numpy as np
 import yaml
 
 from prepose.body.skeletons import COCO_17
-from prepose.data.entry import CatalogEntry
-from prepose.data.found import FoundDataset
+from prepose.data.entry import CatalogEntry, FoundDataset
 from prepose.data.image_source import size_of
 from prepose.data.intake import check_file
 from prepose.data.keypoint_names import NamedKeypoints, in_order, skeleton_of_names

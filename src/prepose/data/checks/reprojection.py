@@ -1,4 +1,10 @@
-"""Whether the camera maps the 3D joints onto the 2D ones, by how many px it misses, and why."""
+"""Whether the camera maps the 3D joints onto the 2D ones, by how many px it misses, and why; and which way is up.
+
+People stand and sit more often than they hang, so that a flipped y axis shows over a whole split. A single sample
+upside down may be a gymnast; it is told by the camera or, in 3D, by its sides.
+"""
+
+from math import sqrt
 
 import numpy as np
 
@@ -137,3 +143,29 @@ def _offset(records: Records, rows: np.ndarray) -> str:
     x, y = np.nanmedian(apart.reshape(-1, 2), axis=0).tolist()
     one_based = " (1-based pixels, as MATLAB counts)" if max(abs(x - 1), abs(y - 1)) < 0.3 else ""
     return f"({x:+.2f}, {y:+.2f}) px{one_based}"
+
+
+LEAST_JUDGED = 20
+LEAST_UPRIGHT = 0.5
+SURE = 4.0  # standard errors
+UPPER = ("head_top", "head", "nose", "neck", "thorax", "upper_neck")
+
+
+def check_upright(records: Records) -> list[Finding]:
+    """The share of samples whose head is above their hips, in the image and in the camera's frame (y down)."""
+    findings = []
+    for what, joints in (("2D", records.joints_img), ("3D", records.joints_cam)):
+        head = records.of(joints, *UPPER)
+        hips = (records.of(joints, "l_hip") + records.of(joints, "r_hip")) / 2
+        rise = (hips - head)[:, 1]
+        rise = rise[np.isfinite(rise)]
+        if len(rise) < LEAST_JUDGED:
+            continue
+        share = float((rise > 0).mean())
+        if share + SURE * 0.5 / sqrt(len(rise)) < LEAST_UPRIGHT:
+            cause = f"the y axis of the {what} labels points up; images and cameras here have y down"
+            text = (
+                f"in only {share:.0%} of {len(rise)} samples the head is above the hips in the {what} labels: {cause}"
+            )
+            findings.append(Finding("upright", "fault", (), share, "of samples", f"above {LEAST_UPRIGHT}", cause, text))
+    return findings

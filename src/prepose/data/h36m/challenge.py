@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from prepose.data.found import SplitMissing
+from prepose.data.entry import SplitMissing
 from prepose.data.h36m.frames import Frames, Part, h36m_17
 from prepose.data.intake import check_file
 from prepose.data.pairing import check_labelled_once, pair_images, turned_note

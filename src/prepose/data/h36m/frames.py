@@ -12,7 +12,7 @@ from types import MappingProxyType
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from prepose.data.found import SplitMissing
+from prepose.data.entry import SplitMissing
 from prepose.data.h36m.cameras import Key, RawCamera
 from prepose.data.pairing import pair_images, turned_note
 from prepose.errors import DataError

@@ -9,13 +9,17 @@ import numpy as np
 from prepose.studies.analysis.across import compared_factors
 from prepose.studies.analysis.study_analysis import Matrix, SetResult, StudyAnalysis
 from prepose.studies.analysis.wording import NONE, figure, interval, measure
-from prepose.studies.pages.colours import ARM_COLOURS
 from prepose.studies.report.tables_of_page import BASELINES, VARIANT_TITLES
 from prepose.studies.statistics.across_tasks import EfficiencyPoint, LabelPoint
 from prepose.studies.statistics.comparison import ArmFigure
 from prepose.studies.statistics.crossing import Crossing
 from prepose.studies.statistics.interval import Interval
 from prepose.studies.tables import flops_written
+
+# Orange and blue are a person's right and left side. Of the others these are told apart with any colour vision.
+# Source: Paul Tol, "Colour Schemes", SRON technical note, 2021, the muted scheme without indigo, cyan and sand.
+ARM_COLOURS = ("#117733", "#CC6677", "#882255", "#44AA99", "#999933", "#AA4499")
+
 
 DASHES: Final = ("solid", "dash", "dot", "dashdot", "longdash")
 # The same in SVG, for a legend outside the plot.

@@ -15,15 +15,21 @@ from prepose.recipes.run import environment
 from prepose.specs.builtin_recipes import base_recipe
 from prepose.specs.study import Study
 from prepose.studies.engines.local import Engine, Failure, cores, run_jobs
-from prepose.studies.run.checks import check_sets
 from prepose.studies.run.folder import claim_folder, definition, keep_plan, note_session
 from prepose.studies.run.live_table import Expected
 from prepose.studies.run.other_studies import check_others, take_over
-from prepose.studies.run.planning import DEFAULT_SETTINGS, Planned, RunSettings, check_device, machine_of, plan_study
+from prepose.studies.run.planning import (
+    DEFAULT_SETTINGS,
+    Planned,
+    RunSettings,
+    check_device,
+    check_sets,
+    machine_of,
+    plan_study,
+)
 from prepose.studies.run.search import check_search, run_search, tuned
 from prepose.studies.run.stores import draw_worlds
-from prepose.studies.run.trial_jobs import run_orders
-from prepose.studies.run.trial_work import TrialOrder, is_done, placed_set
+from prepose.studies.run.trial_work import TrialOrder, is_done, placed_set, run_orders
 from prepose.studies.tables import flops_written, number_of
 from prepose.studies.trials import counted_flops, on_stores
 

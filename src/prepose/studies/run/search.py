@@ -26,8 +26,7 @@ from prepose.studies.engines.local import Engine, Failure
 from prepose.studies.run.folder import DAMAGED
 from prepose.studies.run.live_table import Expected
 from prepose.studies.run.planning import Planned
-from prepose.studies.run.trial_jobs import run_orders
-from prepose.studies.run.trial_work import TrialOrder
+from prepose.studies.run.trial_work import TrialOrder, run_orders
 from prepose.studies.tables import flops_written, number_of
 from prepose.studies.trials import Arm, arm_name, arms_of, on_stores, trials_of
 

@@ -1,7 +1,9 @@
 """What a trial cost: operations, time, memory, energy. `costs.json` is the last file that a trial writes."""
 
 import sys
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,13 @@ try:
     import resource
 except ImportError:  # Windows, where no study begins: see `check_system`
     resource = None
+
+POWERCAP = Path("/sys/class/powercap")
+# A processor's counter starts again at zero after some minutes at full power.
+SAMPLE_SECONDS = 20.0
+
+# Reads a device's counter, J; and the reading at which it starts again at zero.
+Counter = tuple[Callable[[], float], float]
 
 
 @dataclass(frozen=True)
@@ -164,3 +173,80 @@ def peak_memory_bytes() -> int:
         assert resource is not None
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return peak if sys.platform == "darwin" else peak * 1024
+
+
+@dataclass
+class Energy:
+    """What the devices of this machine have used.
+
+    Attributes:
+        source: `nvml` (GPUs), `rapl` (processors, by the kernel's powercap files), or None where none can be read.
+        joules: Of the whole devices: what a process used is that over the processes in parallel. None likewise.
+    """
+
+    source: str | None = None
+    joules: float | None = None
+
+
+@contextmanager
+def energy_used(*, cuda: bool) -> Iterator[Energy]:
+    """Adds up, while it is open, what this machine's first visible GPU (`cuda`) or its processors use."""
+    try:
+        counters = _gpu() if cuda else _processors()
+        last = [read() for read, _ in counters]
+    except (OSError, ValueError):
+        counters = last = []
+    energy, closed = Energy("nvml" if cuda else "rapl", 0.0) if counters else Energy(), threading.Event()
+
+    def add() -> None:
+        try:
+            now = [read() for read, _ in counters]
+        except (OSError, ValueError):
+            # A part of the sum would be a wrong sum.
+            energy.source = energy.joules = None
+        if energy.joules is not None:
+            used = zip(now, last, counters, strict=True)
+            energy.joules += sum(new - old if new >= old else new - old + largest for new, old, (_, largest) in used)
+            last[:] = now
+
+    def watch() -> None:
+        while not closed.wait(SAMPLE_SECONDS):
+            add()
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield energy
+    finally:
+        closed.set()
+        thread.join()
+        add()
+
+
+def _processors() -> list[Counter]:
+    """The counters of all processors: intel-rapl:0 is one, intel-rapl:0:0 a part of it; AMD's have the same files."""
+
+    def reader(path: Path) -> Callable[[], float]:
+        return lambda: int(path.read_text()) / 1e6
+
+    folders = [folder for folder in sorted(POWERCAP.glob("intel-rapl:*")) if folder.name.count(":") == 1]
+    return [(reader(each / "energy_uj"), reader(each / "max_energy_range_uj")()) for each in folders]
+
+
+def _gpu() -> list[Counter]:
+    """The counter of the first visible GPU; none where NVML's package is not there."""
+    try:
+        import pynvml  # pyright: ignore[reportMissingImports] - optional
+    except ImportError:
+        return []
+
+    def joules() -> float:
+        try:
+            pynvml.nvmlInit()
+            # By its identity: NVML counts all cards, torch the visible ones.
+            handle = pynvml.nvmlDeviceGetHandleByUUID(f"GPU-{torch.cuda.get_device_properties(0).uuid}".encode())
+            return pynvml.nvmlDeviceGetTotalEnergyConsumption(handle) / 1e3
+        except (pynvml.NVMLError, RuntimeError, AssertionError) as error:
+            raise OSError(str(error)) from error
+
+    return [(joules, 0.0)]

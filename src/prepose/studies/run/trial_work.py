@@ -1,16 +1,17 @@
-"""One trial of a study: train or resume, evaluate on every set, note what it cost."""
+"""One trial of a study: train or resume, evaluate on every set, note what it cost; and several on an engine."""
 
 import hashlib
 import json
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import Float
+from rich.console import Console
 
 from prepose.data.store import open_store
 from prepose.errors import DataError
@@ -27,14 +28,16 @@ from prepose.recipes.run import Run, open_run
 from prepose.recipes.train import Machine, run_recipe
 from prepose.specs.recipe import Recipe
 from prepose.specs.study import EvaluationSet, StoreSpec
+from prepose.studies.engines.local import Engine, Failure, Job, Outcome, Resources
 from prepose.studies.results.reduced import keep_reduction
-from prepose.studies.run.energy import energy_used
-from prepose.studies.run.folder import DAMAGED, clear_failure
+from prepose.studies.run.folder import DAMAGED, attempts_at, clear_failure, note_failure
+from prepose.studies.run.live_table import Expected, live_table
 from prepose.studies.run.trial_costs import (
     EvaluationCost,
     ProcessCost,
     costs_of,
     device_name,
+    energy_used,
     evaluation_costs,
     forget_peak_memory,
     peak_memory_bytes,
@@ -203,3 +206,40 @@ def _measured(folder: Path) -> dict[str, EvaluationCost]:
 
 def _key(measured: Mapping[str, EvaluationCost], name: str) -> str | None:
     return measured[name].key if name in measured else None
+
+
+def run_orders(
+    orders: Mapping[str, TrialOrder],
+    expected: Mapping[str, Expected],
+    done: Sequence[str],
+    *,
+    resources: Resources,
+    engine: Engine,
+    console: Console,
+) -> dict[str, Failure]:
+    """Carry out what is not done.
+
+    Args:
+        orders: trial -> what there is to do, the first ones first.
+        expected: trial -> what its row says.
+        done: The trials that are.
+        resources: What they may use.
+        engine: What carries them out.
+        console: Where progress is shown.
+
+    Returns:
+        trial -> why it failed; each is noted in its folder, too.
+    """
+    attempts = {name: attempts_at(order.folder) for name, order in orders.items()}
+    failures: dict[str, Failure] = {}
+    jobs = [Job(name, carry_out, (order,)) for name, order in orders.items() if name not in done]
+    with live_table(console, expected, done) as table:
+
+        def on_done(name: str, outcome: Outcome) -> None:
+            if outcome.failure is not None:
+                failures[name] = outcome.failure
+                note_failure(orders[name].folder, outcome.failure, attempts[name] + 1)
+            table.finished(name, outcome.failure)
+
+        engine(jobs, resources=resources, tick=table.tick, on_done=on_done)
+    return failures

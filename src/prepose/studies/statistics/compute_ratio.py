@@ -4,7 +4,7 @@ Only the trainings' seeds are resampled here: a curve's points are means over an
 its people.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -102,32 +102,6 @@ def compute_ratio(arm: ArmCurves, baseline: ArmCurves, *, generator: np.random.G
         geometric_mean_interval=interval,
         notes=notes,
     )
-
-
-def ratio_at_error(arm: ArmCurves, baseline: ArmCurves, error: float) -> RatioAt:
-    """The ratio at a given error; "at least" a bound where the baseline never reaches it within its budget.
-
-    Where the baseline gets there, the interval is that of the arm's FLOPs against what the baseline has then. Where it
-    does not, it takes each arm's own interval for reaching the error, so that "never" is as uncertain as the seeds are.
-
-    Raises:
-        ValueError: the arms share no seed, or both or neither are at the error all along.
-    """
-    pair = _pair(arm, baseline)
-    ours, theirs = (
-        root_along(places, errors - error)
-        for places, errors in ((pair.arm_at, pair.arm_errors), (pair.baseline_at, pair.baseline_errors))
-    )
-    if ours.where == theirs.where != "inside":
-        where = "at their first points already" if ours.where == "before" else "never within their budgets"
-        raise ValueError(f"{arm.name!r} and {baseline.name!r} both reach an error of {error:g} {where}: no ratio")
-    if theirs.where == "inside":
-        return replace(_at_baseline(pair, theirs.place), error=error)
-    interval = None
-    if ours.interval and theirs.interval:
-        interval = _exponentials(theirs.interval.low - ours.interval.high, theirs.interval.high - ours.interval.low)
-    relation: Relation = "at least" if theirs.where == "after" else "at most"
-    return _ratio_at(error, ours.place, theirs.place, relation=relation, interval=interval)
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ parabolas through iso-FLOP points are not used, as they are biased where the gri
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
@@ -287,9 +287,3 @@ def _left_out_errors(
 
 def _rms(errors: Float[np.ndarray, "K"]) -> float:
     return float(np.sqrt(np.mean(errors**2)))
-
-
-def in_natural_units(law: Law) -> Law:
-    """The same law with references of 1: its terms are the A, B and C of the formula."""
-    ones = np.ones_like(law.reference)
-    return replace(law, terms=law.terms * law.reference**law.exponents, reference=ones)

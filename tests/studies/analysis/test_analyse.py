@@ -4,7 +4,7 @@ import pytest
 
 from fakes_study import Fake, fake_study, write
 from prepose.errors import DataError
-from prepose.studies.analysis.matrix import labelled_stores, matrices, store_name
+from prepose.studies.analysis.analyse import labelled_stores, matrices, store_name
 from prepose.studies.analysis.set_scores import set_scores
 from prepose.studies.results.study_results import read_study
 

@@ -9,8 +9,7 @@ import torch
 
 from fakes_checkpoints import state_of_resnet_18, write_state_in_tar_form, write_tar_form
 from prepose.errors import DataError
-from prepose.models.tar_file import read_tar_form
-from prepose.models.torch_file import read_torch_file
+from prepose.models.torch_file import read_tar_form, read_torch_file
 
 
 def test_it_is_read_as_pytorch_itself_reads_it(tmp_path):
