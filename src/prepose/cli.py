@@ -348,21 +348,21 @@ def export(
 ) -> None:
     """Export a network for use elsewhere, pixel statistics, decoding and flip test inside, and check it."""
     from prepose.console import say
+    from prepose.files import output_file
     from prepose.models.checkpoint import load_weights
     from prepose.models.export import export_detector
     from prepose.predict.detectors import detector_weights
     from prepose.predict.networks import find_weights
     from prepose.predict.reduced_precision import export_any
 
-    if out.exists():
-        raise DataError(f"--out {out}: exists; remove it, or name another file")
-    if (detector := detector_weights(network)) is not None:
-        if format_name != "onnx" or calibrate is not None:
-            raise DataError(f"{network}: is a person detector, which is exported as onnx alone, without --calibrate")
-        say(export_detector(detector, out))
-        return
-    net = load_weights(find_weights(network))
-    say(export_any(net, out, format_name, flip_test=flip_test, calibrate=calibrate))
+    with output_file(out):
+        if (detector := detector_weights(network)) is not None:
+            if format_name != "onnx" or calibrate is not None:
+                raise DataError(f"{network}: is a person detector, which is exported as onnx alone, without --calibrate")
+            say(export_detector(detector, out))
+            return
+        net = load_weights(find_weights(network))
+        say(export_any(net, out, format_name, flip_test=flip_test, calibrate=calibrate))
 
 
 @app.command()

@@ -150,7 +150,7 @@ def predict(
     from prepose.predict.stream import Settings
     from prepose.predict.webcam import webcam as open_webcam
 
-    output = Output(out, tuple(formats or ()), skeleton, draw, overwrite)
+    output = Output(out, tuple(formats or ()), skeleton, draw, overwrite, exports)
     sources: Sequence[Path | Source] = paths
     settings = Settings(finder, camera_of, smooth=smooth, threshold=threshold)
     if webcam is not None:
@@ -159,8 +159,6 @@ def predict(
     kept = "the poses so far are in poses.jsonl; rerun with --overwrite to begin again"
     with stoppable(kept), counted_progress("poses", unit="frames") as show:
         outcome = predict_files(run, sources, output, settings, device=device, progress=show)
-    if outcome.files and exports is not None:
-        outcome.files += exports(out, overwrite)
     _report(outcome, len(paths), run)
 
 

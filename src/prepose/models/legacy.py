@@ -5,11 +5,15 @@ from pathlib import Path
 from typing import Any
 
 from prepose.errors import DataError
+from prepose.files import output_file
 from prepose.models.checkpoint import net_of, spec_of
 from prepose.models.imported import Imported, read_imported
 from prepose.models.legacy_file import read_legacy
 from prepose.models.pose_net import PoseNet, constructed, fill_trunk
 from prepose.models.weights_file import file_of, write_weights
+
+# Names that no folder has, and that other readers would not know a weights file of prepose by.
+_FOREIGN = (".pth", ".pt", ".pt2", ".tar", ".bin", ".onnx")
 
 
 def load_legacy(path: Path) -> PoseNet:
@@ -52,15 +56,16 @@ def import_checkpoint(
     Raises:
         DataError: the checkpoint cannot be imported, its tensors do not fit the network, or the file exists.
     """
+    if out.suffix in _FOREIGN:
+        raise DataError(f"--out {out}: expected a file whose name ends in .safetensors, or a folder for it")
     target = file_of(out)
-    if target.exists():
-        raise DataError(f"{target}: exists; remove it, or name another file")
-    found = read_imported(path, skeleton=skeleton, pixels=pixels)
-    changes: dict[str, Any] = {"size": size, "readout": readout} if found.family.whole else {}
-    weights = replace(found.weights, spec={**found.weights.spec, **changes})
-    if found.family.whole:
-        net_of(weights, path)
-    else:
-        fill_trunk(constructed(spec_of(weights, path)), weights, path)
-    write_weights(weights, target)
+    with output_file(target):
+        found = read_imported(path, skeleton=skeleton, pixels=pixels)
+        changes: dict[str, Any] = {"size": size, "readout": readout} if found.family.whole else {}
+        weights = replace(found.weights, spec={**found.weights.spec, **changes})
+        if found.family.whole:
+            net_of(weights, path)
+        else:
+            fill_trunk(constructed(spec_of(weights, path)), weights, path)
+        write_weights(weights, target)
     return replace(found, weights=weights)
