@@ -358,7 +358,9 @@ def export(
     with output_file(out):
         if (detector := detector_weights(network)) is not None:
             if format_name != "onnx" or calibrate is not None:
-                raise DataError(f"{network}: is a person detector, which is exported as onnx alone, without --calibrate")
+                raise DataError(
+                    f"{network}: is a person detector, which is exported as onnx alone, without --calibrate"
+                )
             say(export_detector(detector, out))
             return
         net = load_weights(find_weights(network))

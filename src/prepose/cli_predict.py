@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from prepose.cli_options import Device, Out, say_if_imported, stoppable
+from prepose.cli_options import Device, Out, say_if_imported, stoppable, wait_passively
 from prepose.errors import DataError, one_line, shortened
 
 if TYPE_CHECKING:
@@ -134,6 +134,7 @@ def predict(
     from prepose.predict.frames import find_inputs
     from prepose.predict.networks import DEFAULT, network_and_inputs
 
+    wait_passively()
     words = inputs or []
     if not words and webcam is None:
         raise typer.BadParameter("there is no image to predict; name one or more images, videos or folders")

@@ -121,21 +121,10 @@ def output_file(path: Path, *, new: bool = True) -> Iterator[None]:
         DataError: it is there, or another process is writing it.
         OSError: it cannot be written there.
     """
-    refuse_existing(path, new=new)
     with locked(path.with_name(f".{path.name}{LOCK}"), f"is writing {path}"):
-        # Again, as that process may have ended meanwhile.
-        refuse_existing(path, new=new)
+        if path.is_dir() or (new and os.path.lexists(path)):
+            raise DataError(f"--out {path}: exists; remove it, or name another file")
         yield
-
-
-def refuse_existing(path: Path, *, new: bool = True) -> None:
-    """Refuse to write a file that must be new and is there, or a folder.
-
-    Raises:
-        DataError: it is.
-    """
-    if path.is_dir() or (new and os.path.lexists(path)):
-        raise DataError(f"--out {path}: exists; remove it, or name another file")
 
 
 @contextmanager

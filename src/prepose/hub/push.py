@@ -1,6 +1,5 @@
 """Sharing a network: to the Hugging Face hub, or into a folder that `hf:` names just as well."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,6 @@ def write_to_folder(repository: Repository, folder: Path) -> list[Path]:
         DataError: the folder holds something else, or all of it, or another process writes to it.
         OSError: it cannot be written.
     """
-    _check_free(repository, folder)
     with locked(folder / LOCK, f"is writing {folder}"):
         _check_free(repository, folder)
         # The weights make it a network, and come last.
@@ -31,9 +29,7 @@ def write_to_folder(repository: Repository, folder: Path) -> list[Path]:
 
 
 def _check_free(repository: Repository, folder: Path) -> None:
-    if not os.path.lexists(folder):
-        return
-    there = [path for path in folder.iterdir() if not is_left_over(path)] if folder.is_dir() else [folder]
+    there = [path for path in folder.iterdir() if not is_left_over(path)]
     ours = [path for path in there if path.name in repository.files and _holds(path, repository.files[path.name])]
     if ours != there or folder / WEIGHTS_NAME in there:
         raise DataError(f"{folder}: is not an empty folder; remove it, or name another")

@@ -34,9 +34,7 @@ EXTRA = "onnx"
 # A person of 1.8 m fills about 0.7 of the crop, so that 0.1 mm are some 4e-5 of its side.
 LARGEST_PX = 0.01
 LARGEST_Z_OF_SIDE = 0.1 / 2500
-NOT_FINITE = (
-    "what the network says is not finite; its training diverged or its weights are damaged; nothing is written"
-)
+NOT_FINITE = "what the network says is not finite; its training diverged or its weights are damaged; nothing is written"
 
 
 @dataclass(frozen=True)

@@ -87,6 +87,8 @@ def open_session(path: Path, device: str = "cpu", threads: int | None = None) ->
     options = onnxruntime.SessionOptions()
     # Otherwise it starts a thread for each core of the machine, whether this process may use it or not.
     options.intra_op_num_threads = threads or _usable_cores()
+    # Threads that spin keep the ones that they wait for from their cores, where another process needs one, too.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 4
     try:
         # From the file's bytes, as a path with other characters is not opened everywhere.

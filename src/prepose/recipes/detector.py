@@ -193,7 +193,9 @@ def _learn(
         image = torch.from_numpy(np.stack([scene.image for scene in scenes]).transpose(0, 3, 1, 2))
         loss = detector_loss(net(image), targets_of(scenes))
         if not loss.isfinite():
-            raise TrainingDiverged(f"step {step + 1:,}: the loss is {float(loss)}; use a lower --rate than {recipe.rate:g}")
+            raise TrainingDiverged(
+                f"step {step + 1:,}: the loss is {float(loss)}; use a lower --rate than {recipe.rate:g}"
+            )
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), _CLIP)
