@@ -230,11 +230,11 @@ def test_a_file_that_a_command_will_write_is_kept_for_it(tmp_path):
     path = tmp_path / "out" / "net.onnx"
     with output_file(path):
         # As another process would find it.
-        with pytest.raises(DataError, match=rf"another process \({os.getpid()} on .*\) is writing {path}; wait"):
-            with output_file(path):
-                pass
+        said = rf"another process \({os.getpid()} on .*\) is writing {path}; wait"
+        with pytest.raises(DataError, match=said), output_file(path):
+            pass
         write_whole(path, b"net")
-    assert os.listdir(path.parent) == ["net.onnx"]
+    assert [each.name for each in path.parent.iterdir()] == ["net.onnx"]
     with pytest.raises(DataError, match=rf"--out {path}: exists; remove it, or name another file"), output_file(path):
         pass
     with output_file(path, new=False):
@@ -242,7 +242,7 @@ def test_a_file_that_a_command_will_write_is_kept_for_it(tmp_path):
     for folder in (path.parent, path / "below"):
         with pytest.raises(DataError, match=r"exists; remove|is a file, expected a folder"), output_file(folder):
             pass
-    assert os.listdir(path.parent) == ["net.onnx"] and path.read_bytes() == b"other"
+    assert [each.name for each in path.parent.iterdir()] == ["net.onnx"] and path.read_bytes() == b"other"
 
 
 def test_what_fails_to_be_written_is_named(tmp_path):
@@ -250,7 +250,7 @@ def test_what_fails_to_be_written_is_named(tmp_path):
     with pytest.raises(OSError, match="No space") as told, whole_file(path):
         raise OSError(errno.ENOSPC, "No space left on device")
     assert told.value.filename == str(path)
-    assert os.listdir(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_lock_that_is_a_link_is_not_written_through(tmp_path):

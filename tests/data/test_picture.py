@@ -337,7 +337,7 @@ def test_what_other_formats_claim_is_checked_as_well():
     large = file.getvalue()[:12] + head + struct.pack(">I", zlib.crc32(head)) + file.getvalue()[33:]
     for read in (decode_image, image_size):
         with pytest.raises(
-            DataError, match="photo: has 900 million pixels, which take 6.7 GiB to decode, and 1 GiB is"
+            DataError, match=r"photo: has 900 million pixels, which take 6\.7 GiB to decode, and 1 GiB is"
         ):
             read(large, "photo")
     file = io.BytesIO()

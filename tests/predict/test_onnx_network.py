@@ -92,7 +92,7 @@ def test_a_foreign_model_or_one_of_another_version_is_said_in_a_line(tmp_path, m
     [
         (
             {"spec": {**FACTS.spec.model_dump(), "size": 64}},
-            "image has the shape 3 x 32 x 32 a person, but the metadata",
+            "image has the shape 3 x 32 x 32 a person, but the",
         ),
         (
             {"spec": {**FACTS.spec.model_dump(), "skeleton": "coco-17"}, "joints": COCO_17.joints},
@@ -108,7 +108,7 @@ def test_the_metadata_of_another_model_are_refused_before_it_runs(tmp_path, fiel
 def test_what_stops_a_model_while_it_runs_is_one_line(model, monkeypatch):
     monkeypatch.setattr("prepose.predict.onnx_network._check_shapes", lambda *_: None)
     with pytest.raises(DataError, match=r"net\.onnx: the model cannot be run \(.*; export the network again") as told:
-        load_onnx_network(model).run(np.zeros((1, 3, SIZE + 1, SIZE), np.uint8), True)
+        load_onnx_network(model).run(np.zeros((1, 3, 2 * SIZE, 2 * SIZE), np.uint8), True)
     assert "\n" not in str(told.value)
 
 

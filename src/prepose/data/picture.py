@@ -384,8 +384,8 @@ def check_memory(name: str, pixels: int, needed: float | int) -> None:
     """
     if needed > MOST_DECODED_BYTES:
         raise DataError(
-            f"{name}: has {pixels / 1e6:.0f} million pixels, which take {needed / 2**30:.1f} GiB to decode, and 1 GiB is "
-            "the most; make it smaller"
+            f"{name}: has {pixels / 1e6:.0f} million pixels, which take {needed / 2**30:.1f} GiB to decode, and 1 GiB "
+            "is the most; make it smaller"
         )
 
 

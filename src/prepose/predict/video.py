@@ -208,9 +208,9 @@ class _Decoding:
         parts += [f"{self.untimed} had time stamps that do not ascend"] if self.untimed else []
         cut = _cut(self.path)
         if not self.given:
+            why = f" ({cut})" if cut else ""
             raise DataError(
-                f"{self.path}: no frame of the video can be decoded{f' ({cut})' if cut else ''}; put an undamaged copy in "
-                "its place"
+                f"{self.path}: no frame of the video can be decoded{why}; put an undamaged copy in its place"
             )
         if expected is not None:
             interval = (self.times[-1] - self.times[0]) / max(1, self.given - 1)
@@ -251,7 +251,7 @@ def _claimed_size(beginning: bytes) -> int | None:
 
 
 def _ebml_length(data: bytes, at: int) -> tuple[int, int | None]:
-    """Where an element's content begins, and how long it is; None where that is unknown. Source: RFC 8794, section 4."""
+    """Where an element's content begins, and its length; None where that is unknown. Source: RFC 8794, section 4."""
     width = 9 - data[at].bit_length() if at < len(data) and data[at] else 8
     value = int.from_bytes(data[at : at + width]) & ((1 << 7 * width) - 1)
     return at + width, None if value == (1 << 7 * width) - 1 else value
