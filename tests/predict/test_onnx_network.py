@@ -92,7 +92,7 @@ def test_a_foreign_model_or_one_of_another_version_is_said_in_a_line(tmp_path, m
     [
         (
             {"spec": {**FACTS.spec.model_dump(), "size": 64}},
-            "image has the shape 3 x 32 x 32 a person, but the",
+            "image has the shape 3 x 32 x 32 a person, but",
         ),
         (
             {"spec": {**FACTS.spec.model_dump(), "skeleton": "coco-17"}, "joints": COCO_17.joints},

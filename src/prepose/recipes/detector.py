@@ -123,6 +123,7 @@ def train_detector(  # noqa: PLR0913 - what it learns from, how, and where to
         DataError: a store, folder or weights file cannot be read, or another process writes to `out`.
         RecipeError: the ImageNet weights are not installed.
         TrainingStopped: it was stopped; the weights so far are saved.
+        TrainingDiverged: the loss is no longer finite; the weights saved before stay.
     """
     scenery = tuple(open_backgrounds(path) for path in backgrounds)
     stores = tuple(open_store(path, "train") for path in photographs)
@@ -194,7 +195,7 @@ def _learn(
         loss = detector_loss(net(image), targets_of(scenes))
         if not loss.isfinite():
             raise TrainingDiverged(
-                f"step {step + 1:,}: the loss is {float(loss)}; use a lower --rate than {recipe.rate:g}"
+                f"step {step + 1:,}: the loss is {float(loss.detach())}; use a lower --rate than {recipe.rate:g}"
             )
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
