@@ -96,7 +96,7 @@ def test_a_foreign_model_or_one_of_another_version_is_said_in_a_line(tmp_path, m
         ),
         (
             {"spec": {**FACTS.spec.model_dump(), "skeleton": "coco-17"}, "joints": COCO_17.joints},
-            "joints_crop has the shape 16 x 3 a person, but the metadata are of a model of 32 px with 17 joints, 17 x 3",
+            "joints_crop has the shape 16 x 3 a person, but the metadata are of a model of 32 px with 17 joints, 17 x",
         ),
     ],
 )
