@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -682,6 +683,25 @@ def test_control_c_while_it_is_imported_is_one_line():
     before = "import sys\nclass Stop:\n def find_spec(self, name, *_):\n  if name == 'typer': raise KeyboardInterrupt\n"
     done = started("version", before=before + "sys.meta_path.insert(0, Stop())\n")
     assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"prepose: stopped before anything was done\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("error", [None, AttributeError("partially initialized module")])
+def test_a_signal_is_a_stop_whatever_a_library_makes_of_it(run, monkeypatch, tmp_path, number, error):
+    """pyarrow imports pandas when it first needs it, and an import that is interrupted leaves half a module."""
+
+    def stopped(*_args, **_named):
+        try:
+            os.kill(os.getpid(), number)
+        except KeyboardInterrupt:
+            if error is None:
+                raise
+        raise error
+
+    monkeypatch.setattr("prepose.models.checkpoint.load_weights", stopped)
+    code, out, err = run("export", "lite0-synthetic", "--out", tmp_path / "net.onnx")
+    assert (code, out, err) == (130, "", "prepose: stopped; what was not finished is not kept\n")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("locale", [{"LC_ALL": "C"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}])

@@ -37,6 +37,12 @@ def test_a_checkpoint_that_is_not_there_is_refused():
     assert isinstance(result.exception, DataError) and "lost.pth: no such file" in str(result.exception)
 
 
+def test_an_import_is_not_written_under_a_foreign_name(tmp_path):
+    result = invoked("import-checkpoint", "lost.pth", "--out", tmp_path / "x.onnx")
+    assert "x.onnx: expected a file whose name ends in .safetensors" in str(result.exception)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_push_to_a_folder_is_read_back_by_hf(tmp_path):
     weights = small_weights(tmp_path / "a.safetensors", unrecorded=["b.pth"])
     result = invoked("push", weights, "me/net", "--to-folder", tmp_path / "out", "--license", "other")

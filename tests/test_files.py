@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import subprocess
@@ -13,6 +14,7 @@ from prepose.files import (
     inside,
     is_left_over,
     locked,
+    output_file,
     read_object,
     read_object_if_any,
     whole_file,
@@ -222,6 +224,33 @@ def test_what_another_process_holds_is_refused_until_it_ends(tmp_path):
     with locked(path, "runs it"):
         assert path.read_text().startswith(f"{os.getpid()} on ")
     assert list(path.parent.iterdir()) == []
+
+
+def test_a_file_that_a_command_will_write_is_kept_for_it(tmp_path):
+    path = tmp_path / "out" / "net.onnx"
+    with output_file(path):
+        # As another process would find it.
+        said = rf"another process \({os.getpid()} on .*\) is writing {path}; wait"
+        with pytest.raises(DataError, match=said), output_file(path):
+            pass
+        write_whole(path, b"net")
+    assert [each.name for each in path.parent.iterdir()] == ["net.onnx"]
+    with pytest.raises(DataError, match=rf"--out {path}: exists; remove it, or name another file"), output_file(path):
+        pass
+    with output_file(path, new=False):
+        write_whole(path, b"other")
+    for folder in (path.parent, path / "below"):
+        with pytest.raises(DataError, match=r"exists; remove|is a file, expected a folder"), output_file(folder):
+            pass
+    assert [each.name for each in path.parent.iterdir()] == ["net.onnx"] and path.read_bytes() == b"other"
+
+
+def test_what_fails_to_be_written_is_named(tmp_path):
+    path = tmp_path / "net.onnx"
+    with pytest.raises(OSError, match="No space") as told, whole_file(path):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert told.value.filename == str(path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_lock_that_is_a_link_is_not_written_through(tmp_path):

@@ -7,7 +7,7 @@ import sys
 import tempfile
 import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, NoReturn, cast
 
@@ -42,6 +42,8 @@ app.add_typer(detector_app)
 
 # Exit codes: 0 done, 1 done with findings or failed trials, 2 refused, and
 INTERRUPTED, AT_FAULT = 130, 70  # as shells say it of Ctrl-C, and sysexits.h of a fault in a program
+# What a verb says that was stopped and keeps nothing of its work.
+NOTHING = "what was not finished is not kept"
 
 # Typer shows one kind of misuse in public, BadParameter; its parent is what every misuse of a verb or option raises.
 _MISUSE = cast("type[typer.BadParameter]", typer.BadParameter.__base__)
@@ -51,18 +53,22 @@ def main() -> None:
     """Run the command line; what a user, his files or his machine cause ends in one line and exit code 2."""
     settle_process()
     _refuse_empty(sys.argv[1:])
+    interrupted: Callable[[], bool] = bool
     try:
-        with terminated_as_if_interrupted():
+        with terminated_as_if_interrupted() as interrupted:
             # Typer's own way with a mistyped option takes six lines.
             sys.exit(app(standalone_mode=False) or 0)
     except _MISUSE as error:
         _misused(error)
     except Exception as error:
         line = explained(error)
-        if line is None:
-            _at_fault(error)
-        else:
+        if line is not None:
             _fail(line)
+        # An import that was interrupted half-way fails in any way.
+        if interrupted():
+            print(f"prepose: stopped; {NOTHING}", file=sys.stderr)
+            sys.exit(INTERRUPTED)
+        _at_fault(error)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
 
@@ -281,7 +287,7 @@ def evaluate(
     from prepose.metrics.evaluation_tables import as_plain, print_evaluation
     from prepose.predict.scoring import keep_evaluation, score_run
 
-    with counted_progress("samples") as show:
+    with stoppable(NOTHING), counted_progress("samples") as show:
         result = score_run(run, data, split=split, protocol=protocol, device=device, progress=show)
     say_if_imported(run)
     if as_json:
@@ -309,7 +315,7 @@ def calibrate(
     from prepose.predict.calibrate import calibrate as measure
     from prepose.predict.calibrate import table_of_curves
 
-    with counted_progress("samples") as show:
+    with stoppable(NOTHING), counted_progress("samples") as show:
         done = measure(network, data, split=split, out=out, device=device, progress=show)
     PlainConsole().print(table_of_curves(done.calibration))
     if done.replaced is not None:
@@ -348,21 +354,23 @@ def export(
 ) -> None:
     """Export a network for use elsewhere, pixel statistics, decoding and flip test inside, and check it."""
     from prepose.console import say
+    from prepose.files import output_file
     from prepose.models.checkpoint import load_weights
     from prepose.models.export import export_detector
     from prepose.predict.detectors import detector_weights
     from prepose.predict.networks import find_weights
     from prepose.predict.reduced_precision import export_any
 
-    if out.exists():
-        raise DataError(f"--out {out}: exists; remove it, or name another file")
-    if (detector := detector_weights(network)) is not None:
-        if format_name != "onnx" or calibrate is not None:
-            raise DataError(f"{network}: is a person detector, which is exported as onnx alone, without --calibrate")
-        say(export_detector(detector, out))
-        return
-    net = load_weights(find_weights(network))
-    say(export_any(net, out, format_name, flip_test=flip_test, calibrate=calibrate))
+    with stoppable(NOTHING), output_file(out):
+        if (detector := detector_weights(network)) is not None:
+            if format_name != "onnx" or calibrate is not None:
+                raise DataError(
+                    f"{network}: is a person detector, which is exported as onnx alone, without --calibrate"
+                )
+            say(export_detector(detector, out))
+            return
+        net = load_weights(find_weights(network))
+        say(export_any(net, out, format_name, flip_test=flip_test, calibrate=calibrate))
 
 
 @app.command()

@@ -1,5 +1,6 @@
 """What several verbs of the command line share."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -33,6 +34,15 @@ def stoppable(how_to_resume: str | Callable[[], str]) -> Iterator[None]:
         how = how_to_resume if isinstance(how_to_resume, str) else how_to_resume()
         print(f"prepose: {one_line(error if str(error) else f'stopped; {how}')}", file=sys.stderr)
         raise typer.Exit(130) from error
+
+
+def wait_passively() -> None:
+    """Let idle threads of OpenMP sleep instead of spin; to be called before torch is imported, which reads it once.
+
+    Beside another busy process a thread that spins keeps the one that it waits for from its core, and an image takes
+    ten times as long (`benchmarks/busy_core.py`). What the user has set stays.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def say_if_imported(run: Path) -> None:

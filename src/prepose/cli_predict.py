@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from prepose.cli_options import DETECTOR_HELP, Device, Out, say_if_imported, stoppable
+from prepose.cli_options import DETECTOR_HELP, Device, Out, say_if_imported, stoppable, wait_passively
 from prepose.errors import DataError, one_line, shortened
 
 if TYPE_CHECKING:
@@ -133,6 +133,7 @@ def predict(
     from prepose.predict.frames import find_inputs
     from prepose.predict.networks import DEFAULT, network_and_inputs
 
+    wait_passively()
     words = inputs or []
     if not words and webcam is None:
         raise typer.BadParameter("there is no image to predict; name one or more images, videos or folders")
@@ -149,7 +150,7 @@ def predict(
     from prepose.predict.frames import webcam as open_webcam
     from prepose.predict.stream import Settings
 
-    output = Output(out, tuple(formats or ()), skeleton, draw, overwrite)
+    output = Output(out, tuple(formats or ()), skeleton, draw, overwrite, exports)
     sources: Sequence[Path | Source] = paths
     settings = Settings(finder, camera_of, smooth=smooth, threshold=threshold)
     if webcam is not None:
@@ -158,8 +159,6 @@ def predict(
     kept = "the poses so far are in poses.jsonl; rerun with --overwrite to begin again"
     with stoppable(kept), counted_progress("poses", unit="frames") as show:
         outcome = predict_files(run, sources, output, settings, device=device, progress=show)
-    if outcome.files and exports is not None:
-        outcome.files += exports(out, overwrite)
     _report(outcome, len(paths), run)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from prepose.cli_options import DETECTOR_HELP, stoppable
+from prepose.cli_options import DETECTOR_HELP, stoppable, wait_passively
 
 serve_app = typer.Typer()
 
@@ -49,6 +49,7 @@ def serve(
 
     Runs on this machine until Ctrl-C. Uploads stay in a private folder, which is removed at the end.
     """
+    wait_passively()
     from prepose.console import say
     from prepose.predict.networks import DEFAULT
     from prepose.web.estimate import Bounds

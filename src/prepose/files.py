@@ -83,11 +83,12 @@ def whole_file(path: Path) -> Iterator[Path]:
     aside = path.with_name(f".{path.name}{PARTIAL}")
     handle = _claim(aside, wait=True)
     try:
-        os.truncate(aside, 0)
-        yield aside
-        with aside.open("rb+") as file:
-            os.fsync(file.fileno())
-        aside.replace(path)
+        with _named(path):
+            os.truncate(aside, 0)
+            yield aside
+            with aside.open("rb+") as file:
+                os.fsync(file.fileno())
+            aside.replace(path)
     except BaseException:
         aside.unlink(missing_ok=True)
         raise
@@ -97,6 +98,17 @@ def whole_file(path: Path) -> Iterator[Path]:
     flush_folder(path.parent)
 
 
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    # Of a write that fails, as on a full disk, Python does not say which file it was to.
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            error.filename = str(path)
+        raise
+
+
 def is_left_over(path: Path) -> bool:
     """Whether a file is what a process that died left: one that it was writing, or its lock."""
     # Earlier versions called them NAME.partial and .NAME.PID.part.
@@ -104,7 +116,25 @@ def is_left_over(path: Path) -> bool:
 
 
 @contextmanager
-def locked(path: Path, what: str) -> Iterator[None]:
+def output_file(path: Path, *, new: bool = True) -> Iterator[None]:
+    """Keep a file for the command that will write it at the end of the block, so that no work is done in vain.
+
+    Args:
+        path: The file.
+        new: Whether it must not be there yet.
+
+    Raises:
+        DataError: it is there, or another process is writing it.
+        OSError: it cannot be written there.
+    """
+    with locked(path.with_name(f".{path.name}{LOCK}"), f"is writing {path}"):
+        if path.is_dir() or (new and os.path.lexists(path)):
+            raise DataError(f"--out {path}: exists; remove it, or name another file")
+        yield
+
+
+@contextmanager
+def locked(path: Path, what: str, *, wait: bool = False) -> Iterator[None]:
     """Keep other processes out of something until the block, or this process, ends.
 
     File systems without locks, and Windows, keep nobody out.
@@ -113,6 +143,7 @@ def locked(path: Path, what: str) -> Iterator[None]:
         path: A file that stands for it, which is there only while it is locked; its folder is made where it does not
             exist, and goes again where the block leaves it empty.
         what: What the message says that the other process does: "is running the study in studies/first".
+        wait: Whether to wait for the other process, where it is soon done, instead of raising.
 
     Raises:
         DataError: another process holds it, or its folder is a file.
@@ -123,14 +154,15 @@ def locked(path: Path, what: str) -> Iterator[None]:
     made = not path.parent.exists()
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        handle = _claim(path, wait=False)
+        handle = _claim(path, wait=wait)
     except BlockingIOError as error:
         holder = shortened(path.read_text(encoding="utf-8", errors="replace"), 80) or "unknown"
         raise DataError(f"another process ({holder}) {what}; wait for it to end, or stop it") from error
     try:
         if handle is not None:
-            os.truncate(path, 0)
-            os.write(handle, f"{os.getpid()} on {platform.node()}".encode())
+            with _named(path):
+                os.truncate(path, 0)
+                os.write(handle, f"{os.getpid()} on {platform.node()}".encode())
         yield
     finally:
         if handle is not None:

@@ -24,27 +24,30 @@ ENDING = (signal.SIGTERM,) if HANG_UP is None else (signal.SIGTERM, HANG_UP)
 
 
 @contextmanager
-def terminated_as_if_interrupted() -> Iterator[None]:
+def terminated_as_if_interrupted() -> Iterator[Callable[[], bool]]:
     """SIGTERM and SIGHUP act as Ctrl-C does: what is finished is kept, and the message says how to resume.
 
+    Yields whether any of them has come: libraries that are being imported may turn the interruption into another error.
     A signal that is ignored stays ignored, as `nohup` wants it. Signals reach the main thread only; elsewhere nothing
     is changed.
     """
+    asked = threading.Event()
 
     def interrupt(number: int, frame: FrameType | None) -> None:
+        asked.set()
         if number == HANG_UP:
             leave_terminal()
         raise KeyboardInterrupt
 
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield asked.is_set
         return
-    before = {number: signal.getsignal(number) for number in ENDING}
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, *ENDING)}
     for number, handler in before.items():
         if handler != signal.SIG_IGN:
             signal.signal(number, interrupt)
     try:
-        yield
+        yield asked.is_set
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

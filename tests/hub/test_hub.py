@@ -79,6 +79,14 @@ def test_a_run_becomes_a_folder_that_hf_reads(shared, made, tmp_path):
     assert found.ledger.pretrained == ("imagenet",)
     with pytest.raises(DataError, match="is not an empty folder"):
         write_to_folder(shared, tmp_path / "out")
+    # What a full disk or a kill leaves is completed; what is of others is not touched.
+    (tmp_path / "out/weights.safetensors").unlink()
+    assert write_to_folder(shared, tmp_path / "out") == files
+    (tmp_path / "out/weights.safetensors").unlink()
+    (tmp_path / "out/README.md").write_text("mine")
+    with pytest.raises(DataError, match="is not an empty folder"):
+        write_to_folder(shared, tmp_path / "out")
+    assert (tmp_path / "out/README.md").read_text() == "mine"
 
 
 def test_a_push_is_one_commit_that_comes_back_whole(shared, hub):

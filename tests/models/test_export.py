@@ -59,9 +59,26 @@ def test_an_export_that_computes_something_else_is_refused(net: PoseNet, tmp_pat
     def wrong(whole, facts):
         return b"model", lambda image: np.zeros((len(image), 16, 3), np.float32)
 
-    monkeypatch.setattr(export, "FORMATS", {"wrong": wrong})
+    monkeypatch.setattr(export, "FORMATS", {"pt2": wrong})
     with pytest.raises(DataError, match=r"differ.*nothing is written"):
-        export_net(net, tmp_path / "net.wrong", "wrong")
+        export_net(net, tmp_path / "net.pt2", "pt2")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_network_whose_joints_are_not_finite_is_not_exported(tmp_path) -> None:
+    diverged = build_pose_net(ModelSpec(backbone="small-0.3m", decoder="light", size=32))
+    with torch.no_grad():
+        for parameter in diverged.parameters():
+            parameter.fill_(1e30)
+    with pytest.raises(DataError, match=r"what the network says is not finite.*nothing is written"):
+        export_net(diverged, tmp_path / "net.safetensors", "half")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("format_name", "ending"), [("onnx", ".onnx"), ("pt2", ".pt2"), ("half", ".safetensors")])
+def test_a_name_that_the_file_would_not_be_read_by_is_refused(net: PoseNet, tmp_path, format_name, ending) -> None:
+    with pytest.raises(DataError, match=rf"net\.other: the file must be called NAME\{ending}"):
+        export_net(net, tmp_path / "net.other", format_name)
     assert not list(tmp_path.iterdir())
 
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 import prepose
 from onnx_fakes import FACTS, SIZE, write_onnx
-from prepose.body.skeletons import MPII_16
+from prepose.body.skeletons import COCO_17, MPII_16
 from prepose.errors import DataError, SkeletonMismatch
 from prepose.models.checkpoint import load_weights
 from prepose.models.export import export_detector
@@ -84,6 +84,31 @@ def test_a_foreign_model_or_one_of_another_version_is_said_in_a_line(tmp_path, m
     with pytest.raises(DataError, match=re.escape(said)) as told:
         load_onnx_network(write_onnx(tmp_path / "other.onnx", metadata))
     assert str(told.value).startswith(f"{tmp_path}/other.onnx: ")
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        (
+            {"spec": {**FACTS.spec.model_dump(), "size": 64}},
+            "image has the shape 3 x 32 x 32 a person, but",
+        ),
+        (
+            {"spec": {**FACTS.spec.model_dump(), "skeleton": "coco-17"}, "joints": COCO_17.joints},
+            "joints_crop has the shape 16 x 3 a person, but the metadata are of a model of 32 px with 17 joints, 17 x",
+        ),
+    ],
+)
+def test_the_metadata_of_another_model_are_refused_before_it_runs(tmp_path, fields, said):
+    with pytest.raises(DataError, match=re.escape(said)):
+        load_onnx_network(write_onnx(tmp_path / "other.onnx", changed(**fields)))
+
+
+def test_what_stops_a_model_while_it_runs_is_one_line(model, monkeypatch):
+    monkeypatch.setattr("prepose.predict.onnx_network._check_shapes", lambda *_: None)
+    with pytest.raises(DataError, match=r"net\.onnx: the model cannot be run \(.*; export the network again") as told:
+        load_onnx_network(model).run(np.zeros((1, 3, 2 * SIZE, 2 * SIZE), np.uint8), True)
     assert "\n" not in str(told.value)
 
 

@@ -116,7 +116,7 @@ def test_what_cannot_be_exported_is_refused_before_images_are_made(net, tmp_path
     with pytest.raises(RecipeError, match="--calibrate belongs to int8 and fp16; onnx needs no images"):
         export_any(net, tmp_path / "net.onnx", "onnx", calibrate=tmp_path)
     for format_name in ("onnx", "int8"):
-        with pytest.raises(DataError, match=r"net\.bin: an ONNX model must be called NAME\.onnx"):
+        with pytest.raises(DataError, match=r"net\.bin: the file must be called NAME\.onnx"):
             export_any(net, tmp_path / "net.bin", format_name)
     with pytest.raises(DataError, match=r"none"):
         export_any(net, tmp_path / "net.onnx", "int8", calibrate=tmp_path / "none")

@@ -1,13 +1,14 @@
 import sys
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
 
 from prepose.errors import DataError
 from prepose.predict.frames import open_source
-from prepose.predict.video import is_video, open_video, video_file
+from prepose.predict.video import _claimed_size, is_video, open_video, video_file
 from video_fakes import numbered, write_sound, write_video
 
 UNEVEN = [0.0, 0.04, 0.08, 0.2, 0.21, 0.5, 0.54, 1.0]
@@ -74,6 +75,56 @@ def test_a_video_that_ends_early_gives_its_frames_and_says_so(tmp_path, name):
     assert 10 < len(frames) < 25
     assert f"{path}: the video is damaged" in error
     assert f"{len(frames)} frames are kept" in error and "instead of 1.20 s" in error
+
+
+@pytest.mark.parametrize("name", ["cut.mkv", "cut.webm", "cut.avi"])
+def test_of_a_cut_file_every_whole_frame_is_given_and_the_cut_is_said(tmp_path, name):
+    codec = {"cut.webm": "libvpx", "cut.avi": "mpeg4"}.get(name, "libx264")
+    path = write_video(tmp_path / name, noise(6), codec=codec)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1])
+    frames, error = read(path)
+    assert len(frames) >= 5 and f"the file ends after {len(whole) - 1:,} of {len(whole):,} bytes" in error
+    # A frame of which a part is there is none.
+    path.write_bytes(whole[: 1100 if name == "cut.mkv" else 700])
+    with pytest.raises(DataError, match=rf"{name}: .*(no frame of the video can be decoded|cannot be|can be opened)"):
+        list(open_video(path).frames())
+    path.write_bytes(whole)
+    assert read(path)[1] is None
+
+
+def test_an_avi_whose_frames_are_not_in_the_order_of_showing_loses_none(tmp_path):
+    """AVI has no time stamps for that, and the decoder's do not ascend."""
+    path = tmp_path / "b.avi"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        stream.codec_context.max_b_frames = 2
+        for index in range(20):
+            frame = av.VideoFrame.from_ndarray(numbered(index), format="rgb24")
+            frame.pts = index
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    frames, error = read(path)
+    assert error is None and len(frames) == 20
+    np.testing.assert_allclose([time for _, time, _ in frames], np.arange(20) / 25, atol=1e-6)
+    brightness = [pixels.mean() for _, _, pixels in frames]
+    assert (np.diff(brightness) > 4).all()
+
+
+@pytest.mark.parametrize(
+    ("beginning", "size"),
+    [
+        (b"RIFF\x10\x00\x00\x00AVI ", 24),
+        (b"\x1a\x45\xdf\xa3\x82ab\x18\x53\x80\x67\x42\x10rest", 13 + 528),
+        (b"\x1a\x45\xdf\xa3\x82ab\x18\x53\x80\x67\x01\xff\xff\xff\xff\xff\xff\xffrest", None),  # a live recording
+        (b"\x1a\x45\xdf\xa3\x82ab", None),
+        (b"\x1a\x45\xdf\xa3", None),
+        (b"", None),
+    ],
+)
+def test_how_long_a_file_says_that_it_is(beginning, size):
+    assert _claimed_size(beginning) == size
 
 
 def test_damage_in_the_middle_costs_the_damaged_frames_alone(tmp_path):

@@ -6,7 +6,7 @@ import torch
 from fakes import fake_samples
 from prepose.body.skeletons import MPII_16
 from prepose.data.store import StoreDescription, write_store
-from prepose.errors import DataError, RecipeError
+from prepose.errors import DataError, RecipeError, TrainingDiverged
 from prepose.models.person_detector import DetectorMaps, build_detector, load_detector, save_detector
 from prepose.recipes import detector
 from prepose.recipes.detector import DetectorRecipe, detector_loss, targets_of, train_detector
@@ -113,6 +113,15 @@ def test_a_training_learns_and_can_be_gone_on_with(tmp_path, backgrounds, monkey
     assert any(name.startswith("blocks.5") for name in changed)
     again = train_detector(tmp_path / "out", DetectorRecipe(**TINY), backgrounds=[backgrounds], start=file)
     assert "photos" in [each.dataset for each in load_detector(again).ledger.datasets], "what it learnt before stays"
+
+
+def test_a_training_that_diverges_ends_and_writes_no_weights(tmp_path, backgrounds, monkeypatch):
+    monkeypatch.setattr(detector, "build_detector", lambda seed: build_detector("random", seed=seed))
+    monkeypatch.setattr(detector, "draw_cutouts", plain_people)
+    monkeypatch.setattr(detector, "detector_loss", lambda maps, targets: maps.centre.sum() * float("nan"))
+    with pytest.raises(TrainingDiverged, match=r"step 1: the loss is nan; use a lower --rate than 0\.002"):
+        train_detector(tmp_path / "out", DetectorRecipe(**TINY), backgrounds=[backgrounds])
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["people"]
 
 
 def test_what_cannot_be_trained_is_said_before_anything_is_written(tmp_path, backgrounds):

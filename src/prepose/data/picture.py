@@ -7,11 +7,12 @@ content to leave the missing rows grey. What a file claims is checked before mem
 """
 
 import io
+import re
 import stat
 import threading
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -33,6 +34,7 @@ from prepose.errors import DataError
 
 JPEG_START, PNG_START = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 JPEG_QUALITY = 95
+REPLACE = "put an undamaged copy in its place"
 # Many public photographs carry a few stray bytes between segments, and no pixel suffers from them.
 HARMLESS = "extraneous bytes before marker"
 # Below this side a reduced decode saves nothing and rounds the size by much.
@@ -59,6 +61,15 @@ OTHERS = {
     (0, b"%PDF"): "a PDF",
     (0, b"<svg"): "an SVG drawing",
 }
+# How those that are read begin; of a damaged one Pillow may not know it.
+READ = {
+    (0, PNG_START): "PNG",
+    (0, b"II*\0"): "TIFF",
+    (0, b"MM\0*"): "TIFF",
+    (8, b"WEBP"): "WebP image",
+    (4, b"ftypavif"): "AVIF image",
+    (4, b"ftypavis"): "AVIF image",
+}
 # Memory for one decoded image, and files larger than any image.
 MOST_DECODED_BYTES, MOST_FILE_BYTES = 2**30, 2**30
 # Below so many pixels no JPEG comes near that memory (4 channels, turned once more, 4 planes of coefficients).
@@ -83,6 +94,9 @@ TRANSPOSED, TURN_BACK = (5, 6, 7, 8), {6: 8, 8: 6}
 # Pillow warns of what it reads in spite of oddities, and of sizes that are refused here: neither is a line of ours.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
+# Its own limit, a third lower, would be another one.
+if Image.MAX_IMAGE_PIXELS == 2**30 // 4 // 3:
+    Image.MAX_IMAGE_PIXELS = MOST_DECODED_BYTES // min(PILLOW_FORMATS.values())
 
 
 @dataclass(frozen=True)
@@ -314,7 +328,7 @@ def _jpeg_size(data: bytes | mmap, name: str) -> tuple[int, int]:
 
 
 def _damaged_jpeg(name: str, error: ValueError) -> DataError:
-    return DataError(f"{name}: is a truncated or damaged JPEG ({error}); put an undamaged copy in its place")
+    return DataError(f"{name}: is a truncated or damaged JPEG ({error}); {REPLACE}")
 
 
 def _orientation(exif: bytes | None) -> int:
@@ -354,14 +368,24 @@ def _check_budget(data: bytes, name: str, decoded: int, *, turned: bool) -> None
     needed = decoded * (2 if turned else 1) + (2 * coefficients * pixels if in_scans else 0)
     if planes == 4:
         needed += 3 * decoded  # inks are turned into light in memory of their own
-    _check_memory(name, (width, height), needed)
+    check_memory(name, width * height, needed)
 
 
-def _check_memory(name: str, size_wh: tuple[int, int], needed: float | int) -> None:
+def check_memory(name: str, pixels: int, needed: float | int) -> None:
+    """Refuse an image or a frame that takes more than 1 GiB to decode: the one limit of size, whatever the format.
+
+    Args:
+        name: What the message calls it.
+        pixels: How many it has.
+        needed: What decoding it takes, bytes.
+
+    Raises:
+        DataError: that is more than `MOST_DECODED_BYTES`.
+    """
     if needed > MOST_DECODED_BYTES:
         raise DataError(
-            f"{name}: is {size_wh[0]} x {size_wh[1]} px, which takes {needed / 2**30:.1f} GiB to decode, and 1 GiB is "
-            "the most; make it smaller"
+            f"{name}: has {pixels / 1e6:.0f} million pixels, which take {needed / 2**30:.1f} GiB to decode, and 1 GiB "
+            "is the most; make it smaller"
         )
 
 
@@ -384,28 +408,29 @@ def _opened(data: bytes | mmap, name: str) -> Iterator[Image.Image]:
     except DataError:
         raise
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-        most = (Image.MAX_IMAGE_PIXELS or 0) / 1e6
-        raise DataError(f"{name}: has more than {most:.0f} million pixels; make it smaller, or a JPEG") from error
+        pixels = int(next(iter(re.findall(r"\((\d+) pixels\)", str(error))), MOST_DECODED_BYTES))
+        check_memory(name, pixels, pixels * min(PILLOW_FORMATS.values()))
+        raise DataError(f"{name}: {error}") from error  # by a limit of Pillow's that the user has set
     except Image.UnidentifiedImageError as error:
         raise _unknown(beginning, name) from error
     # On damaged bytes Pillow raises whatever its decoders stumble over.
     except Exception as error:
-        if beginning.startswith(PNG_START):
-            raise DataError(
-                f"{name}: is a truncated or damaged PNG ({error}); put an undamaged copy in its place"
-            ) from error
-        raise DataError(f"{name}: cannot be decoded ({error or type(error).__name__})") from error
+        what, reason = _begun(beginning, READ) or "image", error or type(error).__name__
+        raise DataError(f"{name}: is a truncated or damaged {what} ({reason}); {REPLACE}") from error
 
 
 def _unknown(beginning: bytes, name: str) -> DataError:
-    if beginning.startswith(PNG_START):
-        return DataError(f"{name}: is a truncated or damaged PNG; put an undamaged copy in its place")
-    for (at, start), kind in OTHERS.items():
-        if beginning[at:].startswith(start):
-            return DataError(f"{name}: is {kind}, which is not read; save it as one of {FORMATS}")
+    if (known := _begun(beginning, READ)) is not None:
+        return DataError(f"{name}: is a truncated or damaged {known}; {REPLACE}")
+    if (other := _begun(beginning, OTHERS)) is not None:
+        return DataError(f"{name}: is {other}, which is not read; save it as one of {FORMATS}")
     return DataError(
         f"{name}: is not an image that can be decoded (it begins with {beginning[:8]!r}); expected one of {FORMATS}"
     )
+
+
+def _begun(beginning: bytes, kinds: Mapping[tuple[int, bytes], str]) -> str | None:
+    return next((kind for (at, start), kind in kinds.items() if beginning[at:].startswith(start)), None)
 
 
 def _decode_other(data: bytes, name: str, *, turn: bool = True) -> ImageRgb:
@@ -415,11 +440,12 @@ def _decode_other(data: bytes, name: str, *, turn: bool = True) -> ImageRgb:
         orientation = _orientation_of(image)
         turned_already = image.format == "TIFF"  # Pillow turns these itself
         a_pixel = PILLOW_FORMATS[image.format or ""] + (3 if orientation != 1 else 0)
-        _check_memory(name, image.size, a_pixel * image.width * image.height)
-        pixels = _rgb(image, name)
+        pixels = image.width * image.height
+        check_memory(name, pixels, a_pixel * pixels)
+        rgb = _rgb(image, name)
     if orientation == 1 or turn == turned_already:
-        return pixels
-    return UPRIGHT[orientation if turn else TURN_BACK.get(orientation, orientation)](pixels)
+        return rgb
+    return UPRIGHT[orientation if turn else TURN_BACK.get(orientation, orientation)](rgb)
 
 
 def _orientation_of(image: Image.Image) -> int:
@@ -471,6 +497,4 @@ def _check_png(data: bytes, name: str) -> None:
         if data[at + 4 : at + 8] == b"IEND":
             return
         at = body_end + 4
-    raise DataError(
-        f"{name}: is a truncated or damaged PNG (at byte {at} of {len(data)}); put an undamaged copy in its place"
-    )
+    raise DataError(f"{name}: is a truncated or damaged PNG (at byte {at} of {len(data)}); {REPLACE}")

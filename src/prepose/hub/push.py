@@ -5,7 +5,7 @@ from typing import Any
 
 from prepose import __version__
 from prepose.errors import DataError
-from prepose.files import inside, write_whole
+from prepose.files import LOCK, inside, is_left_over, locked, write_whole
 from prepose.hub.repository import NAMES, Repository
 from prepose.models.hub import HUB_PREFIX, TOKEN_ADVICE, WEIGHTS_NAME, ask_hub, explained_by_hub, hub_client
 
@@ -14,15 +14,29 @@ _UNTOUCHED = {".gitattributes", ".gitignore"}
 
 
 def write_to_folder(repository: Repository, folder: Path) -> list[Path]:
-    """Write the repository into a folder that does not exist or is empty; returns its files.
+    """Write the repository into a folder that does not exist, is empty, or holds a part of the same, as after a kill.
 
     Raises:
-        DataError: the folder holds something.
+        DataError: the folder holds something else, or all of it, or another process writes to it.
         OSError: it cannot be written.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    with locked(folder / LOCK, f"is writing {folder}"):
+        _check_free(repository, folder)
+        # The weights make it a network, and come last.
+        for name, content in sorted(repository.files.items(), key=lambda each: each[0] == WEIGHTS_NAME):
+            write_whole(inside(folder, name), content)
+    return [folder / name for name in repository.files]
+
+
+def _check_free(repository: Repository, folder: Path) -> None:
+    there = [path for path in folder.iterdir() if not is_left_over(path)]
+    ours = [path for path in there if path.name in repository.files and _holds(path, repository.files[path.name])]
+    if ours != there or folder / WEIGHTS_NAME in there:
         raise DataError(f"{folder}: is not an empty folder; remove it, or name another")
-    return [write_whole(inside(folder, name), content) for name, content in repository.files.items()]
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    return path.is_file() and not path.is_symlink() and path.read_bytes() == content
 
 
 def push(repository: Repository, *, private: bool = False, terms_read: bool = False) -> str:

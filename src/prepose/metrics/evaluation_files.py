@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from prepose.errors import DataError
-from prepose.files import parse_json, read_regular_file, write_whole
+from prepose.files import LOCK, locked, parse_json, read_regular_file, write_whole
 from prepose.metrics.evaluation import Evaluation, Row
 from prepose.metrics.protocols import protocol_from_json
 
@@ -34,7 +34,6 @@ def save_evaluation(evaluation: Evaluation, folder: Path, name: str) -> Path:
     texts = {text: np.array(getattr(evaluation, text), dtype=np.str_) for text in _TEXT_TUPLES}
     columns: dict[str, Any] = {**evaluation.arrays(), **texts}
     archive = _archive(columns)
-    write_whole(folder / f"{name}.npz", archive)
     description = {
         "format": FORMAT_VERSION,
         "protocol": evaluation.protocol.to_json(),
@@ -49,8 +48,10 @@ def save_evaluation(evaluation: Evaluation, folder: Path, name: str) -> Path:
         "overall": plain(evaluation.overall()),
         "variants": {variant: plain(row) for variant, row in evaluation.per_variant().items()},
     }
-    path = folder / f"{name}.json"
-    return write_whole(path, json.dumps(description, indent=1, allow_nan=False) + "\n")
+    # Two processes that score at a time may not mix their pairs.
+    with locked(folder / f".{name}{LOCK}", f"is writing {folder / name}", wait=True):
+        write_whole(folder / f"{name}.npz", archive)
+        return write_whole(folder / f"{name}.json", json.dumps(description, indent=1, allow_nan=False) + "\n")
 
 
 def _archive(columns: dict[str, Any]) -> bytes:

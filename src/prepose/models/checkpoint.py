@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from prepose.body.skeletons import SKELETONS
 from prepose.errors import DataError, SkeletonMismatch
+from prepose.files import output_file
 from prepose.models.imported import Imported, read_imported
 from prepose.models.legacy_file import read_any_weights
 from prepose.models.pose_net import TRUNK_PARTS, PoseNet, check_set, constructed, fill_trunk, load_trunk
@@ -13,6 +14,9 @@ from prepose.models.weights_file import Weights, file_of, load_state, write_weig
 from prepose.specs.fields import from_json
 from prepose.specs.ledger import Ledger
 from prepose.specs.model import ModelSpec
+
+# Names that no folder has, and that other readers would not know a weights file of prepose by.
+_FOREIGN = (".pth", ".pt", ".pt2", ".tar", ".bin", ".onnx")
 
 
 def save_weights(net: PoseNet, path: Path) -> Path:
@@ -151,15 +155,16 @@ def import_checkpoint(
     Raises:
         DataError: the checkpoint cannot be imported, its tensors do not fit the network, or the file exists.
     """
+    if out.suffix in _FOREIGN:
+        raise DataError(f"--out {out}: expected a file whose name ends in .safetensors, or a folder for it")
     target = file_of(out)
-    if target.exists():
-        raise DataError(f"{target}: exists; remove it, or name another file")
-    found = read_imported(path, skeleton=skeleton, pixels=pixels)
-    changes: dict[str, Any] = {"size": size, "readout": readout} if found.family.whole else {}
-    weights = replace(found.weights, spec={**found.weights.spec, **changes})
-    if found.family.whole:
-        net_of(weights, path)
-    else:
-        fill_trunk(constructed(spec_of(weights, path)), weights, path)
-    write_weights(weights, target)
+    with output_file(target):
+        found = read_imported(path, skeleton=skeleton, pixels=pixels)
+        changes: dict[str, Any] = {"size": size, "readout": readout} if found.family.whole else {}
+        weights = replace(found.weights, spec={**found.weights.spec, **changes})
+        if found.family.whole:
+            net_of(weights, path)
+        else:
+            fill_trunk(constructed(spec_of(weights, path)), weights, path)
+        write_weights(weights, target)
     return replace(found, weights=weights)

@@ -24,7 +24,7 @@ from prepose.files import write_whole
 from prepose.models.detector_maps import KEY as DETECTOR_KEY
 from prepose.models.detector_maps import MULTIPLE, SIDE, DetectorFacts
 from prepose.models.detector_maps import OUTPUTS as DETECTOR_OUTPUTS
-from prepose.models.export_facts import INPUT, KEY, OUTPUTS, AccuracyLost, ExportFacts, check_ending
+from prepose.models.export_facts import ENDING, INPUT, KEY, OUTPUTS, AccuracyLost, ExportFacts, check_ending
 from prepose.models.person_detector import PersonDetector
 from prepose.models.pose_net import PoseNet, mirror_maps, predict_flipped
 from prepose.models.weights_file import Weights, weights_bytes, weights_digest
@@ -33,6 +33,7 @@ EXTRA = "onnx"
 # A person of 1.8 m fills about 0.7 of the crop, so that 0.1 mm are some 4e-5 of its side.
 LARGEST_PX = 0.01
 LARGEST_Z_OF_SIDE = 0.1 / 2500
+NOT_FINITE = "what the network says is not finite; its training diverged or its weights are damaged; nothing is written"
 
 
 @dataclass(frozen=True)
@@ -119,12 +120,13 @@ def export_net(net: PoseNet, path: Path, format_name: str, *, flip_test: bool = 
     """
     if format_name not in FORMATS:
         raise RecipeError(f"export format {format_name!r}: expected one of {', '.join(FORMATS)}")
-    if format_name == "onnx":
-        check_ending(path)
+    check_ending(path, ENDINGS[format_name])
     net = net.eval().float().cpu()
     with torch.no_grad(), quiet():
         content, run = FORMATS[format_name](_Whole(net, flip_test=flip_test), _facts(net, flip_test=flip_test))
     largest_px, largest_z = _difference(net, run, flip_test=flip_test)
+    if not np.isfinite([largest_px, largest_z]).all():
+        raise DataError(f"{path}: {NOT_FINITE}")
     limit_z = LARGEST_Z_OF_SIDE * net.spec.size
     # Half-size weights are rounded on purpose; what that changes is told, not refused.
     if format_name != "half" and (largest_px > LARGEST_PX or largest_z > limit_z):
@@ -258,6 +260,8 @@ def export_detector(net: PersonDetector, path: Path) -> ExportedDetector:
             wanted = net(torch.from_numpy(image))
         found = session.run(list(DETECTOR_OUTPUTS), {INPUT: image})
         apart = np.maximum(apart, [np.abs(one - two.numpy()).max() for one, two in zip(found, wanted, strict=True)])
+    if not np.isfinite(apart).all():
+        raise DataError(f"{path}: {NOT_FINITE}")
     if apart.max() > LARGEST_PX:
         raise DataError(
             f"{path}: the exported model differs from the detector by up to {apart[0]:.2g} in its logits and "
@@ -314,6 +318,10 @@ def _halved(tensor: Tensor) -> Tensor:
 FORMATS: Mapping[str, Callable[[_Whole, ExportFacts], tuple[bytes, Run]]] = MappingProxyType(
     {"onnx": _as_onnx, "pt2": _as_pt2, "half": _as_half}
 )
+
+
+# As `prepose predict` knows them; torch.export.load takes its own alone.
+ENDINGS = MappingProxyType({"onnx": ENDING, "pt2": ".pt2", "half": ".safetensors"})
 
 
 def export_packages() -> tuple[Any, Any]:

@@ -86,14 +86,14 @@ def is_exported(path: Path) -> bool:
     return path.suffix.lower() == ENDING
 
 
-def check_ending(path: Path) -> None:
-    """Refuse to write an ONNX model under a name that prepose would not read it by.
+def check_ending(path: Path, ending: str = ENDING) -> None:
+    """Refuse to write an exported network under a name that it would not be read by.
 
     Raises:
         DataError: the name ends otherwise.
     """
-    if not is_exported(path):
-        raise DataError(f"{path}: an ONNX model must be called NAME{ENDING}, as `prepose predict` knows it by that")
+    if path.suffix.lower() != ending:
+        raise DataError(f"--out {path}: the file must be called NAME{ending}, as it is known by that")
 
 
 def facts_of(metadata: Mapping[str, str], path: Path) -> ExportFacts:

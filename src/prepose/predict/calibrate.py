@@ -12,15 +12,17 @@ from scipy.optimize import isotonic_regression
 
 import prepose
 from prepose.console import table_of
+from prepose.data.dataset import PoseDataset
 from prepose.data.store import open_store, store_splits
 from prepose.errors import DataError
-from prepose.files import git_commit
+from prepose.files import git_commit, output_file
 from prepose.metrics.calibration import bin_numbers
 from prepose.metrics.evaluation import Evaluation
 from prepose.metrics.protocols import get_protocol
 from prepose.metrics.reliability import errors_of_crop
 from prepose.models.checkpoint import load_weights
 from prepose.models.legacy_file import read_any_weights
+from prepose.models.pose_net import PoseNet
 from prepose.models.weights_file import file_of, write_weights
 from prepose.predict.evaluate import Progress, evaluate
 from prepose.predict.fit import misfit
@@ -79,8 +81,19 @@ def calibrate(
     """
     weights = find_weights(run)
     target = _target(run, weights, out)
-    dataset = open_store(store, split or _only_split(store))
-    net = load_weights(weights)
+    with output_file(target, new=out is not None):
+        dataset = open_store(store, split or _only_split(store))
+        net = load_weights(weights)
+        found = _measured(net, dataset, store, device=device, progress=progress)
+        # The tensors as they are: a file of half the size stays one.
+        written = write_weights(replace(read_any_weights(weights), calibration=found), target)
+    missing = tuple(joint for joint in net.skeleton.joints if joint_kind(joint) not in found.crop)
+    return Calibrated(written, found, net.calibration, missing)
+
+
+def _measured(
+    net: PoseNet, dataset: PoseDataset, store: Path, *, device: str, progress: Progress | None
+) -> ErrorCalibration:
     learnt = [] if net.ledger is None else net.ledger.datasets
     if any((each.dataset, each.split) == (dataset.name, dataset.split) for each in learnt):
         raise DataError(
@@ -90,11 +103,7 @@ def calibrate(
     in_3d = misfit(get_protocol(PROTOCOL_3D), dataset, net.skeleton) is None
     protocol = replace(get_protocol(PROTOCOL_3D if in_3d else PROTOCOL_2D), split=dataset.split)
     found = fitted(evaluate(net, dataset, protocol, device=device, progress=progress))
-    found = found.model_copy(update={"store": store.resolve().name})
-    missing = tuple(joint for joint in net.skeleton.joints if joint_kind(joint) not in found.crop)
-    # The tensors as they are: a file of half the size stays one.
-    written = write_weights(replace(read_any_weights(weights), calibration=found), target)
-    return Calibrated(written, found, net.calibration, missing)
+    return found.model_copy(update={"store": store.resolve().name})
 
 
 def fitted(evaluation: Evaluation) -> ErrorCalibration:
@@ -180,8 +189,6 @@ def _target(run: Path, weights: Path, out: Path | None) -> Path:
     if out is not None:
         if out.suffix != ".safetensors":
             raise DataError(f"--out {out}: expected a file whose name ends in .safetensors")
-        if out.exists():
-            raise DataError(f"--out {out}: exists; remove it, or name another file")
         return out
     if weights.suffix != ".safetensors":
         raise DataError(f"{weights}: is no weights file of prepose that could keep a calibration; name one by --out")

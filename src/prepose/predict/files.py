@@ -33,6 +33,8 @@ class Output:
         skeleton: The skeleton to convert to; None for the network's.
         draw: Whether each image and video is drawn with its people: NAME_pose.png, NAME_pose.mp4.
         overwrite: Whether files that exist are replaced.
+        exports: What else is made of the poses in the folder once they are all there, given that folder and whether
+            files that exist are replaced; None for nothing.
     """
 
     folder: Path
@@ -40,6 +42,7 @@ class Output:
     skeleton: str | None = None
     draw: bool = True
     overwrite: bool = False
+    exports: Callable[[Path, bool], list[Path]] | None = None
 
 
 @dataclass
@@ -125,6 +128,8 @@ def predict_files(
         if found:
             made = [FORMATS[each](lines, lines.with_suffix(f".{each}")) for each in dict.fromkeys(output.formats)]
             outcome.files = [lines, *made, *drawer.written]
+            if output.exports is not None:
+                outcome.files += output.exports(output.folder, output.overwrite)
     outcome.problems = seen.told(paths)
     outcome.empty = [path for path, poses in found.items() if not poses and path not in seen.lines]
     return outcome

@@ -23,7 +23,7 @@ import numpy as np
 from PIL import Image
 
 from prepose.arrays import ImageRgb
-from prepose.data.picture import MOST_DECODED_BYTES, decode_image, read_file
+from prepose.data.picture import check_memory, decode_image, read_file
 from prepose.errors import DataError
 from prepose.predict import video
 
@@ -171,9 +171,8 @@ def _animation(data: bytes, path: Path) -> Iterator[Frame]:
     milliseconds, index = 0.0, 0
     try:
         with Image.open(io.BytesIO(data)) as image:
-            needed = _BYTES_A_PIXEL * image.width * image.height
-            if needed > MOST_DECODED_BYTES:
-                raise DataError(f"{path}: is {image.width} x {image.height} px, more than is decoded; make it smaller")
+            pixels = image.width * image.height
+            check_memory(str(path), pixels, _BYTES_A_PIXEL * pixels)
             for index in count():
                 image.seek(index)
                 yield Frame(str(path), index, milliseconds / 1000, np.asarray(image.convert("RGB")))

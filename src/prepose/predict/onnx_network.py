@@ -1,6 +1,7 @@
 """A model that `prepose export --format onnx` wrote, run by ONNX Runtime. Needs no torch."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from prepose.errors import DataError, one_line
-from prepose.models.export_facts import ADVICE, INPUT, OUTPUTS, facts_of
+from prepose.models.export_facts import ADVICE, INPUT, OUTPUTS, ExportFacts, facts_of
 from prepose.predict.crop_network import CropJoints, CropNetwork
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
@@ -35,18 +36,42 @@ def load_onnx_network(path: Path, device: str = "cpu", *, threads: int | None = 
             f"{', '.join(OUTPUTS)}; {ADVICE}"
         )
 
+    _check_shapes(session, facts, path)
+
     def run(crops: UInt8[np.ndarray, "B 3 S S"], flip_test: bool) -> CropJoints:  # noqa: FBT001 - the contract's order
         if flip_test != facts.flip_test:
             raise DataError(
                 f"{path}: was exported {'with' if facts.flip_test else 'without'} the flip test; export it again with "
                 f"--{'' if flip_test else 'no-'}flip-test"
             )
-        return CropJoints(*session.run(list(OUTPUTS), {INPUT: np.ascontiguousarray(crops)}))
+        try:
+            return CropJoints(*session.run(list(OUTPUTS), {INPUT: np.ascontiguousarray(crops)}))
+        # Its errors are of many types without a common one, each named after a status.
+        except Exception as error:
+            raise DataError(f"{path}: the model cannot be run ({one_line(error, 200)}); {ADVICE}") from None
 
     kind = "onnx" if facts.precision == "float32" else f"onnx-{facts.precision}"
     return CropNetwork(
         facts.spec, facts.ledger, f"{facts.weights}-{kind}", device, run, facts.calibration, facts.flip_test
     )
+
+
+def _check_shapes(session: Any, facts: ExportFacts, path: Path) -> None:
+    """That a model is the one that its metadata are of; without it, another's crops and joints would be taken."""
+    size, joints = facts.spec.size, len(facts.joints)
+    shapes = {INPUT: (3, size, size), OUTPUTS[0]: (joints, 3), OUTPUTS[1]: (joints,)}
+    for each in (*session.get_inputs(), *session.get_outputs()):
+        # The first is the batch, which may be any.
+        found = tuple(each.shape[1:])
+        if found != shapes[each.name]:
+            raise DataError(
+                f"{path}: {each.name} has the shape {_text(found)} a person, but the metadata are of a model of "
+                f"{size} px with {joints} joints, {_text(shapes[each.name])}; {ADVICE}"
+            )
+
+
+def _text(shape: Sequence[object]) -> str:
+    return " x ".join(map(str, shape)) or "none"
 
 
 def open_session(path: Path, device: str = "cpu", threads: int | None = None) -> Any:
@@ -62,6 +87,8 @@ def open_session(path: Path, device: str = "cpu", threads: int | None = None) ->
     options = onnxruntime.SessionOptions()
     # Otherwise it starts a thread for each core of the machine, whether this process may use it or not.
     options.intra_op_num_threads = threads or _usable_cores()
+    # Threads that spin keep the ones that they wait for from their cores, where another process needs one, too.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 4
     try:
         # From the file's bytes, as a path with other characters is not opened everywhere.

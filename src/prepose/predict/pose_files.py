@@ -60,8 +60,9 @@ class PoseWriter:
             written = 0
             while written < len(lines):
                 written += self._file.write(lines[written:]) or 0
-        except OSError:
+        except OSError as error:
             self._file.truncate(self._whole)
+            error.filename = error.filename or str(self.path)
             raise
         self._whole += len(lines)
         self.rows += len(people)

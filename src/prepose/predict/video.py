@@ -4,6 +4,7 @@ A damaged video gives every frame that can be decoded whole, and then raises. On
 containers: what FFmpeg would follow to other files or to a network (playlists, protocols) is not opened.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ import cv2
 import numpy as np
 
 from prepose.arrays import ImageRgb
-from prepose.data.picture import MOST_DECODED_BYTES
+from prepose.data.picture import check_memory
 from prepose.errors import DataError
 from prepose.files import whole_file
 
@@ -38,6 +39,7 @@ _CONTAINERS = "mov,matroska,avi,mpeg,mpegts,mpegvideo,flv,ogg,asf,mp3,wav,h264,h
 # How much shorter than its header says a video may be, s: encoders leave out a frame or two.
 _LEAST_MISSING = 0.25
 _BYTES_A_PIXEL = 6  # as it was coded, and RGB
+_EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 
 
 def is_video(path: Path, beginning: bytes) -> bool:
@@ -67,7 +69,10 @@ class Video:
                 or where the size of the frames changes.
         """
         with _opened(self.path) as (container, stream):
-            yield from _Decoding(self.path, stream).frames(container)
+            # AVI has one time stamp for each packet, in the order of decoding; of frames it shows in another order the
+            # decoder's are wrong.
+            reordered = container.format.name == "avi" and stream.codec_context.has_b_frames
+            yield from _Decoding(self.path, stream, deque() if reordered else None).frames(container)
 
 
 def open_video(path: Path) -> Video:
@@ -78,8 +83,7 @@ def open_video(path: Path) -> Video:
     """
     with _opened(path) as (container, stream):
         width, height = stream.codec_context.width, stream.codec_context.height
-        if _BYTES_A_PIXEL * width * height > MOST_DECODED_BYTES:
-            raise DataError(f"{path}: has frames of {width} x {height} px, more than is decoded; make them smaller")
+        check_memory(str(path), width * height, _BYTES_A_PIXEL * width * height)
         seconds, rate = _seconds(container, stream), stream.average_rate
         estimate = round(seconds * rate) if seconds and rate else None
         # Other containers than MP4 count ticks here.
@@ -148,6 +152,7 @@ class _Decoding:
 
     path: Path
     stream: "VideoStream"
+    slots: deque[float] | None = None  # times that frames take as they come, where they bring none that are right
     given: int = 0
     damaged: int = 0
     untimed: int = 0
@@ -180,15 +185,21 @@ class _Decoding:
         av = require_av()
         try:
             for packet in container.demux(self.stream):
+                if self.slots is not None and packet.size and packet.dts is not None:
+                    self.slots.append(float(packet.dts * packet.time_base))
                 try:
                     yield from packet.decode()
                 except av.error.InvalidDataError:
                     self.damaged += 1
+                    if self.slots:
+                        self.slots.pop()
         except (av.error.FFmpegError, OSError):
             self.damaged += 1
 
     def _time(self, frame: "VideoFrame") -> float:
         """As the file says; in a stream without time stamps, by its constant rate."""
+        if self.slots:
+            return self.slots.popleft()
         if frame.time is not None:
             return float(frame.time)
         rate = self.stream.average_rate or self.stream.guessed_rate or Fraction(25)
@@ -197,15 +208,55 @@ class _Decoding:
     def _raise_if_damaged(self, start: float, expected: float | None) -> None:
         parts = [f"{self.damaged} could not be decoded"] if self.damaged else []
         parts += [f"{self.untimed} had time stamps that do not ascend"] if self.untimed else []
+        cut = _cut(self.path)
         if not self.given:
-            raise DataError(f"{self.path}: no frame of the video can be decoded; put an undamaged copy in its place")
+            why = f" ({cut})" if cut else ""
+            raise DataError(
+                f"{self.path}: no frame of the video can be decoded{why}; put an undamaged copy in its place"
+            )
         if expected is not None:
             interval = (self.times[-1] - self.times[0]) / max(1, self.given - 1)
             missing = start + expected - self.times[-1] - interval
             if missing > max(_LEAST_MISSING, 3 * interval):
                 parts.append(f"it ends at {self.times[-1]:.2f} s instead of {start + expected:.2f} s")
+        parts += [cut] if cut else []
         if parts:
             raise DataError(f"{self.path}: the video is damaged ({'; '.join(parts)}); {self.given} frames are kept")
+
+
+def _cut(path: Path) -> str | None:
+    """That a file is shorter than it says of itself, where it does (AVI, Matroska, WebM).
+
+    Of a cut file FFmpeg gives what is whole and says nothing.
+    """
+    try:
+        with path.open("rb") as file:
+            beginning = file.read(4096)
+        size = path.stat().st_size
+    except OSError:  # it has been read a moment ago
+        return None
+    claimed = _claimed_size(beginning)
+    return None if claimed is None or claimed <= size else f"the file ends after {size:,} of {claimed:,} bytes"
+
+
+def _claimed_size(beginning: bytes) -> int | None:
+    if beginning.startswith(b"RIFF"):
+        return 8 + int.from_bytes(beginning[4:8], "little")
+    if not beginning.startswith(_EBML):
+        return None
+    at, length = _ebml_length(beginning, len(_EBML))
+    segment = at + (length or 0)
+    if beginning[segment : segment + 4] != _SEGMENT:
+        return None
+    at, length = _ebml_length(beginning, segment + 4)
+    return None if length is None else at + length
+
+
+def _ebml_length(data: bytes, at: int) -> tuple[int, int | None]:
+    """Where an element's content begins, and its length; None where that is unknown. Source: RFC 8794, section 4."""
+    width = 9 - data[at].bit_length() if at < len(data) and data[at] else 8
+    value = int.from_bytes(data[at : at + width]) & ((1 << 7 * width) - 1)
+    return at + width, None if value == (1 << 7 * width) - 1 else value
 
 
 def _upright(frame: "VideoFrame", aspect: Fraction) -> ImageRgb:

@@ -20,7 +20,7 @@ from torch.nn import functional
 from prepose.camera.crop import corners_of_box
 from prepose.data.dataset import PoseDataset
 from prepose.data.store import open_store
-from prepose.errors import RecipeError
+from prepose.errors import RecipeError, TrainingDiverged
 from prepose.files import LOCK, locked
 from prepose.models.detector_maps import MULTIPLE, STRIDE
 from prepose.models.person_detector import (
@@ -123,6 +123,7 @@ def train_detector(  # noqa: PLR0913 - what it learns from, how, and where to
         DataError: a store, folder or weights file cannot be read, or another process writes to `out`.
         RecipeError: the ImageNet weights are not installed.
         TrainingStopped: it was stopped; the weights so far are saved.
+        TrainingDiverged: the loss is no longer finite; the weights saved before stay.
     """
     scenery = tuple(open_backgrounds(path) for path in backgrounds)
     stores = tuple(open_store(path, "train") for path in photographs)
@@ -192,6 +193,10 @@ def _learn(
         ]
         image = torch.from_numpy(np.stack([scene.image for scene in scenes]).transpose(0, 3, 1, 2))
         loss = detector_loss(net(image), targets_of(scenes))
+        if not loss.isfinite():
+            raise TrainingDiverged(
+                f"step {step + 1:,}: the loss is {float(loss.detach())}; use a lower --rate than {recipe.rate:g}"
+            )
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), _CLIP)

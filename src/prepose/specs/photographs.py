@@ -68,7 +68,7 @@ def photographs() -> Recipe:
     return Recipe(
         name="photographs",
         summary="Real 2D labels and 3D labels of synthetic people together, from an ImageNet backbone.",
-        # As many px as a person on LSP-Extended's photographs has: at 128 px more joints were missed (docs/networks.md).
+        # About as many px as the people of LSP-Extended have; at 128 px more joints were missed (docs/networks.md).
         model=LITE0.model_copy(update={"size": 192}),
         sources={"photos": PHOTOS, "wild": WILD, "everyday": EVERYDAY, "room": ROOM},
         stages=(mixed.model_copy(update={"losses": LOSSES | {"depth": 10.0}, "augmentation": TURNED}),),
