@@ -204,6 +204,7 @@ def energy_used(*, cuda: bool) -> Iterator[Energy]:
         except (OSError, ValueError):
             # A part of the sum would be a wrong sum.
             energy.source = energy.joules = None
+            return
         if energy.joules is not None:
             used = zip(now, last, counters, strict=True)
             energy.joules += sum(new - old if new >= old else new - old + largest for new, old, (_, largest) in used)
