@@ -127,6 +127,9 @@ def test_a_training_that_diverges_ends_and_writes_no_weights(tmp_path, backgroun
 def test_what_cannot_be_trained_is_said_before_anything_is_written(tmp_path, backgrounds):
     with pytest.raises(RecipeError, match="multiple of 32"):
         DetectorRecipe(size=100)
+    for rate in (float("nan"), float("inf"), -1.0):
+        with pytest.raises(RecipeError, match="rate must be from 0 to 1, found"):
+            DetectorRecipe(rate=rate)
     with pytest.raises(RecipeError, match="images must be at least 16"):
         DetectorRecipe(images=3)
     out = tmp_path / "out"

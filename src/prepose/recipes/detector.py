@@ -76,6 +76,8 @@ class DetectorRecipe:
                 raise RecipeError(f"{name} must be at least {least}, found {getattr(self, name)}")
         if self.size % MULTIPLE or self.size < 2 * MULTIPLE:
             raise RecipeError(f"size must be a multiple of {MULTIPLE} from {2 * MULTIPLE} on, found {self.size}")
+        if not 0 <= self.rate <= 1:
+            raise RecipeError(f"rate must be from 0 to 1, found {self.rate}")
 
 
 class DetectorTargets(NamedTuple):
