@@ -18,7 +18,7 @@ from prepose.errors import DataError
 from prepose.hub import repository
 from prepose.metrics import evaluation_tables
 from prepose.metrics.protocols import get_protocol
-from prepose.models import export, legacy
+from prepose.models import checkpoint, export
 from prepose.models.imported import read_imported
 from prepose.models.person_detector import build_detector, save_detector
 from prepose.models.weights_file import read_weights
@@ -74,7 +74,7 @@ def quick(inputs, monkeypatch):
     monkeypatch.setattr(calibrate, "_measured", lambda *_, **__: calibrate.fitted(found))
     monkeypatch.setattr(export, "_difference", lambda *_, **__: (0.0, 0.0))
     small = replace(read_imported(inputs / "other.pth"), weights=read_weights(inputs / "net.safetensors"))
-    monkeypatch.setattr(legacy, "read_imported", lambda *_, **__: small)
+    monkeypatch.setattr(checkpoint, "read_imported", lambda *_, **__: small)
     net = build_detector("random")
     monkeypatch.setattr(detector, "build_detector", lambda seed: net)
     monkeypatch.setattr(detector, "draw_cutouts", no_people)
