@@ -137,7 +137,7 @@ TRAINING_FLOPS: Mapping[str, float] = MappingProxyType(
         "pretrain-finetune": 1.7e13,
         "mixed": 1.7e13,
         "only-3d": 1.7e13,
-        "photographs": 3.2e14,
+        "photographs": 7.2e14,
         "photographs-synthetic": 4.4e13,
         "reference-pretrain-finetune": 2.7e17,
         "reference-3d-only": 1.1e17,
