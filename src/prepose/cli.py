@@ -53,7 +53,7 @@ def main() -> None:
     """Run the command line; what a user, his files or his machine cause ends in one line and exit code 2."""
     settle_process()
     _refuse_empty(sys.argv[1:])
-    interrupted: Callable[[], bool] = bool
+    interrupted: Callable[[], bool] = bool  # no, until signals are watched
     try:
         with terminated_as_if_interrupted() as interrupted:
             # Typer's own way with a mistyped option takes six lines.

@@ -297,7 +297,7 @@ def draw_sample(  # noqa: PLR0913 - what defines a sample
     model = draw_model(generator, world, person(world.name, numbers[int(visitor)]), clips)
     beside = None
     if world.company:
-        # Of a series of its own, so that the rest of a sample is what it was before there was company.
+        # Of a series of its own, so that who comes changes neither the person nor their pose and camera.
         other = np.random.default_rng([*key, 2, index // VISIT]).integers(len(numbers))
         beside = _company(np.random.default_rng([*key, 3, index]), world, model, numbers[int(other)], clips)
     sample = _photograph(generator, world, model, beside, size_px, backgrounds)
