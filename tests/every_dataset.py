@@ -1,4 +1,4 @@
-"""Every dataset in every layout and split, from its owners' files to scores.
+"""Every dataset in every layout and split, from its original files to scores.
 
 Each layout is written as a fake, added, looked at by the doctor, trained on for two steps and scored with a perfect and
 a shifted prediction. `test_every_dataset.py` does it in pytest; `python tests/every_dataset.py` prints the table.

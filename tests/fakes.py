@@ -1,4 +1,4 @@
-"""LSP and LSP-Extended in their owners' file format, and samples of any skeleton."""
+"""LSP and LSP-Extended in their authors' file format, and samples of any skeleton."""
 
 import struct
 from functools import partial

@@ -1,4 +1,4 @@
-"""MPI-INF-3DHP in its owners' layout: labels in MATLAB cells, calibrations as text, videos or frames, and the test set.
+"""MPI-INF-3DHP in its authors' layout: labels in MATLAB cells, calibrations as text, videos or frames, a test set.
 
 A studio of 14 cameras around people in made-up poses. Everything is a tenth of the real size, and the lenses with it.
 """
@@ -50,7 +50,7 @@ def fake_recording(generator: np.random.Generator, person: Proportions, *, frame
     cameras = []
     for _ in range(14):
         camera = fake_camera(generator, SIZE_WH)
-        off = np.array([[0, 0, 0.6], [0, 0, -0.4], [0, 0, 0]])  # the owners' axes do not pass through the middle
+        off = np.array([[0, 0, 0.6], [0, 0, -0.4], [0, 0, 0]])  # the authors' axes do not pass through the middle
         cameras.append(replace(camera, K=camera.K * [[1, 1, 1], [1, 0.99, 1], [1, 1, 1]] + off))
     world = np.stack([placed(generator, person) for _ in range(frames)])
     return FakeRecording(world, tuple(cameras))
@@ -135,7 +135,7 @@ def fake_training(
     cameras: tuple[int, ...] = FIELDS_CAMERAS,
     pictures: str = "both",
 ) -> dict[str, FakeRecording]:
-    """Training recordings; S6/Seq2's video 2 is too short, as the owners' is.
+    """Training recordings; S6/Seq2's video 2 is too short, as the authors' is.
 
     Args:
         root: Where `S1/Seq1/` and so on go.
@@ -174,7 +174,7 @@ class FakeTest:
 
 
 def fake_test_set(root: Path, generator: np.random.Generator, *, frames: int = 5) -> dict[str, FakeTest]:
-    """The test set; in frame 1 the owners mark the labels as invalid, and they are."""
+    """The test set; in frame 1 the authors mark the labels as invalid, and they are."""
     written = {}
     for name, size in TEST_SIZES.items():
         camera = fake_camera(generator, size)

@@ -1,4 +1,4 @@
-"""3DPW in its owners' layout: sequence pickles of Python 2, and pictures in a folder a sequence."""
+"""3DPW in its authors' layout: sequence pickles of Python 2, and pictures in a folder a sequence."""
 
 from dataclasses import dataclass, replace
 from functools import partial

@@ -1,4 +1,4 @@
-"""FLIC's re-packed HDF5 files and the owners' examples.mat."""
+"""FLIC's re-packed HDF5 files and the authors' examples.mat."""
 
 from functools import partial
 from pathlib import Path

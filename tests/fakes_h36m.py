@@ -141,7 +141,7 @@ def _angles_of(rotation: np.ndarray) -> np.ndarray:
 
 
 def of_32(joints: np.ndarray) -> np.ndarray:
-    """The owners' 32 joints: the 17 in their places, the others doubles of some of them."""
+    """The authors' 32 joints: the 17 in their places, the others doubles of some of them."""
     whole = joints[:, np.zeros(32, int)].copy()
     whole[:, list(OF_32)] = joints
     return whole
@@ -245,7 +245,7 @@ def write_recordings(
     unit: float = 1.0,
     whole: bool = False,
 ) -> None:
-    """Layout b; `unit` divides the 3D joints, `whole` writes the owners' 32 joints a row."""
+    """Layout b; `unit` divides the 3D joints, `whole` writes the authors' 32 joints a row."""
     for shot in lab.shots():
         joints, places = shot.joints_cam[:, order] / unit, shot.joints_img[:, order if order_2d is None else order_2d]
         count = len(joints)

@@ -23,9 +23,9 @@ def fake_mpii(
     """MPII: two people an image; one joint of every third person missing, the last person with three joints.
 
     Args:
-        root: Where `annot/` (or the owners' file) and `images/` go.
+        root: Where `annot/` (or the authors' file) and `images/` go.
         generator: Draws the people.
-        count: People; the last third is validation, or has img_train 0 in the owners' file beside two test images.
+        count: People; the last third is validation, or has img_train 0 in the authors' file beside two test images.
         layout: `json`, `h5` or `mat`.
         heads: Whether a `gt_valid.mat` is written.
 
@@ -54,7 +54,7 @@ def fake_mpii(
 
 
 def center_and_scale(joints_img: np.ndarray) -> tuple[list[float], float]:
-    """As the owners give them: px from 1, and the person's height over 200 px."""
+    """As the authors give them: px from 1, and the person's height over 200 px."""
     return [51.0, 51.0], 0.45
 
 
@@ -127,7 +127,7 @@ FAKES = {"mpii": fake_mpii}
 LAYOUTS = (
     Layout("mpii", "JSON", partial(fake_mpii, count=48), ("train", "validation", "all")),
     Layout("mpii", "HDF5", partial(fake_mpii, count=48, layout="h5"), ("train", "validation", "all")),
-    Layout("mpii", "owners' .mat", partial(fake_mpii, count=48, layout="mat"), ("all",)),
+    Layout("mpii", "authors' .mat", partial(fake_mpii, count=48, layout="mat"), ("all",)),
 )
 SMALL_FAKES = (
     SmallFake("mpii", "json", fake_mpii),

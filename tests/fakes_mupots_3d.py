@@ -1,4 +1,4 @@
-"""MuPoTS-3D in its owners' layout: two or three people before one camera a sequence, labels in MATLAB cells.
+"""MuPoTS-3D in its authors' layout: two or three people before one camera a sequence, labels in MATLAB cells.
 
 Everything is a tenth of the real size, and the lenses with it. As in the real files, the spine of the first person of
 TS1 lies in another place in 2D than in 3D.

@@ -1,4 +1,4 @@
-"""Occlusion-Person in its owners' layout: two pickles and pictures, in a folder or in the zip."""
+"""Occlusion-Person in its authors' layout: two pickles and pictures, in a folder or in the zip."""
 
 import pickle
 import zipfile

@@ -12,7 +12,7 @@ from prepose.errors import DataError
 
 
 @pytest.fixture(scope="module")
-def owners_files(tmp_path_factory):
+def original_files(tmp_path_factory):
     root = tmp_path_factory.mktemp("lspet")
     fake_lsp_extended(root, np.random.default_rng(0))
     return root
@@ -22,8 +22,8 @@ def run(*arguments):
     return CliRunner().invoke(data_app, [str(argument) for argument in arguments])
 
 
-def test_a_dataset_is_added_shown_and_checked(owners_files, tmp_path):
-    added = run("add", "lsp-extended", owners_files, "--out", tmp_path / "store")
+def test_a_dataset_is_added_shown_and_checked(original_files, tmp_path):
+    added = run("add", "lsp-extended", original_files, "--out", tmp_path / "store")
     assert added.exit_code == 0 and "samples in split train" in added.stdout
     shown = run("show", tmp_path / "store", "--out", tmp_path / "sheet.png", "--count", 4)
     assert shown.exit_code == 0 and (tmp_path / "sheet.png").stat().st_size > 1000
@@ -32,13 +32,13 @@ def test_a_dataset_is_added_shown_and_checked(owners_files, tmp_path):
     assert "train" in checked.stdout
 
 
-def test_person_chips_are_added_with_their_size_and_margin(owners_files, tmp_path):
+def test_person_chips_are_added_with_their_size_and_margin(original_files, tmp_path):
     out = tmp_path / "store"
-    added = run("add", "lsp-extended", owners_files, "--out", out, "--size", 48, "--margin", 1.5, "--workers", 1)
+    added = run("add", "lsp-extended", original_files, "--out", out, "--size", 48, "--margin", 1.5, "--workers", 1)
     assert added.exit_code == 0
     sheet = run("show", out, "--out", tmp_path / "sheet.png", "--count", 4)
     assert sheet.exit_code == 0
-    again = run("add", "lsp-extended", owners_files, "--out", out, "--size", 64, "--workers", 1)
+    again = run("add", "lsp-extended", original_files, "--out", out, "--size", 64, "--workers", 1)
     assert isinstance(again.exception, DataError) and '"size": 48' in str(again.exception)
 
 
@@ -51,8 +51,8 @@ def test_person_chips_are_added_with_their_size_and_margin(owners_files, tmp_pat
         (("--size", 64, "--margin", 0.5), "'--margin': Input should be greater than or equal to 1"),
     ],
 )
-def test_options_of_chips_that_make_no_sense_are_told(owners_files, tmp_path, options, line):
-    refused = run("add", "lsp-extended", owners_files, "--out", tmp_path / "store", *options)
+def test_options_of_chips_that_make_no_sense_are_told(original_files, tmp_path, options, line):
+    refused = run("add", "lsp-extended", original_files, "--out", tmp_path / "store", *options)
     assert refused.exit_code == 2 and line in " ".join(refused.output.replace("│", " ").split())
 
 

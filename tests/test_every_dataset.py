@@ -1,4 +1,4 @@
-"""From the owners' files to scores, for every dataset in every layout and split; `every_dataset.py` prints a table."""
+"""From the original files to scores, for every dataset in every layout and split; `every_dataset.py` prints a table."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ CASES = [pytest.param(each, id=str(each), marks=[pytest.mark.slow] * (each.datas
 
 
 @pytest.mark.parametrize("layout", CASES)
-def test_a_dataset_goes_from_its_owners_files_to_scores(layout, page, tmp_path):
+def test_a_dataset_goes_from_its_original_files_to_scores(layout, page, tmp_path):
     added = add(layout, tmp_path)
     check(added)
     trained = train(added, tmp_path / "run")

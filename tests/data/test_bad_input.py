@@ -157,7 +157,7 @@ def test_an_image_without_label_is_told(add, sound, tmp_path, fake):
     root = sound(fake).root
     pictures = sorted(path for path in root.rglob("*") if path.suffix in (".jpg", ".png"))
     if not pictures:
-        pytest.skip("its pictures are in an archive of the owners")
+        pytest.skip("its pictures are in an archive of the authors")
     numbered = re.fullmatch(r"(.*?)(\d+)", pictures[-1].stem)
     assert numbered
     extra = pictures[-1].with_name(f"{numbered[1]}{int(numbered[2]) + 7:0{len(numbered[2])}d}{pictures[-1].suffix}")

@@ -39,7 +39,7 @@ def test_every_entry_is_filled_in(entry):
     assert entry.layouts
     assert set(entry.expected) <= set(entry.splits)
     assert 1 <= entry.default_splits <= len(entry.splits)
-    assert entry.name in FAKES, "each dataset needs a fake in its owners' format"
+    assert entry.name in FAKES, "each dataset needs a fake in its authors' format"
 
 
 @pytest.mark.parametrize("name", DATASETS)

@@ -81,7 +81,7 @@ def test_the_list_ends_with_what_is_here_and_what_to_type(folder):
     assert "`prepose data add NAME ROOT --out STORE`" in text and "`prepose synthesize`" in text
 
 
-def test_a_folder_is_looked_into_for_stores_and_for_owners_files(folder):
+def test_a_folder_is_looked_into_for_stores_and_for_original_files(folder):
     text = shown("data", "down loads", folder=folder, width=40)
     # Where lines break depends on the length of this folder's path.
     words = " ".join(text.split())
@@ -117,8 +117,8 @@ def test_machines_get_the_same(folder):
     train, validation = sorted(stores["coco"]["splits"], key=lambda split: split["name"])
     assert (train["samples"], train["complete"], train["picture_wh"]) == (5, True, [[128, 96]])
     assert (validation["samples"], validation["total"], validation["complete"]) == (2, 1000, False)
-    assert plain["owners_files"] == []
-    (found,) = as_plain(list_data(("down loads",), folder))["owners_files"]
+    assert plain["original_files"] == []
+    (found,) = as_plain(list_data(("down loads",), folder))["original_files"]
     assert found["looks_like"] == "lsp-extended" and found["command"].startswith("prepose data add lsp-extended ")
 
 

@@ -77,16 +77,16 @@ def test_images_of_hdf5_may_be_listed_beside_it(tmp_path):
 
 def test_head_boxes_of_people_at_one_centre_are_given_to_none_of_them(tmp_path):
     fake_mpii(tmp_path, np.random.default_rng(2), layout="mat")
-    owners = read_official_labels(tmp_path / "mpii_human_pose_v1_u12_1.mat")
-    alone = replace(owners, center=owners.center + np.arange(len(owners.center))[:, None])
+    official = read_official_labels(tmp_path / "mpii_human_pose_v1_u12_1.mat")
+    alone = replace(official, center=official.center + np.arange(len(official.center))[:, None])
     path = tmp_path / "train.json"
     repacked = replace(alone, head_xyxy=np.full_like(alone.head_xyxy, np.nan), notes=())
     boxes, unclear = head_boxes_by_place(alone)
     assert (len(boxes), len(unclear)) == (len(alone.center), 0)
     # All of the fakes stand at one centre, two in an image: nobody could say whose head is whose.
-    joined = with_head_boxes(tmp_path, path, replace(repacked, center=owners.center))
+    joined = with_head_boxes(tmp_path, path, replace(repacked, center=official.center))
     assert np.isnan(joined.head_xyxy).all()
-    assert f"{len(owners.center)} people get no head box" in joined.notes[0]
+    assert f"{len(official.center)} people get no head box" in joined.notes[0]
     # A label without a centre is nobody's, not that of whoever has none either.
-    nowhere = replace(owners, center=np.full_like(owners.center, np.nan))
+    nowhere = replace(official, center=np.full_like(official.center, np.nan))
     assert head_boxes_by_place(nowhere) == ({}, frozenset())

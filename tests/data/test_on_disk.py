@@ -11,7 +11,7 @@ from fakes_3dhp import fake_test_set
 from fakes_h36m import draw_lab, write_challenge
 from prepose.body.skeletons import COCO_17
 from prepose.data.catalog import DATASETS
-from prepose.data.on_disk import OwnersFiles, find_owners_files, find_stores, usual_places
+from prepose.data.on_disk import OriginalFiles, find_original_files, find_stores, usual_places
 from prepose.data.store import StoreDescription, write_store
 
 ENTRIES = tuple(DATASETS.values())
@@ -105,29 +105,29 @@ def test_built_in_recipes_point_to_a_usual_place():
     assert {store.split("/")[0] for store in stores} == {"data"}
 
 
-def test_owners_files_are_recognised_in_a_folder_or_right_below_it(tmp_path, generator):
+def test_original_files_are_recognised_in_a_folder_or_right_below_it(tmp_path, generator):
     fake_lsp(tmp_path / "sports", generator, count=3)
     fake_lsp_extended(tmp_path / "more", generator, count=3)
     write(tmp_path / "street", generator)
-    found = find_owners_files([tmp_path], ENTRIES)
+    found = find_original_files([tmp_path], ENTRIES)
     assert [(one.folder.name, one.dataset) for one in found] == [("more", "lsp-extended"), ("sports", "lsp")]
-    (here,) = find_owners_files([tmp_path / "sports", tmp_path / "street"], ENTRIES)
-    assert here == OwnersFiles(tmp_path / "sports", "lsp", here.sign)
+    (here,) = find_original_files([tmp_path / "sports", tmp_path / "street"], ENTRIES)
+    assert here == OriginalFiles(tmp_path / "sports", "lsp", here.sign)
     assert here.sign.is_relative_to(tmp_path / "sports")
 
 
 def test_the_folder_that_can_be_added_is_named_not_one_above_or_below(tmp_path, generator):
     write_challenge(tmp_path / "downloads/h36m", draw_lab(generator, frames=1, subjects=(1, 9)))
     fake_test_set(tmp_path / "downloads/3dhp", generator, frames=3)
-    found = find_owners_files([tmp_path / "downloads"], ENTRIES)
+    found = find_original_files([tmp_path / "downloads"], ENTRIES)
     assert [(one.folder, one.dataset) for one in found if one.dataset == "h36m"] == [
         (tmp_path / "downloads/h36m", "h36m")
     ]
     # Two levels below there is no folder that was looked into: the place itself can be added as well.
-    assert [one.folder for one in find_owners_files([tmp_path / "downloads/3dhp"], ENTRIES)] == [
+    assert [one.folder for one in find_original_files([tmp_path / "downloads/3dhp"], ENTRIES)] == [
         tmp_path / "downloads/3dhp/mpi_inf_3dhp_test_set"
     ]
-    assert [one.dataset for one in find_owners_files([tmp_path / "downloads"], ENTRIES)] == ["h36m"]
+    assert [one.dataset for one in find_original_files([tmp_path / "downloads"], ENTRIES)] == ["h36m"]
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no named pipes")

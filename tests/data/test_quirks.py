@@ -50,11 +50,11 @@ QUIRKS = [
      r"3D joints are annot3, true to the camera in mm; univ_annot3, .* 0\.90 to 0\.90 times their size"),
     (mpi_labels.univ_scale_of, TEST_SET, ("--split", "test"), r"univ_annot3, .* 1\.05 to 1\.05 times their size"),
     (views.notes_of, STUDIO, ("--partial", "--split", "trainval"), r"1 video is too short .*S6/Seq2 camera 2"),
-    (views.notes_of, TEST_SET, ("--split", "test"), r"6 frames are not valid by the owners' valid_frame"),
+    (views.notes_of, TEST_SET, ("--split", "test"), r"6 frames are not valid by the authors' valid_frame"),
     (mupots_3d.forget_misplaced, BY_NAME["mupots-3d"], (),
      r"2 2D joints lie beside their projected 3D joint by more than 0\.5% of the image .*TS1 spine 2"),
     (mpi_labels.univ_scale_of, BY_NAME["mupots-3d"], (), r"univ_annot3, .* 0\.\d\d to 0\.\d\d times their size"),
-    (threedpw_sequence.frames_with_a_camera, STREET, (), r"1 frames of people have a camera that the owners mark as"),
+    (threedpw_sequence.frames_with_a_camera, STREET, (), r"1 frames of people have a camera that the authors mark as"),
     (length_unit.length_unit, STREET, (), r"3D joints are in m, told from the length of legs"),
 ]  # fmt: skip
 IDS = [f"{fake}-{function.__name__}-{number}" for number, (function, fake, *_) in enumerate(QUIRKS)]

@@ -57,7 +57,7 @@ def test_pixel_errors_are_distances(skeleton):
 
 
 COUNT = 40
-# Of the owners' list, twice the spread of annotators in parts of the square root of the area: nose and left hip.
+# Of the authors' list, twice the spread of annotators in parts of the square root of the area: nose and left hip.
 NOSE, HIP = 2 * 0.026, 2 * 0.107
 
 

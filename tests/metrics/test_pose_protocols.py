@@ -10,9 +10,9 @@ BY_NAME = {row.name: row for row in POSE}
 @pytest.mark.parametrize("row", POSE, ids=lambda row: row.name)
 def test_the_truth_is_scored_where_it_is_exact(row):
     """Each row compares in the skeleton of its dataset's own labels."""
-    owners = {"h36m": "h36m-17", "mpi-inf-3dhp": "mpi-inf-3dhp-17", "3dpw": "smpl-24", "lab": "mpii-16"}
-    owners |= {"occlusion-person": "occlusion-person-15", "mupots-3d": "mpi-inf-3dhp-17"}
-    assert row.skeleton == owners[row.datasets[0]]
+    authors = {"h36m": "h36m-17", "mpi-inf-3dhp": "mpi-inf-3dhp-17", "3dpw": "smpl-24", "lab": "mpii-16"}
+    authors |= {"occlusion-person": "occlusion-person-15", "mupots-3d": "mpi-inf-3dhp-17"}
+    assert row.skeleton == authors[row.datasets[0]]
 
 
 def test_the_numbers_of_joints_are_the_published_ones():

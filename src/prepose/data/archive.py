@@ -158,7 +158,7 @@ def _checked_members(path: Path, file: zipfile.ZipFile) -> dict[str, zipfile.Zip
         if member.filename in members:
             trouble = "is there twice"
         if trouble:
-            raise DataError(f"{path}: {printable(member.filename)!r} {trouble}; refused, get it from its owners")
+            raise DataError(f"{path}: {printable(member.filename)!r} {trouble}; refused, get it from its authors")
         if not member.is_dir():
             members[member.filename] = member
     packed = sum(member.compress_size for member in members.values())

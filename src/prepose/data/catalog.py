@@ -98,7 +98,7 @@ def add_dataset(  # noqa: PLR0913 - the options of one command
 
     Args:
         name: The dataset's name in the catalogue.
-        root: The folder into which the owner's files were unpacked.
+        root: The folder into which the original files were unpacked.
         out: The store to write.
         splits: The splits to add; none for the usual ones.
         partial: Whether labels without image and images without label are left out, and counted, instead of refused;

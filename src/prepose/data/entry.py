@@ -34,7 +34,7 @@ class FoundDataset:
         samples: `samples(first, last)` yields samples first .. last - 1, their images by absolute path where they are
             plain files, else as bytes. It can begin anywhere, so that an interrupted store goes on where it was and
             several processes can share the work; it must therefore be picklable.
-        notes: What a user should be told, with counts: what was left out, mended or is not as the owners say.
+        notes: What a user should be told, with counts: what was left out or corrected, or is not as the authors say.
         facts: How the split was drawn and read, to be kept in the store as JSON.
     """
 
@@ -64,7 +64,7 @@ def box_of_joints(joints_img: Float[np.ndarray, "J 2"], margin: float = BODY_MAR
 
 @runtime_checkable
 class Adapter(Protocol):
-    """Finds one split of a dataset in its owner's layout."""
+    """Finds one split of a dataset in its authors' layout."""
 
     def __call__(self, root: Path, split: str, *, partial: bool) -> FoundDataset:
         """Look at the files below `root`; `partial` leaves out what has no partner instead of refusing it."""
@@ -81,10 +81,10 @@ class CatalogEntry:
         about: What it is, in a sentence.
         has_3d: Whether its labels are 3D.
         skeleton: The skeleton of its labels; None where each user's labels bring their own.
-        licence: On which terms its owners give it.
+        licence: On which terms its authors give it.
         citation: What to cite.
-        home: Where its owners give it.
-        size: How large it is, as its owners or the named source say.
+        home: Where its authors give it.
+        size: How large it is, as its authors or the named source say.
         layouts: The layouts that are read, one line each.
         tree: The folder that is expected, drawn as lines; of several layouts the most usual.
         expected: Samples of each split when it is complete.

@@ -355,7 +355,7 @@ def _guarded(path: Path, kind: str, read: Callable[[], T]) -> T:
     except DataError:
         raise
     except ExcessError as error:
-        raise DataError(f"{path}: {error}; refused, get it from its owners") from error
+        raise DataError(f"{path}: {error}; refused, get it from its authors") from error
     # On damaged bytes scipy and h5py raise whatever the parser happened to stumble over.
     except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -415,4 +415,4 @@ def _refuse_outside(path: Path, name: str, item: h5py.Dataset) -> None:
 
 
 def _refusal(path: Path, what: str) -> DataError:
-    return DataError(f"{path}: {what}; refused, get it from its owners")
+    return DataError(f"{path}: {what}; refused, get it from its authors")

@@ -1,4 +1,4 @@
-"""People labelled in photographs, as columns: what an adapter of a 2D dataset makes of its owner's files."""
+"""People labelled in photographs, as columns: what an adapter of a 2D dataset makes of its original files."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -28,7 +28,7 @@ class LabelledPeople:
         states: A `JointState` for each joint.
         images: Each person's image, as a path from the folder of images.
         sources: Where each label comes from, readable by a person.
-        boxes_xywh: The owner's boxes, px, grown where a labelled joint lies outside; NaN for a box about the joints.
+        boxes_xywh: The authors' boxes, px, grown where a labelled joint lies outside; NaN for a box about the joints.
         head_boxes_xywh: Boxes of heads, px; NaN where there are none.
         details: Further facts about each person, as JSON.
         sizes_wh: Width and height of each person's image as the labels give them, px; NaN where they do not.

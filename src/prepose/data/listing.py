@@ -12,10 +12,10 @@ from rich.padding import Padding
 from prepose.data.catalog import DATASETS, get_dataset
 from prepose.data.entry import CatalogEntry
 from prepose.data.on_disk import (
-    OwnersFiles,
+    OriginalFiles,
     SplitOnDisk,
     StoreOnDisk,
-    find_owners_files,
+    find_original_files,
     find_stores,
     usual_places,
 )
@@ -29,16 +29,16 @@ class Listing:
     Attributes:
         entries: Datasets.
         in_full: Whether those were asked for by name, and are shown with all that is known.
-        places: Where stores and owners' files were looked for.
+        places: Where stores and original files were looked for.
         stores: Stores found there.
-        owners_files: Folders there that look like a dataset.
+        original_files: Folders there that look like a dataset.
     """
 
     entries: tuple[CatalogEntry, ...]
     in_full: bool
     places: tuple[Path, ...]
     stores: tuple[StoreOnDisk, ...]
-    owners_files: tuple[OwnersFiles, ...]
+    original_files: tuple[OriginalFiles, ...]
 
 
 def list_data(asked: Sequence[str], folder: Path) -> Listing:
@@ -60,8 +60,8 @@ def list_data(asked: Sequence[str], folder: Path) -> Listing:
     if not asked:
         places = usual_places(folder)
     entries = tuple(DATASETS.values() if not asked else (DATASETS[name] for name in names))
-    owners = find_owners_files(places, tuple(DATASETS.values())) if asked else ()
-    return Listing(entries, bool(names), places, find_stores(places), owners)
+    originals = find_original_files(places, tuple(DATASETS.values())) if asked else ()
+    return Listing(entries, bool(names), places, find_stores(places), originals)
 
 
 def as_plain(listing: Listing) -> dict[str, Any]:
@@ -70,14 +70,14 @@ def as_plain(listing: Listing) -> dict[str, Any]:
         "datasets": [_plain_entry(entry) for entry in listing.entries],
         "places": [str(place) for place in listing.places],
         "stores": [_plain_store(store) for store in listing.stores],
-        "owners_files": [
+        "original_files": [
             {
                 "folder": str(one.folder),
                 "looks_like": one.dataset,
                 "sign": str(one.sign),
                 "command": _command(one),
             }
-            for one in listing.owners_files
+            for one in listing.original_files
         ],
     }
 
@@ -109,7 +109,7 @@ def _neither(word: str) -> None:
 
 def _print_disk(listing: Listing, console: Console) -> None:
     where = ", ".join(f"{place}" for place in listing.places)
-    if not listing.stores and not listing.owners_files:
+    if not listing.stores and not listing.original_files:
         console.print(f"[bold]On this disk[/bold]  nothing found in {where or 'data/ or quickstart/'}", highlight=False)
         return
     console.print(f"[bold]On this disk[/bold]  in {where}", highlight=False)
@@ -118,7 +118,7 @@ def _print_disk(listing: Listing, console: Console) -> None:
         _indented(console, f"{store.folder}: {name}, {disk_size(store.disk_bytes)}")
         for line in [store.trouble] if store.trouble else [_split_line(split) for split in store.splits]:
             _indented(console, line, 8)
-    for one in listing.owners_files:
+    for one in listing.original_files:
         _indented(console, f"{one.folder}: looks like {one.dataset} (by {one.sign.relative_to(one.folder)})")
         _whole(console, _command(one), 8)
 
@@ -159,7 +159,7 @@ def _full_lines(entry: CatalogEntry) -> list[str]:
         f"cite: {entry.citation}",
         f"joints: {joints}",
         splits,
-        f"expected: {counts or 'the owners state no number of samples; what is there is counted when it is added'}",
+        f"expected: {counts or 'the authors state no number of samples; what is there is counted when it is added'}",
     ]
 
 
@@ -189,7 +189,7 @@ def disk_size(count: int) -> str:
     return f"{size:.3g} {unit}"
 
 
-def _command(one: OwnersFiles) -> str:
+def _command(one: OriginalFiles) -> str:
     return f"prepose data add {one.dataset} {shlex.quote(str(one.folder))} --out data/{one.dataset}"
 
 

@@ -2,10 +2,10 @@
 
 | | `annot/train.json`, `valid.json` | `annot/train.h5`, `valid.h5` | `mpii_human_pose_v1_u12_1.mat` |
 |---|---|---|---|
-| who | re-packed with the usual validation part | re-packed, likewise | the owners |
+| who | re-packed with the usual validation part | re-packed, likewise | the authors |
 | flag of a joint | labelled | labelled *and* visible | visible, where it is given at all |
 | missing joint | (-1, -1) | (0, 0) or (-1, -1) | left out |
-| centre and scale | as the owners give them | shifted by 15 scale, enlarged by 1.25 | the owners' |
+| centre and scale | as the authors give them | shifted by 15 scale, enlarged by 1.25 | the authors' |
 | places | as clicked | cut down to whole pixels | as clicked |
 | head boxes | in `gt_valid.mat` beside it, or in the .mat | likewise | inside |
 
@@ -58,7 +58,7 @@ class MpiiLabels:
 
 
 def find_labels(root: Path) -> tuple[str, Path]:
-    """Which layout there is, and the folder of its labels (or the owners' file)."""
+    """Which layout there is, and the folder of its labels (or the authors' file)."""
     folders = (root / "annot", root)
     for kind in ("json", "h5"):
         for folder in folders:
@@ -71,7 +71,7 @@ def find_labels(root: Path) -> tuple[str, Path]:
 
 
 def official_file(root: Path) -> Path | None:
-    """The owners' own label file, where it is there."""
+    """The authors' own label file, where it is there."""
     folders = (root, root / "annot", root / "mpii_human_pose_v1_u12_2", root / "mpii_human_pose_v1_u12_1")
     return next((folder / OFFICIAL for folder in folders if (folder / OFFICIAL).is_file()), None)
 
@@ -155,7 +155,7 @@ def read_hdf5_labels(path: Path) -> MpiiLabels:
 
 
 def read_official_labels(path: Path) -> MpiiLabels:
-    """The owners' form: the struct RELEASE, of whose images those with img_train 1 are labelled.
+    """The authors' form: the struct RELEASE, of whose images those with img_train 1 are labelled.
 
     Raises:
         DataError: the file is truncated, foreign, or a record is not what it should be.
@@ -204,7 +204,7 @@ def _points(person: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def with_head_boxes(root: Path, path: Path, labels: MpiiLabels) -> MpiiLabels:
-    """Labels with the head boxes of `gt_valid.mat` (same order), else of the owners' file (same image and centre)."""
+    """Labels with the head boxes of `gt_valid.mat` (same order), else of the authors' file (same image and centre)."""
     truth, official = path.with_name("gt_valid.mat"), official_file(root)
     if path.stem == "valid" and truth.is_file():
         return replace(labels, head_xyxy=_truth_head_boxes(truth, labels))
@@ -228,11 +228,11 @@ def with_head_boxes(root: Path, path: Path, labels: MpiiLabels) -> MpiiLabels:
 Place = tuple[str, float, float]
 
 
-def head_boxes_by_place(owners: MpiiLabels) -> tuple[dict[Place, np.ndarray], frozenset[Place]]:
+def head_boxes_by_place(official: MpiiLabels) -> tuple[dict[Place, np.ndarray], frozenset[Place]]:
     """Head boxes by image and centre, and the places where people with different head boxes stand."""
     boxes: dict[Place, np.ndarray] = {}
     unclear = set()
-    for place, box in zip(_places(owners), owners.head_xyxy, strict=True):
+    for place, box in zip(_places(official), official.head_xyxy, strict=True):
         if place is not None and not np.array_equal(boxes.setdefault(place, box), box, equal_nan=True):
             unclear.add(place)
     return {place: box for place, box in boxes.items() if place not in unclear}, frozenset(unclear)
@@ -267,6 +267,6 @@ def forget_missing(joints: Float[np.ndarray, "N J 2"], labelled: Bool[np.ndarray
 def undo_loaders_shift(
     center: Float[np.ndarray, "N 2"], scale: Float[np.ndarray, "N"]
 ) -> tuple[Float[np.ndarray, "N 2"], Float[np.ndarray, "N"]]:
-    """The owners' centre and scale from those of the HDF5 layout, which has shift and margin applied to all records."""
+    """The authors' centre and scale from those of the HDF5 layout, which has shift and margin applied to all."""
     own = scale / LOADERS_MARGIN
     return center - np.array([0.0, LOADERS_SHIFT]) * own[:, None], own

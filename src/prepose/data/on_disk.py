@@ -1,4 +1,4 @@
-"""What is on this disk: stores, and folders of owners' files that could become one. Nothing of a picture is decoded."""
+"""What is on this disk: stores, and folders of original files that could become one. No image is decoded."""
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -70,7 +70,7 @@ class StoreOnDisk:
 
 
 @dataclass(frozen=True)
-class OwnersFiles:
+class OriginalFiles:
     """A folder that looks like a dataset, and the file by which it does."""
 
     folder: Path
@@ -99,22 +99,22 @@ def find_stores(places: Iterable[Path]) -> tuple[StoreOnDisk, ...]:
     return tuple(found.values())
 
 
-def find_owners_files(places: Iterable[Path], entries: Sequence[CatalogEntry]) -> tuple[OwnersFiles, ...]:
+def find_original_files(places: Iterable[Path], entries: Sequence[CatalogEntry]) -> tuple[OriginalFiles, ...]:
     """Datasets that lie in the places or in the folders right below them; else those that a place seems to hold."""
-    found: list[OwnersFiles] = []
+    found: list[OriginalFiles] = []
     for place in places:
-        here = _owners_files(place, lies_in(place, entries))
+        here = _original_files(place, lies_in(place, entries))
         folders = [folder for folder in _folders_below(place, 1) if folder != place]
-        below = [one for folder in folders for one in _owners_files(folder, lies_in(folder, entries))]
+        below = [one for folder in folders for one in _original_files(folder, lies_in(folder, entries))]
         known = {one.dataset for one in here}
         below = [one for one in below if one.dataset not in known]
-        found += [*here, *below] or _owners_files(place, looks_like(place, entries))
+        found += [*here, *below] or _original_files(place, looks_like(place, entries))
     return tuple(dict.fromkeys(found))
 
 
-def _owners_files(folder: Path, signs: Mapping[str, Path]) -> list[OwnersFiles]:
+def _original_files(folder: Path, signs: Mapping[str, Path]) -> list[OriginalFiles]:
     is_store = (folder / "store.json").is_file()
-    return [] if is_store else [OwnersFiles(folder, name, sign) for name, sign in signs.items()]
+    return [] if is_store else [OriginalFiles(folder, name, sign) for name, sign in signs.items()]
 
 
 def _folders_below(place: Path, depth: int) -> Iterator[Path]:

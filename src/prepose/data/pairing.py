@@ -194,7 +194,7 @@ def check_labelled_once(names: Sequence[str], where: object) -> None:
     if again:
         raise DataError(
             f"{where}: {len(again)} images have two labels or more ({first(again)}), and one is expected; the labels "
-            f"were put together twice, or are of other images: take the owners' files"
+            f"were put together twice, or are of other images: take the original files"
         )
 
 

@@ -150,7 +150,7 @@ def _check_boxes(sample: PoseSample, where: str) -> None:
         raise DataError(
             f"{where}: the box must be finite with positive sides, found {np.asarray(sample.box_xywh).tolist()}"
         )
-    # Some owners give head boxes without a side, which PCKh cannot use, but nothing else is wrong with them.
+    # Some authors give head boxes without a side, which PCKh cannot use, but nothing else is wrong with them.
     if head.shape != (4,) or np.isinf(head).any():
         raise DataError(
             f"{where}: the head box must be finite, or NaN, found {np.asarray(sample.head_box_xywh).tolist()}"

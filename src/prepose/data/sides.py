@@ -143,7 +143,7 @@ def sides_note(joints_cam: Float[np.ndarray, "N J 3"], skeleton: Skeleton, where
     if swapped:
         raise DataError(
             f"{where}: left and right {' and '.join(swapped)} are exchanged (agreement with the facing direction "
-            f"{check.legs:+.2f} and {check.arms:+.2f}, expected near +1); these files are not the owners' release"
+            f"{check.legs:+.2f} and {check.arms:+.2f}, expected near +1); these files are not the authors' release"
         )
     agreement = f"legs {check.legs:+.2f}, arms {check.arms:+.2f}"
     return f"left and right agree with the facing direction of {check.poses:,} poses ({agreement}; exchanged were -1)"

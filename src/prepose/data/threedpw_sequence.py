@@ -66,7 +66,7 @@ class SequenceFile:
         sequence: Its name.
         images: How many images it labels, those left out included.
         actors: Its people.
-        invalid: Frames of people left out, as the owners say that the camera is not aligned there.
+        invalid: Frames of people left out, as the authors say that the camera is not aligned there.
         broken: Frames of people left out, as the camera is no rigid motion there.
         without_pose: Frames of people left out, as joints are NaN or infinite there.
         resampled: People whose joints were at 60 Hz.
@@ -128,7 +128,7 @@ def read_sequence(path: Path) -> SequenceFile:
 
 
 def frames_with_a_camera(valid: Bool[np.ndarray, "N"], poses: Float[np.ndarray, "N 4 4"]) -> Bool[np.ndarray, "N"]:
-    """Frames whose camera the owners mark as valid (campose_valid) and whose pose is a rigid motion.
+    """Frames whose camera the authors mark as valid (campose_valid) and whose pose is a rigid motion.
 
     Where it is not valid, the phone's pose was not aligned with the person, and joints land anywhere in the image.
     """
@@ -140,7 +140,7 @@ def joints_at_images(
 ) -> tuple[Float[np.ndarray, "N 24 3"], bool]:
     """A person's joints at the images, and whether they had to be taken out of the 60 Hz recording.
 
-    The owners keep a row an image. Some copies keep the recording's own 60 Hz rows; `img_frame_ids` then says which
+    The authors keep a row an image. Some copies keep the recording's own 60 Hz rows; `img_frame_ids` then says which
     ones the images fall on.
 
     Raises:
@@ -170,7 +170,7 @@ def _joints_of(
 
 
 def _validity(path: Path, value: Any, people: int, frames: int) -> Bool[np.ndarray, "A N"]:
-    """A row a person, whether the owners keep one for each or one for all."""
+    """A row a person, whether the authors keep one for each or one for all."""
     rows = list(value) if isinstance(value, (list, tuple)) or getattr(value, "ndim", 0) == 2 else [value] * people
     if len(rows) != people:
         raise DataError(f"{path}: has {people} people but {len(rows)} rows of campose_valid")

@@ -52,7 +52,7 @@ def read_pickle(path: Path) -> Any:
         return value
     except Refusal as refusal:
         raise DataError(
-            f"{path}: {refusal}; it was not read, and nothing in it was run: get the file from its owners"
+            f"{path}: {refusal}; it was not read, and nothing in it was run: get the file from its authors"
         ) from refusal
     # What a damaged program does to a stack machine is anybody's guess.
     except Exception as error:

@@ -61,8 +61,8 @@ def test_flic_full_gives_the_true_pixels(tmp_path, generator):
     assert (train.total, test.total, everything.total) == (28, 10, 40)
     np.testing.assert_allclose(np.concatenate([joints_of(train), joints_of(test)]), true_img, atol=1e-9)
     assert train.skeleton == FLIC_29
-    assert "14 of 28 examples were not checked by the owners (isunchecked)" in train.notes
-    assert "2 examples that the owners call bad are left out (isbad); the split all has them" in train.notes
+    assert "14 of 28 examples were not checked by the authors (isunchecked)" in train.notes
+    assert "2 examples that the authors call bad are left out (isbad); the split all has them" in train.notes
     assert f"0 training frames lie within {SCENE_FRAMES} frames of a test frame of their film" in train.notes
 
 

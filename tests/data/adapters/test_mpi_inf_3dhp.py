@@ -145,7 +145,7 @@ def test_only_valid_frames_of_the_test_set_come(test_set):
     assert [sample.action for sample in samples[:4]] == [
         "standing/walking", "sitting", "reaching/crouching", "on the floor"
     ]  # fmt: skip
-    assert found.notes[0] == "6 frames are not valid by the owners' valid_frame, and are left out"
+    assert found.notes[0] == "6 frames are not valid by the authors' valid_frame, and are left out"
 
 
 def test_the_folder_may_be_the_one_above(person, test_set, tmp_path):
@@ -408,7 +408,7 @@ def test_metres_are_refused(copy):
             row[0] = row[0] / 1000
 
     relabel(copy, shrink)
-    with pytest.raises(DataError, match=r"S8/Seq1: 3D joints are in m \(.*and the owners' are in mm"):
+    with pytest.raises(DataError, match=r"S8/Seq1: 3D joints are in m \(.*and the authors' are in mm"):
         mpi_inf_3dhp(copy, "validation", partial=True)
 
 
@@ -460,7 +460,7 @@ def test_truncated_labels_are_refused(copy, share):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda content: content.pop("annot3"), "has no cells annot3; is it the owners'"),
+        (lambda content: content.pop("annot3"), "has no cells annot3; is it the authors'"),
         (lambda content: content.update(annot2=content["annot2"][:5]), "has labels of 14 cameras"),
         (lambda content: content.update(frames=content["frames"][:9]), "frames has 9 numbers from 0 on for 21 rows"),
         (lambda content: content.update(frames=content["frames"] + 7), "frames has 21 numbers from 7 on"),

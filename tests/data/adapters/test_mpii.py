@@ -71,7 +71,7 @@ def test_splits_are_those_of_the_files(tmp_path, generator, layout):
 def test_the_owners_file_has_no_validation_part(tmp_path, generator):
     fake_mpii(tmp_path, generator, layout="mat")
     assert mpii_splits(tmp_path) == ("all",)
-    with pytest.raises(DataError, match=r"the owners give no validation split; put the re-packed train\.json"):
+    with pytest.raises(DataError, match=r"the authors give no validation split; put the re-packed train\.json"):
         mpii(tmp_path, "validation", partial=False)
     notes = mpii(tmp_path, "all", partial=False).notes
     assert "mpii_human_pose_v1_u12_1.mat: 1 of 13 people of training images have no joints and are left out" in notes
@@ -89,7 +89,7 @@ def test_boxes_contain_every_joint_and_few_joints_keep_the_scale(tmp_path, gener
     center, scale = center_and_scale(samples[-1].joints_img)
     assert (~np.isnan(samples[-1].joints_img[:, 0])).sum() == 3 < FEW_JOINTS
     box = scale_boxes(np.array([center]) - 1, np.array([scale]))[0]
-    # The last person shows a leg alone; the owners' scale says how tall they are.
+    # The last person shows a leg alone; the authors' scale says how tall they are.
     assert samples[-1].box_xywh[2:] == pytest.approx(box[2:], rel=0.15)
     assert (samples[-1].box_xywh[2:] > box[2:] - 1e-6).all()
     assert any(

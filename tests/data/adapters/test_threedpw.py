@@ -66,7 +66,7 @@ def test_every_person_of_every_frame_with_a_valid_camera_comes(dataset):
 def test_what_was_left_out_and_checked_is_said(dataset):
     found = threedpw(dataset[0], "train", partial=False)
     assert found.notes[0] == "3D joints are in m, told from the length of legs"
-    assert found.notes[1].startswith("1 frames of people have a camera that the owners mark as invalid")
+    assert found.notes[1].startswith("1 frames of people have a camera that the authors mark as invalid")
     assert found.notes[2].startswith("2D joints are not labelled")
     assert found.notes[3].startswith("left and right agree with the facing direction of ")
     assert found.notes[4].startswith(f"projected joints lie 0.0 px (median) from {23 * 12 - 1} detected ones, ")

@@ -93,7 +93,7 @@ def test_a_table_without_misplaced_recordings_says_nothing_of_them():
 def test_17_joints_are_found_among_more(count):
     joints = np.arange(count, dtype=float)[None, :, None].repeat(3, axis=2)
     taken = h36m_17(joints, Path("file"))[0, :, 0].astype(int).tolist()
-    # Of the owners' 32: right leg from 1, left leg from 6, spine to head from 12, left arm from 17, right from 25.
+    # Of the authors' 32: right leg from 1, left leg from 6, spine to head from 12, left arm from 17, right from 25.
     of_32 = [0, 1, 2, 3, 6, 7, 8, 12, 13, 14, 15, 17, 18, 19, 25, 26, 27]
     assert taken == (of_32 if count == 32 else list(range(17)))
 

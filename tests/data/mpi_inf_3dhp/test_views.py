@@ -77,7 +77,7 @@ def test_broken_joints_go_with_partial_alone(view):
 
 @pytest.mark.parametrize(("unit", "scale"), [("m", 1e-3), ("cm", 0.1)])
 def test_another_unit_is_refused(view, unit, scale):
-    with pytest.raises(DataError, match=rf"S1/Seq1: 3D joints are in {unit} .*owners' are in mm"):
+    with pytest.raises(DataError, match=rf"S1/Seq1: 3D joints are in {unit} .*authors' are in mm"):
         checked((replace(view, joints_cam=view.joints_cam * scale),), SKELETON, Path("S1/Seq1"), partial=True)
 
 

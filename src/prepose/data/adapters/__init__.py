@@ -1,1 +1,1 @@
-"""One file a dataset: a function from the owner's files to samples. Adapters do not know each other."""
+"""One file a dataset: a function from the original files to samples. Adapters do not know each other."""

@@ -3,7 +3,7 @@
 FLIC comes re-packed as `annot/train.h5` and `valid.h5` (11 joints), in two flavours: the plain files call left what a
 viewer would if the person faced them (observer-centric); `train_personcentric.h5` and `valid_personcentric.h5` mean the
 person's own left. In the plain files whoever is seen from behind is mirrored; people whose sides are in doubt are
-marked, and left out of training. FLIC-Full is the owners' `examples.mat`: 29 places, most of the legs NaN.
+marked, and left out of training. FLIC-Full is the authors' `examples.mat`: 29 places, most of the legs NaN.
 
 Source: Sapp and Taskar, "MODEC: multimodal decomposable models for human pose estimation", CVPR 2013.
 """
@@ -90,10 +90,10 @@ def flic_full(root: Path, split: str, *, partial: bool) -> FoundDataset:
     people, marked = mark_sides(_read_examples(path, examples).take(chosen), FLIC_29)
     people, marked = keep_or_drop_doubtful_sides(people, marked, split)
     bad, unchecked = int((flags["isbad"] & ~flags["istest"]).sum()), int((flags["isunchecked"] & chosen).sum())
-    notes = [f"{unchecked} of {int(chosen.sum())} examples were not checked by the owners (isunchecked)"]
+    notes = [f"{unchecked} of {int(chosen.sum())} examples were not checked by the authors (isunchecked)"]
     if split == "train":
         near = near_test_frames(examples, flags["istest"]) & chosen
-        notes.append(f"{bad} examples that the owners call bad are left out (isbad); the split all has them")
+        notes.append(f"{bad} examples that the authors call bad are left out (isbad); the split all has them")
         notes.append(
             f"{int(near.sum())} training frames lie within {SCENE_FRAMES} frames of a test frame of their film"
         )

@@ -1,9 +1,9 @@
 """Human3.6M in any of its five public layouts, which are told apart by their files.
 
-The owners give videos and MATLAB or CDF files to registered researchers; what people have on disk is one of five
+The authors give videos and MATLAB or CDF files to registered researchers; what people have on disk is one of five
 re-packed forms. They differ in unit, frame, joint order and in what is left of the cameras, so nothing of that is
 trusted: unit, sides, order of the 2D joints and camera poses are found out from the numbers (`data.h36m`), and what was
-found is told. Whether the owners' pixels start at 0 or 1 nobody has said; they are taken as they are.
+found is told. Whether the authors' pixels start at 0 or 1 nobody has said; they are taken as they are.
 
 Splits: `train` S1, S5, S6, S7 and `validation` S8, a person that no training of `train` has seen, to choose by;
 `trainval` the field's five training subjects, for the last run after every choice; `test` S9, S11, every 64th frame.
@@ -235,7 +235,7 @@ ENTRY = CatalogEntry(
     about="3.6 million frames of 11 actors in a lab, four cameras, joints by marker-based motion capture",
     has_3d=True,
     skeleton=H36M_17,
-    licence="academic use, after registration with the owners; may not be passed on",
+    licence="academic use, after registration with the authors; may not be passed on",
     citation="Ionescu et al., Human3.6M: Large scale datasets and predictive methods for 3D human sensing in natural "
     "environments, PAMI 2014",
     home="https://vision.imar.ro/human3.6m",
@@ -252,7 +252,7 @@ ENTRY = CatalogEntry(
         "├── s_01_act_02_subact_01_ca_01/matlab_meta.mat",
         "├── s_01_act_02_subact_01_ca_01/s_01_act_02_subact_01_ca_01_000001.jpg ...",
         "├── ... s_11_act_16_subact_02_ca_04/",
-        "└── metadata.xml (the owners', where you have it)",
+        "└── metadata.xml (the authors', where you have it)",
     ),
     expected=MappingProxyType({}),
     splits=tuple(SPLITS),

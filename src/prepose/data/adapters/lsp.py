@@ -77,7 +77,7 @@ def lsp(root: Path, split: str, *, partial: bool) -> FoundDataset:
     )
     labels = _Labels(matlab_pixels(xy), states, names, notes)
     first = np.arange(len(xy)) < LSP_TRAIN_IMAGES
-    rule = "images 1 to 1000 are train, the others test (the owners' split)"
+    rule = "images 1 to 1000 are train, the others test (the authors' split)"
     return _found(root, labels, first if split == "train" else ~first, partial=partial, rule=rule)
 
 

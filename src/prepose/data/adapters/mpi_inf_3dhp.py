@@ -1,7 +1,7 @@
 """MPI-INF-3DHP: people before a green screen and 14 cameras, and a test set in studio, room and garden.
 
 Its joints come from a markerless commercial tracker, in two sets: 28 for training, 17 of them for the test set. One
-skeleton serves all splits: the 17. Two splits keep all 28. Pixels are taken as the owners give them: whether theirs
+skeleton serves all splits: the 17. Two splits keep all 28. Pixels are taken as the authors give them: whether theirs
 count from 0 or 1 nobody has said, but 2D joints, 3D joints and intrinsics agree to a hundredth of a pixel.
 
 Splits: `train` S1 to S7 and `validation` S8, a person that no training of `train` has seen, to choose by; `trainval`
@@ -140,7 +140,7 @@ def _lacking(base: Path, names: Sequence[str], labels: str, *, partial: bool) ->
 
 def _rule(part: Part | None) -> str:
     if part is None:
-        return "frames of TS1 to TS6 that the owners call valid"
+        return "frames of TS1 to TS6 that the authors call valid"
     people, cameras = (", ".join(map(str, numbers)) for numbers in (part.subjects, part.wanted.cameras))
     return f"subjects {people}; cameras {cameras}; every {part.wanted.every}th frame"
 

@@ -53,7 +53,7 @@ def mpii(root: Path, split: str, *, partial: bool) -> FoundDataset:
     if layout == "mat":
         if split != "all":
             raise DataError(
-                f"{path}: the owners give no {split} split; put the re-packed train.json and valid.json into annot/, "
+                f"{path}: the authors give no {split} split; put the re-packed train.json and valid.json into annot/, "
                 "or add --split all"
             )
         parts = [read_official_labels(path)]
@@ -71,7 +71,7 @@ def mpii(root: Path, split: str, *, partial: bool) -> FoundDataset:
 
 
 def mpii_splits(root: Path) -> tuple[str, ...]:
-    """The splits that are added unless others are asked for: the owners' own file knows no validation part."""
+    """The splits that are added unless others are asked for: the authors' own file knows no validation part."""
     return ("all",) if find_labels(root)[0] == "mat" else MPII_SPLITS[:2]
 
 
@@ -110,7 +110,7 @@ def _people(labels: MpiiLabels) -> LabelledPeople:
         own = box_of_joints(joints)
         boxes[row] = grow_box(box, np.stack(corners_of_box(own)))
     low, high = matlab_pixels(labels.head_xyxy[:, :2]), matlab_pixels(labels.head_xyxy[:, 2:])
-    # The size is the difference of the corners, as the owners' PCKh takes it.
+    # The size is the difference of the corners, as the authors' PCKh takes it.
     return replace(people, boxes_xywh=boxes, head_boxes_xywh=np.concatenate([low, high - low], axis=1))
 
 
@@ -139,14 +139,14 @@ ENTRY = CatalogEntry(
     about="40,000 people in everyday photographs, several an image, occluded joints marked too",
     has_3d=False,
     skeleton=MPII_16,
-    licence="annotations: simplified BSD; the owners' page allows research on the images and no commercial use",
+    licence="annotations: simplified BSD; the authors' page allows research on the images and no commercial use",
     citation="Andriluka et al., 2D human pose estimation: new benchmark and state of the art analysis, CVPR 2014",
     home="https://www.mpi-inf.mpg.de/departments/computer-vision-and-machine-learning/software-and-datasets/mpii-human-pose-dataset",
     size="about 25,000 images with more than 40,000 people, 12.9 GB",
     layouts=(
         "annot/train.json and valid.json (re-packed, usual validation part) with images/; head boxes: gt_valid.mat",
         "annot/train.h5 and valid.h5 (re-packed, with visibility) with images/",
-        "mpii_human_pose_v1_u12_1.mat (the owners', split all) with images/",
+        "mpii_human_pose_v1_u12_1.mat (the authors', split all) with images/",
     ),
     tree=(
         "mpii/",

@@ -1,7 +1,7 @@
 """Occlusion-Person: rendered people whose joints are marked as seen or hidden, in 3D; images may stay in their zip.
 
 Files: `unrealcv_train.pkl` and `unrealcv_validation.pkl` (in the root or its `annot/`), a list of records each, and
-`images.zip` or what was unpacked from it. The owners do not say in which unit the 3D joints are, nor which way the
+`images.zip` or what was unpacked from it. The authors do not say in which unit the 3D joints are, nor which way the
 camera's translation is meant; both are told from the numbers, and the camera is only taken if it agrees with them.
 
 Source: Zhang et al., "AdaFuse: adaptive multiview fusion for accurate human pose estimation in the wild", IJCV 2021.
@@ -92,10 +92,10 @@ def occlusion_person(root: Path, split: str, *, partial: bool) -> FoundDataset:
 def joint_states(
     inside: Bool[np.ndarray, "N J"], seen: Bool[np.ndarray, "N J"]
 ) -> tuple[UInt8[np.ndarray, "N J"], int]:
-    """States from the owners' two flags, and how many joints are flagged as seen but not as inside the image.
+    """States from the authors' two flags, and how many joints are flagged as seen but not as inside the image.
 
     `joints_vis` says inside the image, `joints_vis_2d` inside and not occluded. Seen yet outside is a contradiction;
-    such joints count as outside. 20.3 % of the joints are occluded, the owners say.
+    such joints count as outside. 20.3 % of the joints are occluded, the authors say.
     """
     states = np.where(inside, np.where(seen, JointState.VISIBLE, JointState.OCCLUDED), JointState.OUTSIDE)
     return states.astype(np.uint8), int((seen & ~inside).sum())
@@ -181,7 +181,7 @@ def _world(row: Mapping[str, Any]) -> np.ndarray:
 
 
 def _box(row: Mapping[str, Any], joints_img: np.ndarray) -> BoxXywh:
-    """The owners' box (x1, y1, x2, y2), or one about the joints where it is none."""
+    """The authors' box (x1, y1, x2, y2), or one about the joints where it is none."""
     found = row.get("box")
     if isinstance(found, (list, tuple, np.ndarray)) and len(found) == 4:
         x1, y1, x2, y2 = numbers(found, (4,), "box")
@@ -234,7 +234,7 @@ ENTRY = CatalogEntry(
     about="73,000 rendered pictures of 13 people in 9 rooms, 8 views each, every joint marked as seen or hidden",
     has_3d=True,
     skeleton=SKELETON,
-    licence="the owners state none; ask them before anything but research",
+    licence="the authors state none; ask them before anything but research",
     citation="Zhang et al., AdaFuse: adaptive multiview fusion for accurate human pose estimation, IJCV 2021",
     home="https://github.com/zhezh/occlusion_person",
     size="73,000 images, 53 parts of about 1 GB each to fetch",

@@ -100,7 +100,7 @@ def joint_states(
 ) -> tuple[UInt8[np.ndarray, "N 24"], Bool[np.ndarray, "N"]]:
     """What is known of each joint, and whether any of a person's joints is inside the image.
 
-    OUTSIDE follows from the camera (behind it counts too). VISIBLE is a hint of the detector that the owners ran: it
+    OUTSIDE follows from the camera (behind it counts too). VISIBLE is a hint of the detector that the authors ran: it
     was sure of the joint. What it did not find may be hidden or just missed, and stays UNKNOWN.
     """
     inside = is_inside(joints_img, sizes_wh[:, None])
@@ -131,7 +131,7 @@ def _unlabelled(source: ImageSource, files: Sequence[SequenceFile], *, partial: 
     beside = unlabelled_images(source, known)
     if beside and not partial:
         raise DataError(
-            f"{source.place}: {len(beside)} images have no label ({beside[0]}, ...); take the owners' files, or pass "
+            f"{source.place}: {len(beside)} images have no label ({beside[0]}, ...); take the original files, or pass "
             f"--partial to leave those images out"
         )
     return (f"{len(beside)} images have no label and are left out ({beside[0]}, ...)",) if beside else ()
@@ -153,7 +153,7 @@ def _detections(actors: Sequence[Actor], rows: Int[np.ndarray, "N 2"]) -> Float[
 
 def _notes(files: Sequence[SequenceFile], seen: Bool[np.ndarray, "N"], far: int) -> tuple[str, ...]:
     counts = {
-        "frames of people have a camera that the owners mark as invalid, and are left out": sum(
+        "frames of people have a camera that the authors mark as invalid, and are left out": sum(
             f.invalid for f in files
         ),
         "frames of people have a camera that is no rigid motion, and are left out": sum(f.broken for f in files),
@@ -225,7 +225,7 @@ ENTRY = CatalogEntry(
     about="51,000 frames of 60 outdoor clips by a moving phone, one or two people, poses from inertial sensors",
     has_3d=True,
     skeleton=SKELETON,
-    licence="research only, non-commercial, after agreeing to the owners' terms",
+    licence="research only, non-commercial, after agreeing to the authors' terms",
     citation="von Marcard et al., Recovering accurate 3D human pose in the wild, ECCV 2018",
     home="https://virtualhumans.mpi-inf.mpg.de/3DPW",
     size="60 clips, more than 51,000 frames",

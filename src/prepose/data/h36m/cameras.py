@@ -1,4 +1,4 @@
-"""Human3.6M's cameras: the owners' `metadata.xml`, the public JSON form, or a lens fitted to 2D and 3D joints."""
+"""Human3.6M's cameras: the authors' `metadata.xml`, the public JSON form, or a lens fitted to 2D and 3D joints."""
 
 import re
 from collections.abc import Mapping
@@ -79,11 +79,11 @@ def read_camera_file(path: Path) -> dict[Key, RawCamera]:
 def _read_xml(path: Path) -> dict[Key, RawCamera]:
     check_file(path)
     if path.stat().st_size > MOST_XML_BYTES:
-        raise DataError(f"{path}: is larger than {MOST_XML_BYTES >> 20} MiB; the owners' file has 0.1 MiB")
+        raise DataError(f"{path}: is larger than {MOST_XML_BYTES >> 20} MiB; the authors' file has 0.1 MiB")
     # One element of plain numbers is wanted: no XML parser, hence no entities, has to see an untrusted file.
     found = re.search(rb"<w0[^>]*>([^<]*)</w0>", path.read_bytes())
     if found is None:
-        raise DataError(f"{path}: has no element w0 with the camera parameters; take metadata.xml of the owners' code")
+        raise DataError(f"{path}: has no element w0 with the camera parameters; take metadata.xml of the authors' code")
     try:
         w0 = np.array([float(number) for number in re.split(rb"[\s,;\[\]]+", found[1]) if number])
     except ValueError as error:
@@ -112,7 +112,7 @@ def _cameras_of_w0(w0: Float[np.ndarray, "300"]) -> dict[Key, RawCamera]:
 
 
 def rotation_of_angles(angles: Vector3) -> Matrix3:
-    """The owners' rotation world -> camera: Rx(a) Ry(b) Rz(c)."""
+    """The authors' rotation world -> camera: Rx(a) Ry(b) Rz(c)."""
     (ca, cb, cc), (sa, sb, sc) = np.cos(angles), np.sin(angles)
     x = np.array([[1, 0, 0], [0, ca, -sa], [0, sa, ca]])
     y = np.array([[cb, 0, sb], [0, 1, 0], [-sb, 0, cb]])

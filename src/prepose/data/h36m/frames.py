@@ -17,7 +17,7 @@ from prepose.data.h36m.cameras import Key, RawCamera
 from prepose.data.pairing import pair_images, turned_note
 from prepose.errors import DataError
 
-# By the owners' action index; index 1 is a calibration sequence.
+# By the authors' action index; index 1 is a calibration sequence.
 ACTIONS = (
     "", "", "Directions", "Discussion", "Eating", "Greeting", "Phoning", "Posing", "Purchases", "Sitting",
     "SittingDown", "Smoking", "TakingPhoto", "Waiting", "Walking", "WalkingDog", "WalkTogether",
@@ -26,7 +26,7 @@ ACTION_SPELLINGS: Mapping[str, str] = MappingProxyType(
     {"photo": "takingphoto", "walkdog": "walkingdog", "walktogether": "walktogether", "purchase": "purchases"}
 )
 
-# The 17 joints that the field uses among the 32 of the owners' files (which hold some joints twice).
+# The 17 joints that the field uses among the 32 of the original files (which hold some joints twice).
 OF_32 = (0, 1, 2, 3, 6, 7, 8, 12, 13, 14, 15, 17, 18, 19, 25, 26, 27)
 TRAINING_SUBJECTS, TEST_SUBJECTS = (1, 5, 6, 7, 8), (9, 11)
 HELD_OUT_SUBJECT = 8
@@ -175,7 +175,7 @@ def relocated(frames: Frames, folders: tuple[Path, ...]) -> Frames:
 
 
 def h36m_17(joints: Float[np.ndarray, "N K D"], path: Path) -> Float[np.ndarray, "N 17 D"]:
-    """The 17 joints of the owners' 32, of 17, or of 18 (17 and the shoulders' middle).
+    """The 17 joints of the authors' 32, of 17, or of 18 (17 and the shoulders' middle).
 
     Raises:
         DataError: there are other numbers of joints.
@@ -185,11 +185,11 @@ def h36m_17(joints: Float[np.ndarray, "N K D"], path: Path) -> Float[np.ndarray,
         return joints[:, OF_32].astype(float)
     if count in (17, 18):
         return joints[:, :17].astype(float)
-    raise DataError(f"{path}: has {count} joints; expected Human3.6M's 17 (or 32 of the owners' files)")
+    raise DataError(f"{path}: has {count} joints; expected Human3.6M's 17 (or 32 of the original files)")
 
 
 def action_index(name: str) -> int:
-    """The owners' index of an action by any of its public spellings, 0 where it is none."""
+    """The authors' index of an action by any of its public spellings, 0 where it is none."""
     plain = name.lower().replace("_", "").replace(" ", "")
     plain = ACTION_SPELLINGS.get(plain, plain)
     names = [action.lower() for action in ACTIONS]

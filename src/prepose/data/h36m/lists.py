@@ -193,7 +193,7 @@ def _npz(path: Path) -> Frames:
 def where_of(name: str, path: Path) -> tuple[int, int, int, int, int]:
     """(subject, action index, subaction, camera 0..3, frame) by an image's name in either public manner.
 
-    The names of the owners' videos (`S9_Waiting_1.60457274_000001.jpg`) number an action's two recordings in their own
+    The names of the authors' videos (`S9_Waiting_1.60457274_000001.jpg`) number an action's two recordings in their own
     way, which differs from the subactions': -1 stands for the one without a number and -2 for number 1.
 
     Raises:

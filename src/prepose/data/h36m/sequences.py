@@ -89,7 +89,7 @@ def _by_frame(path: Path, name: str, shapes: dict[str, tuple[int, ...]], width: 
 
 
 def _boxes(path: Path, shapes: dict[str, tuple[int, ...]], count: int) -> Float[np.ndarray, "N 4"]:
-    """The owners' boxes (x1, y1, x2, y2) as x, y, w, h; NaN where the file has none for each frame."""
+    """The authors' boxes (x1, y1, x2, y2) as x, y, w, h; NaN where the file has none for each frame."""
     if sorted(shapes.get("bbox", ())) != sorted((4, count)):
         return np.full((count, 4), np.nan)
     corners = read_mat(path, "bbox", (None, None)).astype(float)

@@ -1,4 +1,4 @@
-"""A camera's frames: extracted into a folder under any of the public namings, or still in the owners' video."""
+"""A camera's frames: extracted into a folder under any of the public namings, or still in the authors' video."""
 
 import os
 import re
@@ -21,7 +21,7 @@ from prepose.errors import DataError
 JPEG_QUALITY = 95
 PICTURE = rf"(?i:{'|'.join(map(re.escape, sorted(PICTURE_SUFFIXES)))})"
 FRAME = re.compile(rf"(?:img|frame)_(\d+){PICTURE}")
-# A recording may end some frames before its labels do (the owners say so); a video much shorter is another thing.
+# A recording may end some frames before its labels do (the authors say so); a video much shorter is another thing.
 MOST_MISSING_AT_END = 0.05
 RIFF_HEADER = 12
 
@@ -105,12 +105,12 @@ def check_length(pictures: Pictures, labels: int, where: str, *, partial: bool) 
     if pictures.count < (1 - MOST_MISSING_AT_END) * labels:
         raise DataError(
             f"{pictures.place}: holds {pictures.count} frames for the {labels} labels of {where}; it was extracted at "
-            f"another frame rate, or is cut off: take every frame of the owners' whole video"
+            f"another frame rate, or is cut off: take every frame of the authors' whole video"
         )
     if pictures.count > labels and not partial:
         raise DataError(
             f"{pictures.place}: {pictures.count - labels} of {pictures.count} images have no label ({where} has "
-            f"{labels} labels); take the owners' files, or pass --partial to leave those images out"
+            f"{labels} labels); take the original files, or pass --partial to leave those images out"
         )
     return max(0, labels - pictures.count)
 

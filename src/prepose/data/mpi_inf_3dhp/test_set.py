@@ -16,7 +16,7 @@ from prepose.errors import DataError
 RECORDINGS = ("TS1", "TS2", "TS3", "TS4", "TS5", "TS6")
 # By `activity_annotation`, counted from 1. Source: the dataset's paper, the test set's seven activities.
 ACTIVITIES = ("standing/walking", "exercising", "sitting", "reaching/crouching", "on the floor", "sports", "other")
-INVALID = "frames are not valid by the owners' valid_frame, and are left out"
+INVALID = "frames are not valid by the authors' valid_frame, and are left out"
 NO_IMAGE = "labels have no image, and are left out"
 NO_LABEL = "images have no label, and are left out"
 
@@ -30,7 +30,7 @@ def test_set_root(root: Path) -> Path | None:
 
 
 def read_test_recording(folder: Path, *, partial: bool) -> View:
-    """The valid frames of a recording; its camera is fitted, as the owners give none beside the labels.
+    """The valid frames of a recording; its camera is fitted, as the authors give none beside the labels.
 
     Raises:
         DataError: labels or pictures are missing, damaged, or do not fit each other.
@@ -49,7 +49,7 @@ def read_test_recording(folder: Path, *, partial: bool) -> View:
     if pictures.count > len(valid) and not partial:
         raise DataError(
             f"{pictures.place}: {pictures.count - len(valid)} of {pictures.count} images have no label; take the "
-            f"owners' files, or pass --partial to leave those images out"
+            f"authors' files, or pass --partial to leave those images out"
         )
     frames = np.flatnonzero(valid)
     if not len(frames):

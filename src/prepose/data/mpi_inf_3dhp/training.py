@@ -19,7 +19,7 @@ from prepose.errors import DataError
 
 SEQUENCES = ("Seq1", "Seq2")
 CAMERAS = 14
-# The owners' frames end too early in this video, so that nobody knows which frame is which; the field leaves it out.
+# The authors' frames end too early in this video, so that nobody knows which frame is which; the field leaves it out.
 TOO_SHORT = frozenset([("S6", "Seq2", 2)])
 NO_FRAME = "labelled frames come after the end of their video, and are left out"
 OTHER_SIZE = "cameras have another image size in camera.calibration than their pictures have; the pictures' is taken"
@@ -94,7 +94,7 @@ def read_recording(folder: Path, wanted: Wanted, *, partial: bool) -> tuple[View
     if len(lacking) == len(taken) or (lacking and not partial):
         raise DataError(
             f"{folder}: there are neither frames nor video of camera {', '.join(map(str, lacking))} (such as "
-            f"imageSequence/video_{lacking[0]}.avi); unzip the owners' zip files of videos there"
+            f"imageSequence/video_{lacking[0]}.avi); unzip the authors' zip files of videos there"
             + ("" if len(lacking) == len(taken) else ", or pass --partial to do without")
         )
     views = [
@@ -118,7 +118,7 @@ def read_annotations(path: Path, cameras: tuple[int, ...]) -> Annotations:
     cells = read_mat_cells(path, ("annot2", "annot3", "univ_annot3"))
     lacking = [name for name in ("annot2", "annot3") if name not in cells]
     if lacking:
-        raise DataError(f"{path}: has no cells {' and '.join(lacking)}; is it the owners' annot.mat?")
+        raise DataError(f"{path}: has no cells {' and '.join(lacking)}; is it the authors' annot.mat?")
     shapes = mat_shapes(path)
     order = _row(path, "cameras", shapes, np.arange(len(cells["annot3"]))).astype(int).tolist()
     unknown = sorted(set(cameras) - set(order))

@@ -16,7 +16,7 @@ from prepose.data.length_unit import length_unit
 from prepose.data.sample import as_stored
 from prepose.errors import DataError
 
-# The owners' 2D joints are projections of their 3D joints (to 0.01 px in the training set); a wrong camera, or 2D and
+# The authors' 2D joints are projections of their 3D joints (to 0.01 px in the training set); a wrong camera, or 2D and
 # 3D joints of different moments, miss by hundredths of the image's side.
 MOST_APART = 0.005
 UNSEEN = "frames have no joint inside the picture, and are left out"
@@ -37,7 +37,7 @@ class View:
         joints_img: Joints, px.
         actions: What the person does in each.
         camera: The camera.
-        univ_scale: The size of the owners' `univ_annot3` poses in parts of the true one; NaN where there are none.
+        univ_scale: The size of the authors' `univ_annot3` poses in parts of the true one; NaN where there are none.
         counts: What was left out or mended -> how often.
     """
 
@@ -81,7 +81,7 @@ def checked(views: Sequence[View], skeleton: Skeleton, where: Path, *, partial: 
     if any(map(len, whole)):
         unit = length_unit(np.concatenate([view.joints_cam for view in whole]), skeleton, where)
         if unit.name != "mm":
-            raise DataError(f"{where}: {unit}, and the owners' are in mm; take the owners' files")
+            raise DataError(f"{where}: {unit}, and the authors' are in mm; take the original files")
     for view in whole:
         _check_projection(view)
     return tuple(view.take(np.asarray(inside(view).any(axis=1)), UNSEEN) for view in whole)
@@ -139,7 +139,7 @@ def _check_projection(view: View) -> None:
     if behind > 0.5:
         raise DataError(
             f"{view.name}: {behind:.0%} of the 3D joints are behind the camera; annot3 should be in the camera's frame "
-            f"(z forward, mm): these files are not the owners'"
+            f"(z forward, mm): these files are not the authors'"
         )
     median = float(np.nanmedian(apart))
     if median > MOST_APART * max(view.camera.size_wh):
