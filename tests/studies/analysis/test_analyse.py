@@ -4,7 +4,7 @@ import pytest
 
 from fakes_study import Fake, fake_study, write
 from prepose.errors import DataError
-from prepose.studies.analysis.analyse import labelled_stores, matrices, store_name
+from prepose.studies.analysis.analyse import labelled_stores, matrices, store_of_folder
 from prepose.studies.analysis.set_scores import set_scores
 from prepose.studies.results.study_results import read_study
 
@@ -42,7 +42,9 @@ def test_unlike_protocols_do_not_stand_in_one_matrix(tmp_path):
 def test_stores_go_by_the_studys_names(crossed):
     results = read_study(crossed)
     assert labelled_stores(results, "mixed / wild-3d / half") == {"wild"}
-    assert store_name(results.study, "/anywhere/lab") == store_name(results.study, "/else/lab-0123abcd") == "lab"
+    assert (
+        store_of_folder(results.study, "/anywhere/lab") == store_of_folder(results.study, "/else/lab-0123abcd") == "lab"
+    )
 
 
 def test_a_recipe_that_cannot_be_read_is_named(own_study):

@@ -259,12 +259,12 @@ def labelled_stores(results: StudyResults, arm: str) -> frozenset[str]:
     recipe = read_object(path, advice="run the trial again")
     try:
         sources = recipe["sources"].values()
-        return frozenset(store_name(results.study, spec["store"]) for spec in sources if spec["labels"] == "3d")
+        return frozenset(store_of_folder(results.study, spec["store"]) for spec in sources if spec["labels"] == "3d")
     except (TypeError, KeyError, AttributeError) as error:
         raise DataError(f"{path}: cannot be read as a recipe ({error!r}); run the trial again") from error
 
 
-def store_name(study: Study, folder: str) -> str:
+def store_of_folder(study: Study, folder: str) -> str:
     """The study's name of a store's folder: its own name, without the digest that shared stores carry."""
     for name, spec in study.stores.items():
         if spec.path and Path(spec.path) == Path(folder):
